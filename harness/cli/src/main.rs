@@ -1,0 +1,2 @@
+//! danso.
+fn main() {}

@@ -1,0 +1,137 @@
+//! [`Network`]: addresses for nodes and harness, and directed links that can be cut and healed
+//! without the nodes' cooperation.
+//!
+//! Backends, in the order `auto` tries them:
+//!
+//! - [`Backend::Switch`]: a user-space packet switch; every node, the clients and the controller
+//!   have network namespaces of their own. Root, or rootless in a user namespace.
+//! - [`Backend::Proxy`]: TCP relays on loopback. No privilege at all, and TCP only.
+//! - [`Backend::None`]: plain loopback; nothing can be cut. Never chosen by `auto`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use danso_vocab::NodeId;
+use tokio::runtime::Handle;
+
+/// Who can be at an end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// A member of the cluster.
+    Node(NodeId),
+    /// All clients of the workload.
+    Clients,
+    /// The controller itself: readiness, status, never cut.
+    Control,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Party::Node(id) => write!(out, "{id}"),
+            Party::Clients => out.write_str("clients"),
+            Party::Control => out.write_str("control"),
+        }
+    }
+}
+
+/// A directed link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Link {
+    /// Where packets come from.
+    pub from: Party,
+    /// Where they go.
+    pub to: Party,
+}
+
+impl Link {
+    /// The link from one node to another.
+    pub fn nodes(from: NodeId, to: NodeId) -> Link {
+        Link { from: Party::Node(from), to: Party::Node(to) }
+    }
+}
+
+/// What happens to traffic on a link. The default lets everything pass untouched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing passes: packets vanish, connections stall, nobody is told.
+    pub cut: bool,
+}
+
+/// What a link has seen since the run began: evidence that a cut has bitten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Packets (switch) or chunks (proxy) that passed.
+    pub passed: u64,
+    /// Packets that were dropped, or chunks and connections that were held back.
+    pub stopped: u64,
+}
+
+/// How the network is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Backend {
+    /// User-space packet switch between network namespaces.
+    Switch,
+    /// TCP relays on loopback.
+    Proxy,
+    /// Loopback, untouched.
+    None,
+}
+
+impl Backend {
+    /// The word on the command line and in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Backend::Switch => "switch",
+            Backend::Proxy => "proxy",
+            Backend::None => "none",
+        }
+    }
+}
+
+/// What the network must provide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// The nodes.
+    pub nodes: Vec<NodeId>,
+    /// The ports every node listens on.
+    pub ports: Vec<u16>,
+}
+
+/// Why a network cannot be had. One line: what was missing and the mend.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NetworkError(pub String);
+
+/// A running network. Everything it made disappears with the process that made it, however that
+/// process ends.
+pub trait Network: Send + Sync {
+    /// How it is made.
+    fn backend(&self) -> Backend;
+
+    /// The details worth reporting: rootless or not, TUN or veth, what it cannot do.
+    fn describe(&self) -> String;
+
+    /// Where `node` listens on `port`.
+    fn listen(&self, node: NodeId, port: u16) -> SocketAddr;
+
+    /// Where `from` reaches what node `to` listens on at `port`.
+    fn address(&self, from: Party, to: NodeId, port: u16) -> SocketAddr;
+
+    /// The network namespace `node`'s process must enter between fork and exec, if it has one.
+    /// Valid as long as the network is.
+    fn namespace(&self, node: NodeId) -> Option<RawFd>;
+
+    /// The runtime whose sockets belong to `party`, which is `Clients` or `Control`.
+    fn runtime(&self, party: Party) -> Handle;
+
+    /// Changes the policies of these links, all at once. Links not named stay as they are.
+    ///
+    /// # Errors
+    /// If this backend cannot do it.
+    fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError>;
+
+    /// What the link has seen.
+    fn stats(&self, link: Link) -> LinkStats;
+}
