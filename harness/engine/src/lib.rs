@@ -1,6 +1,32 @@
 //! From a plan to a history, on a live cluster.
 //!
-//! Knows nodes, networks, clients and faults; knows nothing of workloads' meaning or checkers.
+//! Knows nodes, networks, clients and faults; knows neither what a workload means nor who will
+//! check the history.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`target`] | the recipe for one kind of system, and its clients |
+//! | [`network`] | addresses, and links that can be cut |
+//! | [`process`] | starts, watches, pauses and kills node processes |
+//! | [`cluster`] | a running target: its members, processes and network |
+//! | [`nemesis`] | kinds of faults: drawing, injecting, healing, evidence |
+//! | `schedule` | carries out a plan's injections and heals them |
+//! | [`recorder`] | the history file, as it happens |
+//! | `interpreter` | workers that drive clients from generators |
+//! | [`run`] | all of it, in order |
+//! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
+pub mod cluster;
+mod interpreter;
+pub mod nemesis;
 pub mod network;
+pub mod process;
+pub mod progress;
+pub mod recorder;
+pub mod run;
+mod schedule;
+pub mod site;
 pub mod target;
+pub mod undo;
+
+pub use run::{Facts, RunError, Setup, run};

@@ -8,12 +8,25 @@
 //! - [`Backend::Proxy`]: TCP relays on loopback. No privilege at all, and TCP only.
 //! - [`Backend::None`]: plain loopback; nothing can be cut. Never chosen by `auto`.
 
+mod choice;
+mod loopback;
+mod prepare;
+mod probe;
+mod proxy;
+mod roster;
+mod runtime;
+mod switch;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
+
+pub use self::choice::Choice;
+pub use self::prepare::{Prepared, prepare};
+pub use self::probe::{Capability, Obstacle, probe};
 
 /// Who can be at an end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

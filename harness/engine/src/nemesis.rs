@@ -1,0 +1,195 @@
+//! Nemeses: kinds of faults. Each draws its faults when planning, injects them, proves that they
+//! have bitten, and heals them.
+//!
+//! To add one: a file here, a line in [`NEMESES`], a test that sees its effect from inside a
+//! node.
+
+mod kill;
+mod partition;
+mod pause;
+mod select;
+mod timing;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Start, Time, Value};
+
+use crate::cluster::Cluster;
+use crate::network::Backend;
+use crate::target::Fut;
+
+/// A kind of fault.
+pub trait Nemesis: Send + Sync {
+    /// Its name: what happens.
+    fn kind(&self) -> &'static str;
+
+    /// What it does, in one line.
+    fn about(&self) -> &'static str;
+
+    /// Its arguments, name and meaning, beside those of timing.
+    fn args(&self) -> &'static [(&'static str, &'static str)];
+
+    /// What it needs of machine and target.
+    fn needs(&self) -> Need;
+
+    /// Settles every random choice.
+    ///
+    /// # Errors
+    /// If the arguments make no sense for this cluster: one line, with the mend.
+    fn draw(
+        &self,
+        args: &BTreeMap<String, Value>,
+        nodes: &[NodeId],
+        rng: &mut Rng,
+    ) -> Result<Fault, String>;
+
+    /// Does it to `nodes`, which is what the fault's own `nodes` came to.
+    ///
+    /// # Errors
+    /// If it could not be done. Then nothing is left of it.
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        fault: &'a Fault,
+        nodes: Vec<NodeId>,
+    ) -> Fut<'a, Result<Box<dyn Wound>, String>>;
+}
+
+/// What a fault needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nodes that are our processes.
+    Processes,
+    /// A network whose links can be cut.
+    Links,
+}
+
+/// A fault in force. Knows how to heal itself.
+pub trait Wound: Send {
+    /// The nodes it hit.
+    fn nodes(&self) -> &[NodeId];
+
+    /// What was done, for the history.
+    fn detail(&self) -> Value;
+
+    /// Undoes it and says what it did.
+    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>>;
+}
+
+/// What a fault did, as far as could be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Whether it was seen to bite.
+    pub bit: bool,
+    /// What was seen, or why nothing was.
+    pub words: String,
+}
+
+/// All nemeses.
+pub const NEMESES: &[&dyn Nemesis] = &[&partition::Partition, &kill::Kill, &pause::Pause];
+
+/// The nemesis called `kind`.
+pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
+    NEMESES.iter().copied().find(|n| n.kind() == kind)
+}
+
+/// Whether a nemesis can work here; the reason if not.
+///
+/// # Errors
+/// The missing capability and the mend.
+pub fn available(nemesis: &dyn Nemesis, backend: Backend, processes: bool) -> Result<(), String> {
+    let kind = nemesis.kind();
+    match nemesis.needs() {
+        Need::Processes if !processes => {
+            Err(format!("{kind} needs node processes of danso's own; this target has none"))
+        }
+        Need::Links if backend == Backend::None => {
+            Err(format!("{kind} needs links that can be cut; use --network switch or proxy"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One `[[fault]]` of a test: a kind with arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The nemesis.
+    pub kind: String,
+    /// Its arguments and timing.
+    pub args: BTreeMap<String, Value>,
+}
+
+/// Draws the injections of one request.
+///
+/// # Errors
+/// One line: an unknown argument, a window that does not fit, a selection that makes no sense.
+pub fn draw(
+    request: &Request,
+    nodes: &[NodeId],
+    load: Duration,
+    rng: &mut Rng,
+) -> Result<Vec<Injection>, String> {
+    let nemesis = find(&request.kind).ok_or_else(|| unknown_kind(&request.kind))?;
+    let known = nemesis.args().iter().chain(timing::ARGS).map(|(name, _)| *name);
+    if let Some(arg) = request.args.keys().find(|a| known.clone().all(|k| k != *a)) {
+        let known: Vec<_> = known.collect();
+        return Err(format!(
+            "{} has no argument `{arg}`; it has: {}",
+            request.kind,
+            known.join(", ")
+        ));
+    }
+    let windows = timing::windows(&request.args, load, rng)
+        .map_err(|e| format!("{}: {e}", request.kind))?;
+    let mut injections = Vec::with_capacity(windows.len());
+    for (start, lasts) in windows {
+        let fault = nemesis
+            .draw(&request.args, nodes, rng)
+            .map_err(|e| format!("{}: {e}", request.kind))?;
+        injections.push(Injection { id: FaultId(0), fault, start, lasts });
+    }
+    Ok(injections)
+}
+
+/// Says which kinds there are.
+pub fn unknown_kind(kind: &str) -> String {
+    let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
+    format!("there is no fault `{kind}`; there are: {}", known.join(", "))
+}
+
+/// The default schedule: one fault at a time, every kind in turn in random order, windows and
+/// gaps of random length, so that a run of a dozen seconds meets each kind.
+///
+/// # Errors
+/// If a kind cannot be drawn for this cluster.
+pub fn auto(
+    kinds: &[&'static dyn Nemesis],
+    nodes: &[NodeId],
+    load: Duration,
+    rng: &mut Rng,
+) -> Result<Schedule, String> {
+    let mut injections = Vec::new();
+    let mut order: Vec<_> = kinds.to_vec();
+    let mut turn = 0;
+    let mut at = Duration::from_millis(rng.between(800, 1500));
+    while !order.is_empty() {
+        if turn % order.len() == 0 {
+            rng.shuffle(&mut order);
+        }
+        let lasts = Duration::from_millis(rng.between(1500, 3500));
+        if at + lasts > load {
+            break;
+        }
+        let nemesis = order[turn % order.len()];
+        let fault = nemesis.draw(&BTreeMap::new(), nodes, rng)?;
+        let start = Start::At(Time::from(at));
+        injections.push(Injection { id: FaultId(0), fault, start, lasts });
+        at += lasts + Duration::from_millis(rng.between(1000, 2500));
+        turn += 1;
+    }
+    Ok(Schedule::new(injections))
+}
+
+#[cfg(test)]
+mod tests;

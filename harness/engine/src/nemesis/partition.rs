@@ -1,0 +1,302 @@
+//! `partition`: links between nodes are cut; packets vanish, connections stall.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
+
+use super::select::{node, select};
+use super::{Effect, Need, Nemesis, Wound};
+use crate::cluster::Cluster;
+use crate::network::Link;
+use crate::target::Fut;
+
+/// See the [module](self).
+pub(super) struct Partition;
+
+const SHAPES: &[&str] = &[
+    "one",
+    "halves",
+    "random-halves",
+    "majority",
+    "majorities-ring",
+    "minority-third",
+    "bridge",
+    "primaries",
+    "one-way",
+    "groups",
+    "links",
+];
+
+impl Nemesis for Partition {
+    fn kind(&self) -> &'static str {
+        "partition"
+    }
+
+    fn about(&self) -> &'static str {
+        "cuts links between nodes, both directions or one"
+    }
+
+    fn args(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            (
+                "shape",
+                "one, halves, random-halves, majority, majorities-ring, minority-third, bridge, primaries, one-way, groups, links (default: a random one)",
+            ),
+            ("nodes", "who is cut off, for the shapes one and one-way: a node selector"),
+            ("direction", "both, in (they hear nothing) or out (they are not heard)"),
+            ("groups", "who can still talk, as in [[\"n1\", \"n2\"], [\"n3\"]]"),
+            ("links", "directed links to cut, as in [[\"n1\", \"n2\"]]"),
+        ]
+    }
+
+    fn needs(&self) -> Need {
+        Need::Links
+    }
+
+    fn draw(
+        &self,
+        args: &BTreeMap<String, Value>,
+        nodes: &[NodeId],
+        rng: &mut Rng,
+    ) -> Result<Fault, String> {
+        if nodes.len() < 2 {
+            return Err("a cluster of one cannot be parted".to_owned());
+        }
+        let shape = match args.get("shape") {
+            Some(Value::Str(shape)) => shape.as_str(),
+            Some(other) => return Err(format!("shape = {other} is no word")),
+            None if args.contains_key("groups") => "groups",
+            None if args.contains_key("links") => "links",
+            None if args.contains_key("nodes") => "one",
+            None => {
+                let usual = ["one", "halves", "majority", "majorities-ring", "one-way"];
+                usual[rng.below(usual.len() as u64) as usize]
+            }
+        };
+        let (who, cut) = draw_shape(shape, args, nodes, rng)?;
+        let mut detail = BTreeMap::from([("shape".to_owned(), Value::from(shape))]);
+        match cut {
+            Cut::Links(links) => {
+                let links = links.iter().map(|(a, b)| [a.to_string(), b.to_string()].into());
+                detail.insert("cut".to_owned(), Value::List(links.collect()));
+            }
+            Cut::Around(direction) => {
+                detail.insert("direction".to_owned(), direction.into());
+            }
+        }
+        Ok(Fault { kind: self.kind().into(), nodes: who, args: Value::Map(detail) })
+    }
+
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        fault: &'a Fault,
+        nodes: Vec<NodeId>,
+    ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
+        Box::pin(async move {
+            let links = links_of(fault, &nodes, &cluster.nodes())?;
+            if links.is_empty() {
+                return Err("there is no link to cut".to_owned());
+            }
+            let stopped = |l: &Link| cluster.network.stats(*l).stopped;
+            let before = links.iter().map(stopped).sum();
+            cluster.cut(&links).map_err(|e| e.to_string())?;
+            Ok(Box::new(Cuts { nodes, links, before }) as Box<dyn Wound>)
+        })
+    }
+}
+
+/// What is settled of a partition when planning.
+enum Cut {
+    /// These links.
+    Links(Vec<(NodeId, NodeId)>),
+    /// All links between the selected nodes and the others, in this direction.
+    Around(&'static str),
+}
+
+fn draw_shape(
+    shape: &str,
+    args: &BTreeMap<String, Value>,
+    nodes: &[NodeId],
+    rng: &mut Rng,
+) -> Result<(Nodes, Cut), String> {
+    let direction = match args.get("direction").map(|d| d.str().unwrap_or("?")) {
+        None if shape == "one-way" => ["in", "out"][rng.below(2) as usize],
+        None | Some("both") => "both",
+        Some("in") => "in",
+        Some("out") => "out",
+        Some(other) => return Err(format!("direction = `{other}` is none of both, in, out")),
+    };
+    let mut order = nodes.to_vec();
+    let half = nodes.len() / 2;
+    let around = |who: Nodes| match &who {
+        Nodes::These(side) => {
+            let links = around(side, nodes, direction);
+            (who, Cut::Links(links))
+        }
+        _ => (who, Cut::Around(direction)),
+    };
+    Ok(match shape {
+        "one" | "one-way" => around(select(args.get("nodes"), "one", nodes, rng)?),
+        "primaries" => around(Nodes::Primaries),
+        "halves" => around(Nodes::These(nodes[..half].to_vec())),
+        "random-halves" => {
+            rng.shuffle(&mut order);
+            order.truncate(half);
+            order.sort_unstable();
+            around(Nodes::These(order))
+        }
+        "majority" => around(select(None, "minority", nodes, rng)?),
+        "minority-third" => around(select(None, "minority-third", nodes, rng)?),
+        "majorities-ring" => {
+            rng.shuffle(&mut order);
+            (Nodes::These(nodes.to_vec()), Cut::Links(ring(&order)))
+        }
+        "bridge" => {
+            if nodes.len() < 3 {
+                return Err("a bridge wants three nodes or more".to_owned());
+            }
+            rng.shuffle(&mut order);
+            let bridge = order.remove(0);
+            let (left, right) = order.split_at(order.len() / 2);
+            (Nodes::These(vec![bridge]), Cut::Links(between(left, right)))
+        }
+        "groups" => {
+            let groups = groups(args, nodes)?;
+            let mut links = Vec::new();
+            for (i, left) in groups.iter().enumerate() {
+                for right in &groups[i + 1..] {
+                    links.extend(between(left, right));
+                }
+            }
+            (Nodes::These(groups.concat()), Cut::Links(links))
+        }
+        "links" => {
+            let links = pairs(args, nodes)?;
+            let touched: BTreeSet<_> = links.iter().flat_map(|(a, b)| [*a, *b]).collect();
+            (Nodes::These(touched.into_iter().collect()), Cut::Links(links))
+        }
+        other => {
+            return Err(format!("there is no shape `{other}`; there are: {}", SHAPES.join(", ")));
+        }
+    })
+}
+
+/// The links between `side` and everybody else.
+fn around(side: &[NodeId], nodes: &[NodeId], direction: &str) -> Vec<(NodeId, NodeId)> {
+    let mut links = Vec::new();
+    for a in side {
+        for b in nodes.iter().filter(|b| !side.contains(b)) {
+            if direction != "in" {
+                links.push((*a, *b));
+            }
+            if direction != "out" {
+                links.push((*b, *a));
+            }
+        }
+    }
+    links
+}
+
+/// All links between two groups.
+fn between(left: &[NodeId], right: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+    left.iter().flat_map(|a| right.iter().flat_map(move |b| [(*a, *b), (*b, *a)])).collect()
+}
+
+/// Every node hears a majority, and no two hear the same: each hears the window of a majority
+/// in a ring of which it is the middle.
+fn ring(order: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+    let n = order.len();
+    let majority = n / 2 + 1;
+    let mut links = Vec::new();
+    for i in 0..n {
+        let owner = order[(i + majority / 2) % n];
+        let window: Vec<NodeId> = (0..majority).map(|k| order[(i + k) % n]).collect();
+        links.extend(order.iter().filter(|o| !window.contains(o)).map(|o| (*o, owner)));
+    }
+    links
+}
+
+fn groups(args: &BTreeMap<String, Value>, nodes: &[NodeId]) -> Result<Vec<Vec<NodeId>>, String> {
+    let list = args.get("groups").and_then(Value::list).unwrap_or_default();
+    let mut groups = Vec::new();
+    for group in list {
+        let members = group.list().ok_or_else(|| format!("group {group} is no list of nodes"))?;
+        groups.push(members.iter().map(|m| node(m, nodes)).collect::<Result<Vec<_>, _>>()?);
+    }
+    let mut seen = BTreeSet::new();
+    match groups.concat().into_iter().find(|n| !seen.insert(*n)) {
+        Some(twice) => Err(format!("{twice} is in two groups")),
+        None if groups.len() < 2 => Err("groups wants two groups or more".to_owned()),
+        None => Ok(groups),
+    }
+}
+
+fn pairs(
+    args: &BTreeMap<String, Value>,
+    nodes: &[NodeId],
+) -> Result<Vec<(NodeId, NodeId)>, String> {
+    let list = args.get("links").and_then(Value::list).unwrap_or_default();
+    let mut links = Vec::new();
+    for link in list {
+        let (a, b) = link.pair().ok_or_else(|| format!("{link} is no link [\"n1\", \"n2\"]"))?;
+        links.push((node(a, nodes)?, node(b, nodes)?));
+    }
+    if links.is_empty() {
+        return Err("links wants at least one link [\"n1\", \"n2\"]".to_owned());
+    }
+    Ok(links)
+}
+
+fn links_of(fault: &Fault, side: &[NodeId], nodes: &[NodeId]) -> Result<Vec<Link>, String> {
+    let pairs = match fault.args.get("cut").and_then(Value::list) {
+        Some(cut) => {
+            let mut pairs = Vec::with_capacity(cut.len());
+            for link in cut {
+                let (a, b) = link.pair().ok_or_else(|| format!("{link} is no link"))?;
+                pairs.push((node(a, nodes)?, node(b, nodes)?));
+            }
+            pairs
+        }
+        None => {
+            let direction = fault.args.get("direction").and_then(Value::str).unwrap_or("both");
+            around(side, nodes, direction)
+        }
+    };
+    Ok(pairs.into_iter().map(|(a, b)| Link::nodes(a, b)).collect())
+}
+
+/// Cut links.
+struct Cuts {
+    nodes: Vec<NodeId>,
+    links: Vec<Link>,
+    /// Packets these links had stopped before.
+    before: u64,
+}
+
+impl Wound for Cuts {
+    fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
+    fn detail(&self) -> Value {
+        let links = self.links.iter().map(|l| [l.from.to_string(), l.to.to_string()].into());
+        Value::of([("cut", Value::List(links.collect()))])
+    }
+
+    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>> {
+        Box::pin(async move {
+            cluster.mend(&self.links).map_err(|e| e.to_string())?;
+            let now: u64 = self.links.iter().map(|l| cluster.network.stats(*l).stopped).sum();
+            let stopped = now.saturating_sub(self.before);
+            let unit = match cluster.network.backend() {
+                crate::network::Backend::Switch => "packets were dropped",
+                _ => "chunks or connections were held",
+            };
+            Ok(match stopped {
+                0 => Effect { bit: false, words: "nobody tried to use the cut links".to_owned() },
+                n => Effect { bit: true, words: format!("{n} {unit}") },
+            })
+        })
+    }
+}

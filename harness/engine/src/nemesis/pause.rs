@@ -1,0 +1,122 @@
+//! `pause`: nodes stop where they are (SIGSTOP) and go on later, unaware of the time lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use danso_vocab::{Fault, NodeId, Rng, Value};
+use nix::unistd::Pid;
+
+use super::select::select;
+use super::{Effect, Need, Nemesis, Wound};
+use crate::cluster::{Cluster, Hold};
+use crate::process;
+use crate::target::Fut;
+
+/// See the [module](self).
+pub(super) struct Pause;
+
+impl Nemesis for Pause {
+    fn kind(&self) -> &'static str {
+        "pause"
+    }
+
+    fn about(&self) -> &'static str {
+        "stops nodes (SIGSTOP) and lets them go on"
+    }
+
+    fn args(&self) -> &'static [(&'static str, &'static str)] {
+        &[("nodes", "a node selector (default: one)")]
+    }
+
+    fn needs(&self) -> Need {
+        Need::Processes
+    }
+
+    fn draw(
+        &self,
+        args: &BTreeMap<String, Value>,
+        nodes: &[NodeId],
+        rng: &mut Rng,
+    ) -> Result<Fault, String> {
+        let nodes = select(args.get("nodes"), "one", nodes, rng)?;
+        Ok(Fault { kind: self.kind().into(), nodes, args: Value::of([]) })
+    }
+
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        _: &'a Fault,
+        nodes: Vec<NodeId>,
+    ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
+        Box::pin(async move {
+            let mut stopped = Vec::new();
+            for node in &nodes {
+                cluster.hold(*node, Hold::Paused);
+                match cluster.processes.pause(*node) {
+                    Ok(Some(pid)) => stopped.push((*node, pid)),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%error, %node, "pause"),
+                }
+            }
+            for (_, pid) in &stopped {
+                settled(*pid).await;
+            }
+            stopped.retain(|(_, pid)| process::state(*pid) == Some('T'));
+            Ok(Box::new(Paused { nodes, stopped }) as Box<dyn Wound>)
+        })
+    }
+}
+
+/// Waits until the kernel shows a process as stopped, but not for long.
+async fn settled(pid: Pid) {
+    for _ in 0..100 {
+        if process::state(pid) == Some('T') {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Nodes that are stopped.
+struct Paused {
+    nodes: Vec<NodeId>,
+    /// Those seen to have stopped.
+    stopped: Vec<(NodeId, Pid)>,
+}
+
+impl Wound for Paused {
+    fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
+    fn detail(&self) -> Value {
+        let pids = self.stopped.iter().map(|(n, pid)| format!("{n} (pid {pid})").into());
+        Value::of([("stopped", Value::List(pids.collect()))])
+    }
+
+    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>> {
+        Box::pin(async move {
+            // A node killed meanwhile by another fault was stopped all the same.
+            let was_stopped = self.stopped.len();
+            let mut failed = Vec::new();
+            for node in &self.nodes {
+                if cluster.release(*node, Hold::Paused)
+                    && let Err(error) = cluster.processes.resume(*node)
+                {
+                    failed.push(format!("{node}: {error}"));
+                }
+            }
+            if !failed.is_empty() {
+                return Err(format!("cannot go on: {}", failed.join("; ")));
+            }
+            let names: Vec<_> =
+                self.stopped.iter().map(|(n, pid)| format!("{n} (pid {pid})")).collect();
+            Ok(if was_stopped == self.nodes.len() {
+                Effect { bit: true, words: format!("{} stood still", names.join(", ")) }
+            } else {
+                let words = format!("{was_stopped} of {} nodes were running", self.nodes.len());
+                Effect { bit: false, words }
+            })
+        })
+    }
+}

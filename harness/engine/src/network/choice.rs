@@ -1,0 +1,77 @@
+//! [`Choice`]: which network the user asks for. Knows words, not machines.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::NetworkError;
+
+/// What `--network` may say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Choice {
+    /// The best this machine allows: the switch, else the proxy.
+    #[default]
+    Auto,
+    /// The user-space switch, or an error that names the missing privilege.
+    Switch,
+    /// TCP relays on loopback.
+    Proxy,
+    /// Plain loopback; nothing can be cut.
+    None,
+}
+
+impl Choice {
+    /// All choices, in the order the help lists them.
+    pub const ALL: [Choice; 4] = [Choice::Auto, Choice::Switch, Choice::Proxy, Choice::None];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Choice::Auto => "auto",
+            Choice::Switch => "switch",
+            Choice::Proxy => "proxy",
+            Choice::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+impl FromStr for Choice {
+    type Err = NetworkError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if let Some(choice) = Choice::ALL.into_iter().find(|choice| choice.word() == word) {
+            return Ok(choice);
+        }
+        Err(NetworkError(match word {
+            "nft" => "network `nft` is not in this version; use switch, which needs no nft \
+                      program and can do more, or auto"
+                .to_owned(),
+            _ => format!("unknown network `{word}`; use auto, switch, proxy or none"),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip() {
+        for choice in Choice::ALL {
+            assert_eq!(choice.word().parse::<Choice>().unwrap(), choice);
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_told_the_right_ones() {
+        let error = "nft".parse::<Choice>().unwrap_err().to_string();
+        assert!(error.contains("not in this version"), "{error}");
+        let error = "tc".parse::<Choice>().unwrap_err().to_string();
+        assert!(error.contains("`tc`") && error.contains("switch"), "{error}");
+    }
+}

@@ -1,0 +1,179 @@
+//! [`Slice`]: a part of 127.0.0.0/8 that no other run uses; and the backend `none` on it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::RawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net as unix;
+
+use danso_vocab::NodeId;
+use tokio::runtime::Handle;
+
+use super::roster::Roster;
+use super::runtime::PartyRuntime;
+use super::{Backend, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
+
+/// The second bytes to choose from; 127.0.x.x is everyone's.
+const FIRST: u8 = 77;
+const LAST: u8 = 250;
+
+/// An exclusive part of the loopback network: 127.X.0.0/16. Nodes are 127.X.0.N.
+///
+/// The claim is an abstract unix socket's name, which the kernel releases when we die.
+#[derive(Debug)]
+pub(super) struct Slice {
+    second: u8,
+    _claim: unix::UnixListener,
+}
+
+impl Slice {
+    /// Claims the first free one.
+    ///
+    /// # Errors
+    /// If all are taken.
+    pub(super) fn claim() -> Result<Slice, NetworkError> {
+        for second in FIRST..=LAST {
+            let name = format!("danso-loopback-127.{second}");
+            let claim = unix::SocketAddr::from_abstract_name(name)
+                .and_then(|address| unix::UnixListener::bind_addr(&address));
+            if let Ok(claim) = claim {
+                return Ok(Slice { second, _claim: claim });
+            }
+        }
+        Err(NetworkError(format!(
+            "no part of 127.{FIRST}.0.0 to 127.{LAST}.0.0 is free: end another danso run"
+        )))
+    }
+
+    /// Where a node is.
+    pub(super) fn node(&self, node: NodeId) -> Ipv4Addr {
+        Ipv4Addr::new(127, self.second, 0, Roster::host(Party::Node(node)))
+    }
+
+    /// Where `from` finds `to`, if it is not to find it directly.
+    pub(super) fn relay(&self, from: Party, to: NodeId) -> Ipv4Addr {
+        let [from, to] = [from, Party::Node(to)].map(Roster::host);
+        Ipv4Addr::new(127, self.second, from, to)
+    }
+
+    /// Checks that every node will be able to listen.
+    ///
+    /// # Errors
+    /// If somebody else listens there.
+    pub(super) fn check(&self, spec: &Spec) -> Result<(), NetworkError> {
+        for &node in &spec.nodes {
+            for &port in &spec.ports {
+                bind(self.node(node), port)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Listens, or says who is in the way.
+pub(super) fn bind(ip: Ipv4Addr, port: u16) -> Result<TcpListener, NetworkError> {
+    TcpListener::bind((ip, port)).map_err(|error| {
+        let mend = match error.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "something listens on port {port} of all addresses; stop it (`ss -ltnp sport = \
+                 :{port}`) or choose other ports"
+            ),
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need root; choose higher ports".to_owned()
+            }
+            _ => "choose other ports".to_owned(),
+        };
+        NetworkError(format!("cannot listen on {ip}:{port}: {error}; {mend}"))
+    })
+}
+
+/// The backend `none`: nodes on plain loopback. Nothing can be cut, nothing is counted.
+pub(super) struct Loopback {
+    slice: Slice,
+    clients: PartyRuntime,
+    control: PartyRuntime,
+}
+
+impl Loopback {
+    /// Claims addresses.
+    pub(super) fn open(spec: &Spec) -> Result<Loopback, NetworkError> {
+        Roster::new(spec)?;
+        let slice = Slice::claim()?;
+        slice.check(spec)?;
+        Ok(Loopback {
+            slice,
+            clients: PartyRuntime::start("danso-clients", 2, None)?,
+            control: PartyRuntime::start("danso-control", 1, None)?,
+        })
+    }
+}
+
+impl Network for Loopback {
+    fn backend(&self) -> Backend {
+        Backend::None
+    }
+
+    fn describe(&self) -> String {
+        "plain loopback; links cannot be cut and are not counted, and nodes must listen on \
+         their own address"
+            .to_owned()
+    }
+
+    fn listen(&self, node: NodeId, port: u16) -> SocketAddr {
+        (self.slice.node(node), port).into()
+    }
+
+    fn address(&self, _from: Party, to: NodeId, port: u16) -> SocketAddr {
+        self.listen(to, port)
+    }
+
+    fn namespace(&self, _node: NodeId) -> Option<RawFd> {
+        None
+    }
+
+    fn runtime(&self, party: Party) -> Handle {
+        match party {
+            Party::Clients => self.clients.handle().clone(),
+            Party::Node(_) | Party::Control => self.control.handle().clone(),
+        }
+    }
+
+    fn set(&self, _changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
+        Err(NetworkError(
+            "network none cannot cut links; use --network switch, or proxy, which needs no \
+             privilege"
+                .to_owned(),
+        ))
+    }
+
+    fn stats(&self, _link: Link) -> LinkStats {
+        LinkStats::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_claims_are_two_slices_and_a_dropped_one_is_free_again() {
+        let first = Slice::claim().unwrap();
+        let second = Slice::claim().unwrap();
+        assert_ne!(first.second, second.second);
+        assert_ne!(first.node(NodeId(1)), second.node(NodeId(1)));
+        assert_ne!(first.relay(Party::Clients, NodeId(1)), first.node(NodeId(1)));
+        assert_ne!(
+            first.relay(Party::Clients, NodeId(1)),
+            first.relay(Party::Node(NodeId(2)), NodeId(1))
+        );
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let slice = Slice::claim().unwrap();
+        let held = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let spec = Spec { nodes: vec![NodeId(1)], ports: vec![port] };
+        let error = slice.check(&spec).unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("stop it"), "{error}");
+    }
+}

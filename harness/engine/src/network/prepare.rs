@@ -1,0 +1,93 @@
+//! [`prepare`]: decides on a backend and brings the process where that backend needs it to be.
+
+use std::sync::Arc;
+
+use super::loopback::Loopback;
+use super::probe::{VARIANTS, attempt};
+use super::proxy::Proxy;
+use super::switch::namespace::{enter_user, threads};
+use super::switch::{Switch, Variant};
+use super::{Backend, Choice, Network, NetworkError, Spec};
+
+/// A decision for one backend, and a process ready for it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What networks will be made of.
+    pub backend: Backend,
+    /// Why nothing better was possible: a line for each better one, with its mend.
+    pub notes: Vec<String>,
+    means: Means,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    Switch(Variant),
+    Proxy,
+    None,
+}
+
+/// Decides by really trying, and moves this process into a user namespace if the switch needs
+/// one. To be called once, first thing in `main`: a process with several threads cannot be moved.
+///
+/// # Errors
+/// If what is asked for cannot be had: names what is missing and the mend. If the process
+/// already has several threads and the switch is to be tried.
+pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
+    match choice {
+        Choice::Proxy => return Ok(Prepared::with(Means::Proxy, Vec::new())),
+        Choice::None => return Ok(Prepared::with(Means::None, Vec::new())),
+        Choice::Auto | Choice::Switch => {}
+    }
+    let threads = threads();
+    if threads > 1 {
+        return Err(NetworkError(format!(
+            "network {choice}: must be prepared before the process starts its second thread \
+             (it has {threads}); call prepare first thing in main, or use proxy or none"
+        )));
+    }
+    let mut notes = Vec::new();
+    for (name, variant) in VARIANTS {
+        match attempt(variant) {
+            Ok(()) => {
+                if variant.rootless {
+                    enter_user().map_err(|failure| {
+                        NetworkError(format!("network {name}: {failure}; {}", failure.mend()))
+                    })?;
+                }
+                return Ok(Prepared::with(Means::Switch(variant), notes));
+            }
+            Err(obstacle) => notes.push(format!("{name}: {obstacle}")),
+        }
+    }
+    match choice {
+        Choice::Switch => Err(NetworkError(format!(
+            "network switch is not possible here: {}",
+            notes.join(" | ")
+        ))),
+        _ => Ok(Prepared::with(Means::Proxy, notes)),
+    }
+}
+
+impl Prepared {
+    fn with(means: Means, notes: Vec<String>) -> Prepared {
+        let backend = match means {
+            Means::Switch(_) => Backend::Switch,
+            Means::Proxy => Backend::Proxy,
+            Means::None => Backend::None,
+        };
+        Prepared { backend, notes, means }
+    }
+
+    /// Makes a network. Any number may be open at once; they do not see each other. May be
+    /// called from any thread.
+    ///
+    /// # Errors
+    /// If the kernel refuses, or a port is taken.
+    pub fn open(&self, spec: &Spec) -> Result<Arc<dyn Network>, NetworkError> {
+        Ok(match self.means {
+            Means::Switch(variant) => Arc::new(Switch::open(variant, spec)?),
+            Means::Proxy => Arc::new(Proxy::open(spec)?),
+            Means::None => Arc::new(Loopback::open(spec)?),
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! One end of the switch as a veth pair, for users who may make namespaces but not open
+//! `/dev/net/tun`: the far end is the party's interface, at the near end a packet socket reads
+//! and writes Ethernet frames.
+//!
+//! All far ends have the same hardware address and resolve none, so that a frame one of them
+//! sends is, untouched, a frame for any other.
+
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
+
+use super::failure::{Failure, Step};
+use super::namespace::Namespace;
+use super::netlink::{Shape, Socket, index};
+use super::{INTERFACE, MTU, PREFIX};
+
+/// Locally administered.
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+/// Bytes a port may have waiting in each direction, where the machine allows that much.
+const BUFFER: usize = 16 << 20;
+
+/// `linux/if_packet.h`: leave out what we have sent ourselves; not in libc.
+const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+
+/// Makes the pair between `near`, the switch's own namespace, and `far`, and returns the packet
+/// socket. `number` tells the near ends apart.
+pub(super) fn create(
+    near: &Namespace,
+    far: &Namespace,
+    number: usize,
+    ip: Ipv4Addr,
+) -> Result<OwnedFd, Failure> {
+    let name = format!("port{number}");
+    near.run(|| Socket::open()?.add_veth(&name, INTERFACE, MAC, far.as_fd()))?;
+    far.run(|| {
+        let socket = Socket::open()?;
+        socket.add_address(INTERFACE, ip, PREFIX)?;
+        socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })
+    })?;
+    near.run(|| {
+        let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
+        Socket::open()?.bring_up(&name, shape)?;
+        packets(index(&name)?)
+    })
+}
+
+/// A packet socket on one interface, with the header that lets super-packets through.
+fn packets(interface: u32) -> Result<OwnedFd, Failure> {
+    let failed = |e| Step::PacketSocket.failed(e);
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None).map_err(failed)?;
+    for option in [libc::PACKET_VNET_HDR, libc::PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING] {
+        switch_on(&fd, option).map_err(failed)?;
+    }
+    // Beyond the machine's limit only for root; up to the limit for everyone.
+    if setsockopt(&fd, sockopt::RcvBufForce, &BUFFER).is_err() {
+        setsockopt(&fd, sockopt::RcvBuf, &BUFFER).map_err(failed)?;
+    }
+    if setsockopt(&fd, sockopt::SndBufForce, &BUFFER).is_err() {
+        setsockopt(&fd, sockopt::SndBuf, &BUFFER).map_err(failed)?;
+    }
+    bind(&fd, interface).map_err(failed)?;
+    Ok(fd)
+}
+
+fn switch_on(fd: &OwnedFd, option: libc::c_int) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: the descriptor is open, and pointer and length describe `on`, which outlives the
+    // call.
+    let done = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            option,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    Errno::result(done).map(drop)
+}
+
+fn bind(fd: &OwnedFd, interface: u32) -> Result<(), Errno> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: (libc::ETH_P_IP as u16).to_be(),
+        sll_ifindex: interface as libc::c_int,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the descriptor is open, and pointer and length describe `address`, which outlives
+    // the call.
+    let done = unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    Errno::result(done).map(drop)
+}

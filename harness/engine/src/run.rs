@@ -1,0 +1,336 @@
+//! [`run`]: from a plan to a history. Start, load under faults, heal, closing operations, stop.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use danso_vocab::event::note;
+use danso_vocab::{Event, Generator, NodeId, Note, Plan, Rng, Seat, Value};
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::cluster::Cluster;
+use crate::interpreter::{Bench, Pace, Worker};
+use crate::network::{Network, Party};
+use crate::progress::{Interrupt, Monitor};
+use crate::recorder::Recorder;
+use crate::schedule::{self, Context};
+use crate::site::Site;
+use crate::target::{Member, Target};
+use crate::undo::UndoLog;
+
+/// How long nodes may take to serve, at start and after healing.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the closing operations may take beyond their own timeouts.
+const CLOSING: Duration = Duration::from_secs(20);
+
+/// Makes the generator of a worker.
+pub type Generators = Box<dyn Fn(Seat) -> Box<dyn Generator> + Send + Sync>;
+
+/// What a run needs beside its plan.
+pub struct Setup {
+    /// The recipe for the system under test.
+    pub target: Arc<dyn Target>,
+    /// The network, open.
+    pub network: Arc<dyn Network>,
+    /// The run folder.
+    pub site: Site,
+    /// The danso binary, for bundled nodes.
+    pub exe: PathBuf,
+    /// What workers do during the load.
+    pub load: Generators,
+    /// What they do after everything healed.
+    pub closing: Generators,
+    /// Operations without effect.
+    pub reads: BTreeSet<&'static str>,
+    /// How to end it early.
+    pub interrupt: Interrupt,
+    /// Where to show what is going on.
+    pub monitor: Arc<Monitor>,
+}
+
+/// What is known of a run beside its history.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// From the first start of a process until all nodes served.
+    pub ready: Duration,
+    /// From the end of the closing operations until no process was left.
+    pub teardown: Duration,
+    /// CPU time of this process, and operations, during the load.
+    pub cpu: Duration,
+    /// Why it ended early, if it did.
+    pub interrupted: Option<String>,
+}
+
+/// Why there is no history, or no whole one.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The cluster did not come up.
+    #[error("the cluster did not come up: {0}")]
+    Start(String),
+    /// The run folder cannot be written.
+    #[error("{path}: {error}")]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        error: std::io::Error,
+    },
+    /// The history could not be written to its end.
+    #[error("the end of the history could not be written: {0}; what came before is whole")]
+    Recording(std::io::Error),
+    /// danso is at fault.
+    #[error("danso itself failed: {0}; please report this")]
+    Internal(String),
+}
+
+/// Runs `plan`. Blocks until everything it started is gone.
+///
+/// # Errors
+/// See [`RunError`]. Whatever was recorded before is in the run folder.
+pub fn run(plan: &Plan, setup: Setup) -> Result<Facts, RunError> {
+    let folder = |path: PathBuf| move |error| RunError::Folder { path, error };
+    let site = setup.site.clone();
+    let undo = UndoLog::create(&site.undo()).map_err(folder(site.undo()))?;
+    for node in NodeId::all(plan.target.nodes()) {
+        std::fs::create_dir_all(site.node(node)).map_err(folder(site.node(node)))?;
+    }
+    let recorder = Recorder::create(&site.history(), setup.interrupt.clone())
+        .map_err(folder(site.history()))?;
+    let members = members(plan, &setup);
+    let internal = |error: std::io::Error| RunError::Internal(error.to_string());
+    let (target, network) = (setup.target.clone(), setup.network.clone());
+    let cluster = Arc::new(Cluster::new(target, members, network, site).map_err(internal)?);
+    let control = setup.network.runtime(Party::Control);
+    let conductor =
+        Conductor { plan: plan.clone(), setup, cluster, recorder, undo: Arc::new(undo) };
+    // The conductor's sockets belong to the control party, so it lives on that runtime.
+    let (tell, told) = mpsc::channel();
+    control.spawn(async move {
+        let result = conductor.conduct().await;
+        let result = match conductor.recorder.finish() {
+            Err(error) if result.is_ok() => Err(RunError::Recording(error)),
+            _ => result,
+        };
+        drop(conductor);
+        // The receiver waits below; it cannot be gone.
+        let _ = tell.send(result);
+    });
+    told.recv().map_err(|_| RunError::Internal("the conductor panicked".to_owned()))?
+}
+
+fn members(plan: &Plan, setup: &Setup) -> Vec<Member> {
+    let all = NodeId::all(plan.target.nodes());
+    let options = Arc::new(plan.target.options.clone());
+    let member = |(id, seed): (&NodeId, &u64)| Member {
+        id: *id,
+        all: all.clone(),
+        data: setup.site.data(*id),
+        seed: *seed,
+        exe: setup.exe.clone(),
+        options: options.clone(),
+        network: setup.network.clone(),
+    };
+    all.iter().zip(&plan.target.seeds).map(member).collect()
+}
+
+struct Conductor {
+    plan: Plan,
+    setup: Setup,
+    cluster: Arc<Cluster>,
+    recorder: Arc<Recorder>,
+    undo: Arc<UndoLog>,
+}
+
+impl Conductor {
+    async fn conduct(&self) -> Result<Facts, RunError> {
+        let deaths = tokio::spawn(record_deaths(self.cluster.clone(), self.recorder.clone()));
+        let result = self.phases().await;
+        let since = Instant::now();
+        self.setup.monitor.enter("stopping");
+        self.cluster.down().await;
+        deaths.abort();
+        let mut facts = result?;
+        facts.teardown = since.elapsed();
+        Ok(facts)
+    }
+
+    async fn phases(&self) -> Result<Facts, RunError> {
+        let interrupt = &self.setup.interrupt;
+        self.setup.monitor.enter("starting");
+        let ready = tokio::select! {
+            ready = self.start() => ready.map_err(RunError::Start)?,
+            () = interrupt.wait() => Duration::ZERO,
+        };
+        let mut workers = self.bench();
+        let cpu = cpu_time();
+        if interrupt.raised().is_none() {
+            workers = self.load(workers).await?;
+        }
+        let cpu = cpu_time().saturating_sub(cpu);
+        if interrupt.raised().is_none() {
+            self.heal().await;
+        }
+        if interrupt.raised().is_none() {
+            self.closing(workers).await?;
+        }
+        let interrupted = interrupt.raised();
+        if let Some(reason) = &interrupted {
+            self.note(Note::new(note::INTERRUPTED, reason.as_str()));
+        }
+        self.phase("end");
+        Ok(Facts { ready, teardown: Duration::ZERO, cpu, interrupted })
+    }
+
+    fn bench(&self) -> Vec<Worker> {
+        let bench = Bench {
+            cluster: self.cluster.clone(),
+            recorder: self.recorder.clone(),
+            monitor: self.setup.monitor.clone(),
+            workers: self.plan.load.workers(),
+            timeout: self.plan.load.timeout,
+            reads: Arc::new(self.setup.reads.clone()),
+        };
+        (0..bench.workers).map(|index| Worker::new(index, bench.clone())).collect()
+    }
+
+    async fn start(&self) -> Result<Duration, String> {
+        let since = Instant::now();
+        for node in self.cluster.nodes() {
+            self.cluster.start(node)?;
+        }
+        let nodes = self.cluster.nodes();
+        for served in join_all(nodes.iter().map(|n| self.cluster.ready(*n, PATIENCE))).await {
+            served?;
+        }
+        for node in nodes {
+            self.note(Note::new(note::NODE_UP, ()).nodes([node]));
+        }
+        Ok(since.elapsed())
+    }
+
+    /// The load and the faults, side by side.
+    async fn load(&self, workers: Vec<Worker>) -> Result<Vec<Worker>, RunError> {
+        self.phase("load");
+        let (end, over) = watch::channel(false);
+        let context = Context {
+            cluster: self.cluster.clone(),
+            recorder: self.recorder.clone(),
+            undo: self.undo.clone(),
+            monitor: self.setup.monitor.clone(),
+            start: tokio::time::Instant::now(),
+            over: over.clone(),
+        };
+        let schedule = self.plan.schedule.clone();
+        let faults = tokio::spawn(async move { schedule::carry_out(&schedule, &context).await });
+        let pace = Pace { rate: self.plan.load.rate, over };
+        let working = self.employ(workers, &self.setup.load, "load", pace);
+        let timer = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.plan.load.time) => {}
+                () = self.setup.interrupt.wait() => {}
+            }
+            end.send_replace(true);
+        };
+        let (workers, ()) = tokio::join!(working, timer);
+        if let Err(error) = faults.await {
+            return Err(RunError::Internal(format!("the schedule panicked: {error}")));
+        }
+        workers
+    }
+
+    /// Runs all workers, each on its own generator and stream, on the clients' runtime.
+    async fn employ(
+        &self,
+        workers: Vec<Worker>,
+        generators: &Generators,
+        label: &str,
+        pace: Pace,
+    ) -> Result<Vec<Worker>, RunError> {
+        let clients = self.setup.network.runtime(Party::Clients);
+        let count = self.plan.load.workers();
+        let mut working = JoinSet::new();
+        for (index, worker) in workers.into_iter().enumerate() {
+            let generator = generators(Seat { worker: index as u32, workers: count });
+            let rng = Rng::new(self.plan.load.streams[index]).split(label);
+            working.spawn_on(worker.work(generator, rng, pace.clone()), &clients);
+        }
+        let mut done = Vec::new();
+        while let Some(worker) = working.join_next().await {
+            done.push(worker.map_err(|e| RunError::Internal(format!("a worker panicked: {e}")))?);
+        }
+        done.sort_by_key(Worker::index);
+        Ok(done)
+    }
+
+    /// Starts what is down and waits until all serve. Faults are healed by now.
+    async fn heal(&self) {
+        self.phase("heal");
+        for node in self.cluster.nodes() {
+            if self.cluster.processes.pid(node).is_none() {
+                match self.cluster.start(node) {
+                    Ok(true) => self.note(Note::new(note::NODE_UP, ()).nodes([node])),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%node, error, "cannot be started again"),
+                }
+            }
+        }
+        let nodes = self.cluster.nodes();
+        let recovering = join_all(nodes.iter().map(|n| self.cluster.ready(*n, PATIENCE)));
+        let recovered = tokio::select! {
+            recovered = recovering => recovered,
+            () = self.setup.interrupt.wait() => return,
+        };
+        for (node, served) in nodes.into_iter().zip(recovered) {
+            if let Err(reason) = served {
+                self.note(Note::new("not-recovered", reason).nodes([node]));
+            }
+        }
+    }
+
+    async fn closing(&self, workers: Vec<Worker>) -> Result<(), RunError> {
+        self.phase("closing");
+        let (end, over) = watch::channel(false);
+        let pace = Pace { rate: None, over };
+        let working = self.employ(workers, &self.setup.closing, "closing", pace);
+        tokio::pin!(working);
+        tokio::select! {
+            done = &mut working => return done.map(drop),
+            () = tokio::time::sleep(CLOSING) => {}
+            () = self.setup.interrupt.wait() => {}
+        }
+        end.send_replace(true);
+        working.await.map(drop)
+    }
+
+    fn phase(&self, name: &'static str) {
+        self.setup.monitor.enter(name);
+        self.note(Note::new(note::PHASE, name));
+    }
+
+    fn note(&self, note: Note) {
+        self.recorder.record(&Event::Note(note));
+    }
+}
+
+async fn record_deaths(cluster: Arc<Cluster>, recorder: Arc<Recorder>) {
+    let mut deaths = cluster.processes.deaths();
+    drop(cluster);
+    while let Ok(died) = deaths.recv().await {
+        let value =
+            Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
+        recorder.record(&Event::Note(Note::new(note::NODE_CRASHED, value).nodes([died.node])));
+    }
+}
+
+/// CPU time this process has used so far, its own threads only.
+fn cpu_time() -> Duration {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
+    let time = |t: nix::sys::time::TimeVal| {
+        Duration::new(t.tv_sec().unsigned_abs(), t.tv_usec().unsigned_abs() as u32 * 1_000)
+    };
+    time(usage.user_time()) + time(usage.system_time())
+}

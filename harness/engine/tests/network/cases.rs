@@ -1,0 +1,409 @@
+//! What is asserted of every network, and in which setups.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use danso_engine::network::{
+    Backend, Choice, Link, Network, Party, Policy, Prepared, Spec, prepare, probe,
+};
+use danso_vocab::NodeId;
+
+use super::peers::*;
+use super::setup::Setup;
+
+type Case = fn(Setup);
+
+/// Of networks that can be cut.
+const FULL: [(&str, Case); 10] = [
+    ("reach", reach),
+    ("cut_stalls_and_heal_recovers", cut_stalls_and_heal_recovers),
+    ("clients_can_be_cut_off", clients_can_be_cut_off),
+    ("one_way", one_way),
+    ("new_connections_wait", new_connections_wait),
+    ("bulk_survives_cuts", bulk_survives_cuts),
+    ("ends_pass_in_order", ends_pass_in_order),
+    ("two_at_once", two_at_once),
+    ("what_makes_no_sense_is_refused", what_makes_no_sense_is_refused),
+    ("nothing_remains", nothing_remains),
+];
+
+const OTHER: [(&str, Case); 5] = [
+    ("none::reach", reach),
+    ("none::cannot_be_cut", cannot_be_cut),
+    ("powerless::auto_falls_back", auto_falls_back),
+    ("plain::threads_are_refused", threads_are_refused),
+    ("plain::probe_leaves_no_mark", probe_leaves_no_mark),
+];
+
+fn table() -> Vec<(String, Case)> {
+    let full = ["root_tun", "root_veth", "rootless_tun", "rootless_veth", "proxy"];
+    let full = full.into_iter().flat_map(|setup| {
+        FULL.into_iter().map(move |(name, case)| (format!("{setup}::{name}"), case))
+    });
+    full.chain(OTHER.into_iter().map(|(name, case)| (name.to_owned(), case))).collect()
+}
+
+pub(crate) fn names() -> Vec<String> {
+    table().into_iter().map(|(name, _)| name).collect()
+}
+
+pub(crate) fn run(name: &str) {
+    let (_, case) = table().into_iter().find(|(known, _)| known == name).expect("a known case");
+    case(Setup::of(name));
+}
+
+fn spec() -> Spec {
+    Spec { nodes: NodeId::all(3), ports: vec![PORT] }
+}
+
+fn prepared(setup: Setup) -> Prepared {
+    let prepared = prepare(match setup {
+        Setup::Proxy => Choice::Proxy,
+        Setup::None => Choice::None,
+        _ => Choice::Switch,
+    });
+    prepared.unwrap()
+}
+
+fn open(setup: Setup) -> Net {
+    let net = prepared(setup).open(&spec()).unwrap();
+    let description = net.describe();
+    let expected: &[&str] = match setup {
+        Setup::RootTun => &["TUN", "as root"],
+        Setup::RootVeth => &["veth", "as root"],
+        Setup::RootlessTun => &["TUN", "rootless"],
+        Setup::RootlessVeth => &["veth", "rootless"],
+        Setup::Proxy => &["TCP only"],
+        _ => &[],
+    };
+    assert!(expected.iter().all(|word| description.contains(word)), "{description}");
+    net
+}
+
+fn cut(net: &Net, links: &[(Party, Party)]) {
+    change(net, links, true);
+}
+
+fn heal(net: &Net, links: &[(Party, Party)]) {
+    change(net, links, false);
+}
+
+fn change(net: &Net, links: &[(Party, Party)], cut: bool) {
+    let changes: Vec<_> =
+        links.iter().map(|&(from, to)| (Link { from, to }, Policy { cut })).collect();
+    net.set(&changes).unwrap();
+}
+
+fn stats(net: &Net, from: Party, to: Party) -> (u64, u64) {
+    let stats = net.stats(Link { from, to });
+    (stats.passed, stats.stopped)
+}
+
+fn reach(setup: Setup) {
+    let net = open(setup);
+    for to in 1..=3 {
+        for from in [node(1), node(2), node(3), Party::Clients, Party::Control] {
+            let (near, far) = pair(&net, from, to);
+            passes(&near, &far, b"there");
+            passes(&far, &near, b"and back");
+            if net.backend() != Backend::None && from != node(to) {
+                assert!(stats(&net, from, node(to)).0 > 0, "{from} to {to} is not counted");
+                assert!(stats(&net, node(to), from).0 > 0, "{to} to {from} is not counted");
+                assert_eq!(stats(&net, from, node(to)).1, 0);
+            }
+        }
+    }
+}
+
+fn cut_stalls_and_heal_recovers(setup: Setup) {
+    let net = open(setup);
+    let both = [(node(1), node(2)), (node(2), node(1))];
+    let (near, far) = pair(&net, node(1), 2);
+    let (other, bystander) = pair(&net, node(3), 1);
+    passes(&near, &far, b"before");
+    cut(&net, &both);
+    stalls(&near, &far, b"held-1 ");
+    stalls(&far, &near, b"held-2 ");
+    assert!(stats(&net, node(1), node(2)).1 > 0, "the cut is not counted");
+    assert!(stats(&net, node(2), node(1)).1 > 0, "the cut is not counted");
+    passes(&other, &bystander, b"not concerned");
+    assert_eq!(stats(&net, node(3), node(1)).1, 0);
+    heal(&net, &both);
+    (&near).write_all(b"after").unwrap();
+    assert_eq!(receive(&far, 12, PATIENCE), b"held-1 after");
+    assert_eq!(receive(&near, 7, PATIENCE), b"held-2 ");
+    passes(&near, &far, b"as ever");
+}
+
+fn clients_can_be_cut_off(setup: Setup) {
+    let net = open(setup);
+    let both = [(Party::Clients, node(2)), (node(2), Party::Clients)];
+    let (near, far) = pair(&net, Party::Clients, 2);
+    let (control, watched) = pair(&net, Party::Control, 3);
+    cut(&net, &both);
+    stalls(&near, &far, b"held");
+    assert!(stats(&net, Party::Clients, node(2)).1 > 0);
+    passes(&control, &watched, b"status");
+    let (other, bystander) = pair(&net, Party::Clients, 1);
+    passes(&other, &bystander, b"not concerned");
+    heal(&net, &both);
+    assert_eq!(receive(&far, 4, PATIENCE), b"held");
+}
+
+fn one_way(setup: Setup) {
+    let net = open(setup);
+    let (near, far) = pair(&net, node(1), 2);
+    passes(&near, &far, b"before");
+    // Acknowledgements on their way are not what this is about.
+    std::thread::sleep(Duration::from_millis(100));
+    cut(&net, &[(node(1), node(2))]);
+    passes(&far, &near, b"still heard");
+    stalls(&near, &far, b"not heard");
+    assert!(stats(&net, node(1), node(2)).1 > 0);
+    assert_eq!(stats(&net, node(2), node(1)).1, 0);
+    heal(&net, &[(node(1), node(2))]);
+    assert_eq!(receive(&far, 9, PATIENCE), b"not heard");
+    passes(&near, &far, b"again");
+}
+
+fn new_connections_wait(setup: Setup) {
+    let net = open(setup);
+    let incoming = accept(listen(&net, 2));
+    let both = [(node(1), node(2)), (node(2), node(1))];
+    cut(&net, &both);
+    // One gives up, another waits.
+    let given_up = dial(&net, node(1), 2, QUIET);
+    if net.backend() == Backend::Switch {
+        assert_eq!(given_up.as_ref().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    }
+    drop(given_up);
+    let patient = std::thread::spawn({
+        let net = net.clone();
+        move || {
+            let stream = dial(&net, node(1), 2, PATIENCE).unwrap();
+            (&stream).write_all(b"at last").unwrap();
+            stream
+        }
+    });
+    assert!(incoming.recv_timeout(QUIET).is_err(), "a connection went through a cut");
+    assert!(stats(&net, node(1), node(2)).1 > 0);
+    heal(&net, &both);
+    let far = incoming.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(receive(&far, 7, PATIENCE), b"at last");
+    drop(patient.join().unwrap());
+    assert!(incoming.recv_timeout(QUIET).is_err(), "the one given up arrived late");
+}
+
+/// A megabyte-sized verified stream through repeated cuts.
+fn bulk_survives_cuts(setup: Setup) {
+    const SIZE: usize = 32 << 20;
+    let net = open(setup);
+    let (near, mut far) = pair(&net, Party::Clients, 1);
+    let byte = |i: usize| (i.wrapping_mul(0x9e37_79b9) >> 13) as u8;
+    let sender = std::thread::spawn(move || {
+        let bytes: Vec<u8> = (0..SIZE).map(byte).collect();
+        for chunk in bytes.chunks(SIZE / 64) {
+            (&near).write_all(chunk).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        near
+    });
+    let cutter = std::thread::spawn({
+        let net = net.clone();
+        move || {
+            for direction in [(Party::Clients, node(1)), (node(1), Party::Clients)] {
+                for _ in 0..3 {
+                    std::thread::sleep(Duration::from_millis(30));
+                    cut(&net, &[direction]);
+                    std::thread::sleep(Duration::from_millis(60));
+                    heal(&net, &[direction]);
+                }
+            }
+        }
+    });
+    let mut got = vec![0; SIZE];
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    far.read_exact(&mut got).unwrap();
+    assert!(got.iter().enumerate().all(|(i, &got)| got == byte(i)), "the stream is damaged");
+    cutter.join().unwrap();
+    drop(sender.join().unwrap());
+}
+
+/// A close is held back with the bytes before it, and is half a close.
+fn ends_pass_in_order(setup: Setup) {
+    let net = open(setup);
+    let (near, mut far) = pair(&net, node(1), 2);
+    cut(&net, &[(node(1), node(2))]);
+    stalls(&near, &far, b"last words");
+    near.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(receive(&far, 1, QUIET), b"", "nothing may arrive, not even the end");
+    heal(&net, &[(node(1), node(2))]);
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut said = String::new();
+    far.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "last words");
+    passes(&far, &near, b"answer");
+}
+
+fn two_at_once(setup: Setup) {
+    let prepared = prepared(setup);
+    let (one, two) = (prepared.open(&spec()).unwrap(), prepared.open(&spec()).unwrap());
+    let ((near1, far1), (near2, far2)) = (pair(&one, node(1), 2), pair(&two, node(1), 2));
+    cut(&one, &[(node(1), node(2)), (node(2), node(1))]);
+    stalls(&near1, &far1, b"one");
+    passes(&near2, &far2, b"two");
+    assert_eq!(stats(&two, node(1), node(2)).1, 0);
+    drop((near1, far1));
+    let start = Instant::now();
+    drop(one);
+    assert!(start.elapsed() < Duration::from_millis(500), "took {:?}", start.elapsed());
+    passes(&near2, &far2, b"two lives on");
+    let (near, far) = pair(&two, node(3), 1);
+    passes(&near, &far, b"and takes new ones");
+}
+
+fn what_makes_no_sense_is_refused(setup: Setup) {
+    let prepared = prepared(setup);
+    let net = prepared.open(&spec()).unwrap();
+    for (from, to) in [
+        (node(1), node(1)),
+        (node(1), node(4)),
+        (Party::Control, node(1)),
+        (node(1), Party::Control),
+    ] {
+        let error = net.set(&[(Link { from, to }, Policy { cut: true })]).unwrap_err();
+        assert!(error.to_string().contains(&from.to_string()), "{error}");
+    }
+    for nodes in [vec![NodeId(1), NodeId(1)], vec![NodeId(0)], vec![NodeId(9000)]] {
+        assert!(prepared.open(&Spec { nodes, ports: vec![PORT] }).is_err());
+    }
+}
+
+/// The network of a process that is killed disappears: counted by the kernel, which allows this
+/// case's user namespace only a few network namespaces.
+fn nothing_remains(setup: Setup) {
+    let interfaces = || {
+        let names = std::fs::read_dir("/sys/class/net").unwrap();
+        let mut names: Vec<_> = names.map(|name| name.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = interfaces();
+    limit_namespaces(15);
+    for _ in 0..6 {
+        // The kernel takes them apart in the background.
+        let deadline = Instant::now() + PATIENCE;
+        let (mut child, spoken) = loop {
+            let name = Setup::ALL.iter().find(|(_, s)| *s == setup).unwrap().0;
+            let mut child = std::process::Command::new("/proc/self/exe")
+                .args(["--hold", name])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut spoken = [0; 256];
+            let length = child.stdout.as_mut().unwrap().read(&mut spoken).unwrap();
+            let spoken = String::from_utf8_lossy(&spoken[..length]).into_owned();
+            if !spoken.is_empty() {
+                break (child, spoken);
+            }
+            let mut why = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            child.wait().unwrap();
+            assert!(Instant::now() < deadline, "namespaces have been left over: {why}");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for namespace in spoken.split_whitespace().filter(|word| word.starts_with("net:")) {
+            let users = users_of(namespace);
+            assert!(users.is_empty(), "{namespace} is used by {users:?}");
+        }
+    }
+    assert_eq!(before, interfaces());
+}
+
+/// A process that opens a network, names its namespaces, and waits to be killed.
+pub(crate) fn hold(setup: &str) {
+    let net = open(Setup::of(setup));
+    let (_near, _far) = pair(&net, node(1), 2);
+    let look = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let mut names = vec!["held".to_owned()];
+    if net.backend() == Backend::Switch {
+        for party in [node(1), node(2), node(3), Party::Clients, Party::Control] {
+            names.push(inside(&net, party, look).display().to_string());
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 6, "every party has a namespace of its own: {names:?}");
+        assert!(!names.contains(&look().display().to_string()), "none is in the harness's");
+    }
+    println!("{}", names.join(" "));
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+fn users_of(namespace: &str) -> Vec<String> {
+    let mut users = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let link = std::fs::read_link(process.path().join("ns/net"));
+        if link.is_ok_and(|link| link.display().to_string() == namespace) {
+            users.push(process.file_name().display().to_string());
+        }
+    }
+    users
+}
+
+fn limit_namespaces(most: usize) {
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).unwrap();
+    std::fs::write("/proc/self/setgroups", "deny").unwrap();
+    std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).unwrap();
+    std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).unwrap();
+    std::fs::write("/proc/sys/user/max_net_namespaces", most.to_string()).unwrap();
+}
+
+fn cannot_be_cut(setup: Setup) {
+    let net = open(setup);
+    let link = Link { from: node(1), to: node(2) };
+    let error = net.set(&[(link, Policy { cut: true })]).unwrap_err().to_string();
+    assert!(error.contains("--network switch"), "{error}");
+}
+
+fn auto_falls_back(_setup: Setup) {
+    let error = prepare(Choice::Switch).unwrap_err().to_string();
+    assert!(error.contains("making a user namespace"), "{error}");
+    assert!(error.contains("max_user_namespaces"), "{error}");
+    let prepared = prepare(Choice::Auto).unwrap();
+    assert_eq!(prepared.backend, Backend::Proxy);
+    assert_eq!(prepared.notes.len(), 4, "{:?}", prepared.notes);
+    assert!(prepared.notes.iter().all(|note| !note.contains('\n')));
+    let rows = probe();
+    assert!(rows.iter().filter(|row| row.obstacle.is_none()).all(|row| row.name == "proxy"));
+    let net = prepared.open(&spec()).unwrap();
+    assert_eq!(net.backend(), Backend::Proxy);
+}
+
+fn threads_are_refused(_setup: Setup) {
+    let (_keep, wait) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || wait.recv());
+    let error = prepare(Choice::Auto).unwrap_err().to_string();
+    assert!(error.contains("first thing in main"), "{error}");
+    assert!(prepare(Choice::Proxy).is_ok());
+    assert!(probe()[0].obstacle.as_ref().unwrap().reason.contains("threads"));
+}
+
+fn probe_leaves_no_mark(_setup: Setup) {
+    let look = || ["user", "net", "mnt"].map(|n| std::fs::read_link(format!("/proc/self/ns/{n}")));
+    let before = look().map(Result::unwrap);
+    let rows = probe();
+    assert_eq!(rows.len(), 5);
+    for row in &rows {
+        let text = row.obstacle.as_ref().map_or("available".to_owned(), ToString::to_string);
+        println!("{}: {text}", row.name);
+    }
+    assert_eq!(before, look().map(Result::unwrap));
+    assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), 1);
+    assert!(nix::sys::wait::waitpid(None, None).is_err(), "a child is left");
+}
