@@ -1,1 +1,18 @@
-//! checkers
+//! From a history to a finding: every checker, and the models they check against.
+//!
+//! Pure: no files, no clock, no threads but scoped ones, no global state, no randomness. A
+//! checker can fail in one way only, by being wrong; so the fast algorithms here are compared
+//! with slow and obvious ones on millions of random histories, and a verdict that can be checked
+//! again cheaply is checked again before it is returned.
+//!
+//! | module | decides |
+//! | --- | --- |
+//! | [`linearizable`] | whether single objects look atomic, by search, for any [`Model`] |
+//! | [`models`] | nothing: the sequential specifications, by name |
+//!
+//! [`Model`]: danso_vocab::Model
+
+pub mod linearizable;
+pub mod models;
+
+pub use linearizable::linearizable;

@@ -1,1 +1,21 @@
-//! workloads
+//! What clients do and who judges it: every bundled workload is one entry of [`WORKLOADS`].
+//!
+//! A workload is data: an alphabet, parameters, a generator, a closing generator and checkers.
+//! To add one, write a module with a constant of type [`Workload`] and list it here; the tests
+//! below say whether it keeps the rules.
+
+pub mod generators;
+pub mod register;
+
+use danso_vocab::Workload;
+
+/// All bundled workloads.
+pub const WORKLOADS: &[&Workload] = &[&register::WORKLOAD];
+
+/// The workload of this name.
+pub fn find(name: &str) -> Option<&'static Workload> {
+    WORKLOADS.iter().find(|workload| workload.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests;

@@ -140,8 +140,8 @@ pub fn draw(
             known.join(", ")
         ));
     }
-    let windows = timing::windows(&request.args, load, rng)
-        .map_err(|e| format!("{}: {e}", request.kind))?;
+    let windows =
+        timing::windows(&request.args, load, rng).map_err(|e| format!("{}: {e}", request.kind))?;
     let mut injections = Vec::with_capacity(windows.len());
     for (start, lasts) in windows {
         let fault = nemesis

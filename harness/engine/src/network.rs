@@ -136,7 +136,9 @@ pub trait Network: Send + Sync {
     /// Valid as long as the network is.
     fn namespace(&self, node: NodeId) -> Option<RawFd>;
 
-    /// The runtime whose sockets belong to `party`, which is `Clients` or `Control`.
+    /// The runtime whose sockets belong to `party`, which is `Clients` or `Control`. To spawn on:
+    /// a future that another thread drives with `block_on` makes its sockets where that thread is.
+    /// Its tasks end when the network is dropped.
     fn runtime(&self, party: Party) -> Handle;
 
     /// Changes the policies of these links, all at once. Links not named stay as they are.

@@ -75,7 +75,9 @@ impl Recorder {
         let recorder =
             Arc::new(Recorder { inner: Mutex::new(inner), base: Instant::now(), interrupt });
         let weak = Arc::downgrade(&recorder);
-        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || flush_often(&weak))?;
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || flush_often(&weak))?;
         Ok(recorder)
     }
 
@@ -112,7 +114,8 @@ impl Recorder {
     /// If the disk does not take it; what was written before is whole and readable.
     pub fn finish(&self) -> io::Result<()> {
         let mut inner = lock(&self.inner);
-        let result = inner.writer.sink().flush().and_then(|()| inner.writer.sink().file.sync_data());
+        let result =
+            inner.writer.sink().flush().and_then(|()| inner.writer.sink().file.sync_data());
         if let Err(error) = &result {
             self.fail(&mut inner, error);
         }

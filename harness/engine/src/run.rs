@@ -319,8 +319,7 @@ async fn record_deaths(cluster: Arc<Cluster>, recorder: Arc<Recorder>) {
     let mut deaths = cluster.processes.deaths();
     drop(cluster);
     while let Ok(died) = deaths.recv().await {
-        let value =
-            Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
+        let value = Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
         recorder.record(&Event::Note(Note::new(note::NODE_CRASHED, value).nodes([died.node])));
     }
 }

@@ -82,12 +82,17 @@ async fn begin(start: &Start, context: &Context) -> Option<NodeId> {
             sleep_until(context.start + time.since_start()).await;
             None
         }
-        Start::OnLog { from, text } => {
+        Start::OnLog { from, text, delay } => {
             sleep_until(context.start + from.since_start()).await;
             let mut lines = context.cluster.processes.lines();
             loop {
                 match lines.recv().await {
-                    Ok(line) if line.text.contains(text) => return Some(line.node),
+                    Ok(line) if line.text.contains(text) => {
+                        if !delay.is_zero() {
+                            sleep(*delay).await;
+                        }
+                        return Some(line.node);
+                    }
                     Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
                     // No process will ever speak again: wait for the load to end.
                     Err(_) => std::future::pending().await,

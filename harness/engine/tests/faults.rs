@@ -193,7 +193,11 @@ fn a_paused_node_misses_time_and_does_not_know() {
     let (facts, history, site, _dir) =
         go(Case { faults: vec![("pause", args)], ..Case::default() });
     facts.unwrap();
-    assert!(longest_gap_ms(&ticks(&site, 1)) >= 650, "n1 lost {} ms", longest_gap_ms(&ticks(&site, 1)));
+    assert!(
+        longest_gap_ms(&ticks(&site, 1)) >= 650,
+        "n1 lost {} ms",
+        longest_gap_ms(&ticks(&site, 1))
+    );
     assert!(longest_gap_ms(&ticks(&site, 2)) < 650, "n2 was not paused");
     assert_eq!(starts(&site, 1), 1, "it never ended");
     assert_eq!(bits(&history), [true]);

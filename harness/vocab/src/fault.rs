@@ -43,12 +43,14 @@ pub struct Fault {
 pub enum Start {
     /// At this time.
     At(Time),
-    /// The first time after `from` that a node prints a line containing `text`.
+    /// `delay` after the first line containing `text` that a node prints after `from`.
     OnLog {
         /// When to begin listening.
         from: Time,
         /// What to listen for.
         text: String,
+        /// How long to wait once it was heard.
+        delay: Duration,
     },
 }
 

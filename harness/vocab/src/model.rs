@@ -14,6 +14,25 @@ pub enum Ret<'a> {
     Unknown,
 }
 
+/// What an operation does to an object whose state is nothing but one value: a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access<'a> {
+    /// Possible exactly while this is the value; changes nothing.
+    Reads(&'a Value),
+    /// Possible exactly while this is *not* the value; changes nothing.
+    Misses(&'a Value),
+    /// Always possible; leaves this value.
+    Writes(&'a Value),
+    /// Possible exactly while the value is `old`; leaves `new`. With [`Ret::Unknown`] it may
+    /// instead have changed nothing, whatever the value.
+    Swaps {
+        /// The value it needs.
+        old: &'a Value,
+        /// The value it leaves.
+        new: &'a Value,
+    },
+}
+
 /// A sequential specification: how one object answers when operations come one after another.
 ///
 /// Pure: the same state and step give the same answer. Operations of different keys go to
@@ -44,6 +63,14 @@ pub trait Model: Send + Sync {
     fn overwrites<'a>(&self, f: &str, arg: &'a Value) -> Option<&'a Value> {
         let _ = (f, arg);
         None
+    }
+
+    /// What `f(arg)` with result `ret` does, if a state is nothing but one value and every
+    /// operation is one of the four kinds of [`Access`]. It must agree with [`Model::step`].
+    /// Lets a checker reason about values: it searches less and explains better.
+    fn access<'a>(&self, f: &str, arg: &'a Value, ret: Ret<'a>) -> Option<Access<'a>> {
+        let _ = ret;
+        self.overwrites(f, arg).map(Access::Writes)
     }
 
     /// The state in words, for counterexamples.

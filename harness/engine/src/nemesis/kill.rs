@@ -55,7 +55,10 @@ impl Nemesis for Kill {
             for (node, result) in nodes.iter().zip(futures_util::future::join_all(kills).await) {
                 match result {
                     Ok(Some((pid, status))) => {
-                        killed.push(format!("{node} (pid {pid}) ended by {}", process::words(status)));
+                        killed.push(format!(
+                            "{node} (pid {pid}) ended by {}",
+                            process::words(status)
+                        ));
                     }
                     Ok(None) => {}
                     Err(error) => tracing::warn!(%error, %node, "kill"),

@@ -42,7 +42,10 @@ impl Nemesis for Partition {
                 "shape",
                 "one, halves, random-halves, majority, majorities-ring, minority-third, bridge, primaries, one-way, groups, links (default: a random one)",
             ),
-            ("nodes", "who is cut off, for the shapes one and one-way: a node selector"),
+            (
+                "nodes",
+                "who is cut off, or is the bridge: a node selector, for one, one-way and bridge",
+            ),
             ("direction", "both, in (they hear nothing) or out (they are not heard)"),
             ("groups", "who can still talk, as in [[\"n1\", \"n2\"], [\"n3\"]]"),
             ("links", "directed links to cut, as in [[\"n1\", \"n2\"]]"),
@@ -83,6 +86,7 @@ impl Nemesis for Partition {
             Cut::Around(direction) => {
                 detail.insert("direction".to_owned(), direction.into());
             }
+            Cut::Bridged => {}
         }
         Ok(Fault { kind: self.kind().into(), nodes: who, args: Value::Map(detail) })
     }
@@ -112,6 +116,8 @@ enum Cut {
     Links(Vec<(NodeId, NodeId)>),
     /// All links between the selected nodes and the others, in this direction.
     Around(&'static str),
+    /// The selected nodes join two halves of the others, which hear nothing of each other.
+    Bridged,
 }
 
 fn draw_shape(
@@ -156,8 +162,13 @@ fn draw_shape(
             if nodes.len() < 3 {
                 return Err("a bridge wants three nodes or more".to_owned());
             }
+            let chosen = match select(args.get("nodes"), "one", nodes, rng)? {
+                Nodes::These(chosen) => chosen,
+                later => return Ok((later, Cut::Bridged)),
+            };
+            let bridge = chosen[0];
+            order.retain(|n| *n != bridge);
             rng.shuffle(&mut order);
-            let bridge = order.remove(0);
             let (left, right) = order.split_at(order.len() / 2);
             (Nodes::These(vec![bridge]), Cut::Links(between(left, right)))
         }
@@ -257,6 +268,11 @@ fn links_of(fault: &Fault, side: &[NodeId], nodes: &[NodeId]) -> Result<Vec<Link
                 pairs.push((node(a, nodes)?, node(b, nodes)?));
             }
             pairs
+        }
+        None if fault.args.get("shape").and_then(Value::str) == Some("bridge") => {
+            let others: Vec<_> = nodes.iter().filter(|n| !side.contains(n)).copied().collect();
+            let (left, right) = others.split_at(others.len() / 2);
+            between(left, right)
         }
         None => {
             let direction = fault.args.get("direction").and_then(Value::str).unwrap_or("both");

@@ -26,22 +26,28 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// Claims the first free one.
+    /// Claims the first one that is free and in which every node will be able to listen.
     ///
     /// # Errors
-    /// If all are taken.
-    pub(super) fn claim() -> Result<Slice, NetworkError> {
+    /// If there is none: names what is in the way.
+    pub(super) fn claim(spec: &Spec) -> Result<Slice, NetworkError> {
+        let mut obstacle = None;
         for second in FIRST..=LAST {
             let name = format!("danso-loopback-127.{second}");
             let claim = unix::SocketAddr::from_abstract_name(name)
                 .and_then(|address| unix::UnixListener::bind_addr(&address));
-            if let Ok(claim) = claim {
-                return Ok(Slice { second, _claim: claim });
+            let Ok(claim) = claim else { continue };
+            let slice = Slice { second, _claim: claim };
+            match slice.check(spec) {
+                Ok(()) => return Ok(slice),
+                Err(error) => obstacle = obstacle.or(Some(error)),
             }
         }
-        Err(NetworkError(format!(
-            "no part of 127.{FIRST}.0.0 to 127.{LAST}.0.0 is free: end another danso run"
-        )))
+        Err(obstacle.unwrap_or_else(|| {
+            NetworkError(format!(
+                "no part of 127.{FIRST}.0.0 to 127.{LAST}.0.0 is free: end another danso run"
+            ))
+        }))
     }
 
     /// Where a node is.
@@ -55,11 +61,8 @@ impl Slice {
         Ipv4Addr::new(127, self.second, from, to)
     }
 
-    /// Checks that every node will be able to listen.
-    ///
-    /// # Errors
-    /// If somebody else listens there.
-    pub(super) fn check(&self, spec: &Spec) -> Result<(), NetworkError> {
+    /// Fails if somebody else listens where a node shall.
+    fn check(&self, spec: &Spec) -> Result<(), NetworkError> {
         for &node in &spec.nodes {
             for &port in &spec.ports {
                 bind(self.node(node), port)?;
@@ -97,8 +100,7 @@ impl Loopback {
     /// Claims addresses.
     pub(super) fn open(spec: &Spec) -> Result<Loopback, NetworkError> {
         Roster::new(spec)?;
-        let slice = Slice::claim()?;
-        slice.check(spec)?;
+        let slice = Slice::claim(spec)?;
         Ok(Loopback {
             slice,
             clients: PartyRuntime::start("danso-clients", 2, None)?,
@@ -154,26 +156,42 @@ impl Network for Loopback {
 mod tests {
     use super::*;
 
+    fn claim(port: u16) -> Result<Slice, NetworkError> {
+        Slice::claim(&Spec { nodes: vec![NodeId(1)], ports: vec![port] })
+    }
+
+    /// A port nobody uses.
+    fn port() -> u16 {
+        TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    }
+
     #[test]
-    fn two_claims_are_two_slices_and_a_dropped_one_is_free_again() {
-        let first = Slice::claim().unwrap();
-        let second = Slice::claim().unwrap();
+    fn two_claims_are_two_slices() {
+        let port = port();
+        let (first, second) = (claim(port).unwrap(), claim(port).unwrap());
         assert_ne!(first.second, second.second);
         assert_ne!(first.node(NodeId(1)), second.node(NodeId(1)));
-        assert_ne!(first.relay(Party::Clients, NodeId(1)), first.node(NodeId(1)));
-        assert_ne!(
-            first.relay(Party::Clients, NodeId(1)),
-            first.relay(Party::Node(NodeId(2)), NodeId(1))
-        );
+        let relays = [Party::Clients, Party::Control, Party::Node(NodeId(2))]
+            .map(|from| first.relay(from, NodeId(1)));
+        assert!(!relays.contains(&first.node(NodeId(1))));
+        assert!(relays[0] != relays[1] && relays[1] != relays[2] && relays[0] != relays[2]);
+    }
+
+    #[test]
+    fn a_slice_in_which_an_orphan_listens_is_passed_over() {
+        let port = port();
+        let first = claim(port).unwrap();
+        let _orphan = bind(first.node(NodeId(1)), port).unwrap();
+        let held = first.second;
+        drop(first);
+        assert_ne!(claim(port).unwrap().second, held);
     }
 
     #[test]
     fn a_taken_port_is_named() {
-        let slice = Slice::claim().unwrap();
         let held = TcpListener::bind(("0.0.0.0", 0)).unwrap();
         let port = held.local_addr().unwrap().port();
-        let spec = Spec { nodes: vec![NodeId(1)], ports: vec![port] };
-        let error = slice.check(&spec).unwrap_err().to_string();
+        let error = claim(port).unwrap_err().to_string();
         assert!(error.contains(&port.to_string()) && error.contains("stop it"), "{error}");
     }
 }

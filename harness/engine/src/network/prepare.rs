@@ -54,18 +54,26 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
                         NetworkError(format!("network {name}: {failure}; {}", failure.mend()))
                     })?;
                 }
-                return Ok(Prepared::with(Means::Switch(variant), notes));
+                // Root or not makes no difference to what a network can do; the wire does.
+                notes.retain(|(other, _): &(Variant, _)| {
+                    other.wire != variant.wire && other.rootless == variant.rootless
+                });
+                return Ok(Prepared::with(Means::Switch(variant), lines(notes)));
             }
-            Err(obstacle) => notes.push(format!("{name}: {obstacle}")),
+            Err(obstacle) => notes.push((variant, format!("{name}: {obstacle}"))),
         }
     }
     match choice {
         Choice::Switch => Err(NetworkError(format!(
             "network switch is not possible here: {}",
-            notes.join(" | ")
+            lines(notes).join(" | ")
         ))),
-        _ => Ok(Prepared::with(Means::Proxy, notes)),
+        _ => Ok(Prepared::with(Means::Proxy, lines(notes))),
     }
+}
+
+fn lines(notes: Vec<(Variant, String)>) -> Vec<String> {
+    notes.into_iter().map(|(_, line)| line).collect()
 }
 
 impl Prepared {

@@ -11,6 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
 
+use super::Spec;
+use super::loopback::Slice;
 use super::switch::failure::Failure;
 use super::switch::namespace::threads;
 use super::switch::{Variant, Wire};
@@ -57,10 +59,11 @@ pub fn probe() -> Vec<Capability> {
         .into_iter()
         .map(|(name, variant)| Capability { name, obstacle: attempt(variant).err() })
         .collect();
-    let mend = "find the process that holds it".to_owned();
-    let obstacle = super::loopback::Slice::claim()
-        .err()
-        .map(|error| Obstacle { reason: error.to_string(), mend });
+    let nothing = Spec { nodes: Vec::new(), ports: Vec::new() };
+    let obstacle = Slice::claim(&nothing).err().map(|error| Obstacle {
+        reason: error.to_string(),
+        mend: "or find out who holds sockets named @danso-loopback: `ss -xl`".to_owned(),
+    });
     rows.push(Capability { name: "proxy", obstacle });
     rows
 }

@@ -297,8 +297,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::new().unwrap();
         let mut deaths = nodes.deaths();
-        let start =
-            || nodes.start(N1, sh("sleep 60 & echo $! >child; wait"), None, dir.path().into(), dir.path());
+        let start = || {
+            nodes.start(
+                N1,
+                sh("sleep 60 & echo $! >child; wait"),
+                None,
+                dir.path().into(),
+                dir.path(),
+            )
+        };
         let pid = start().unwrap();
         let child = loop {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -328,7 +335,8 @@ mod tests {
     async fn pausing_stops_and_resuming_continues() {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::new().unwrap();
-        let pid = nodes.start(N1, sh("sleep 60; true"), None, dir.path().into(), dir.path()).unwrap();
+        let pid =
+            nodes.start(N1, sh("sleep 60; true"), None, dir.path().into(), dir.path()).unwrap();
         nodes.pause(N1).unwrap();
         for _ in 0..100 {
             if state(pid) == Some('T') {

@@ -4,9 +4,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use danso_engine::network::{
-    Backend, Choice, Link, Network, Party, Policy, Prepared, Spec, prepare, probe,
-};
+use danso_engine::network::{Backend, Choice, Link, Party, Policy, Prepared, Spec, prepare, probe};
 use danso_vocab::NodeId;
 
 use super::peers::*;
@@ -15,7 +13,7 @@ use super::setup::Setup;
 type Case = fn(Setup);
 
 /// Of networks that can be cut.
-const FULL: [(&str, Case); 10] = [
+const FULL: [(&str, Case); 11] = [
     ("reach", reach),
     ("cut_stalls_and_heal_recovers", cut_stalls_and_heal_recovers),
     ("clients_can_be_cut_off", clients_can_be_cut_off),
@@ -25,6 +23,7 @@ const FULL: [(&str, Case); 10] = [
     ("ends_pass_in_order", ends_pass_in_order),
     ("two_at_once", two_at_once),
     ("what_makes_no_sense_is_refused", what_makes_no_sense_is_refused),
+    ("dropped_is_gone", dropped_is_gone),
     ("nothing_remains", nothing_remains),
 ];
 
@@ -103,11 +102,15 @@ fn stats(net: &Net, from: Party, to: Party) -> (u64, u64) {
 fn reach(setup: Setup) {
     let net = open(setup);
     for to in 1..=3 {
+        let incoming = accept(listen(&net, to));
         for from in [node(1), node(2), node(3), Party::Clients, Party::Control] {
-            let (near, far) = pair(&net, from, to);
+            let near = dial(&net, from, to, PATIENCE).unwrap();
+            let far = incoming.recv_timeout(PATIENCE).unwrap();
             passes(&near, &far, b"there");
             passes(&far, &near, b"and back");
             if net.backend() != Backend::None && from != node(to) {
+                // A packet is counted when it has gone: possibly after it has arrived.
+                std::thread::sleep(Duration::from_millis(10));
                 assert!(stats(&net, from, node(to)).0 > 0, "{from} to {to} is not counted");
                 assert!(stats(&net, node(to), from).0 > 0, "{to} to {from} is not counted");
                 assert_eq!(stats(&net, from, node(to)).1, 0);
@@ -280,6 +283,26 @@ fn what_makes_no_sense_is_refused(setup: Setup) {
     }
 }
 
+/// Threads and descriptors, counted; also when dropped where blocking is not allowed.
+fn dropped_is_gone(setup: Setup) {
+    let count = |what| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
+    let prepared = prepared(setup);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let before = (count("fd"), count("task"));
+    for _ in 0..3 {
+        let net = prepared.open(&spec()).unwrap();
+        assert!(before < (count("fd"), count("task")));
+        let start = Instant::now();
+        runtime.block_on(async move { drop(net) });
+        assert!(start.elapsed() < Duration::from_millis(500), "took {:?}", start.elapsed());
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while (count("fd"), count("task")) != before {
+        assert!(Instant::now() < deadline, "{before:?} {:?}", (count("fd"), count("task")));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The network of a process that is killed disappears: counted by the kernel, which allows this
 /// case's user namespace only a few network namespaces.
 fn nothing_remains(setup: Setup) {
@@ -290,9 +313,11 @@ fn nothing_remains(setup: Setup) {
         names
     };
     let before = interfaces();
-    limit_namespaces(15);
-    for _ in 0..6 {
-        // The kernel takes them apart in the background.
+    if setup != Setup::Proxy {
+        limit_namespaces(24);
+    }
+    for _ in 0..8 {
+        // The kernel takes them apart in the background, one after the other.
         let deadline = Instant::now() + PATIENCE;
         let (mut child, spoken) = loop {
             let name = Setup::ALL.iter().find(|(_, s)| *s == setup).unwrap().0;
@@ -313,7 +338,7 @@ fn nothing_remains(setup: Setup) {
             child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
             child.wait().unwrap();
             assert!(Instant::now() < deadline, "namespaces have been left over: {why}");
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(500));
         };
         child.kill().unwrap();
         child.wait().unwrap();

@@ -61,7 +61,12 @@ pub(crate) fn listen(net: &Net, id: u16) -> TcpListener {
 }
 
 /// Connects, waiting no longer than `patience`.
-pub(crate) fn dial(net: &Net, from: Party, to: u16, patience: Duration) -> std::io::Result<TcpStream> {
+pub(crate) fn dial(
+    net: &Net,
+    from: Party,
+    to: u16,
+    patience: Duration,
+) -> std::io::Result<TcpStream> {
     let at: SocketAddr = net.address(from, n(to), PORT);
     inside(net, from, move || {
         let stream = TcpStream::connect_timeout(&at, patience)?;

@@ -49,26 +49,32 @@ impl Setup {
         Setup::ALL.into_iter().find(|(name, _)| *name == word).expect("a known setup").1
     }
 
-    /// Why this cannot be had here.
+    /// Why this cannot be had here, found out without the code under test.
     pub(crate) fn obstacle(self) -> Option<String> {
         let root = geteuid().is_root();
-        match self {
-            Setup::Plain | Setup::Proxy | Setup::None => None,
-            Setup::RootTun if !root => Some("needs root".to_owned()),
-            Setup::RootlessTun if !root => std::fs::File::options()
-                .read(true)
-                .write(true)
-                .open("/dev/net/tun")
-                .err()
-                .map(|error| format!("/dev/net/tun: {error}")),
-            Setup::RootTun => None,
-            _ if !root => Some("needs root to bring about".to_owned()),
-            // Mount namespaces need more than being called root.
-            _ => Command::new("true")
-                .pre_exec_checked(|| unshare(CloneFlags::CLONE_NEWNS).map_err(io::Error::from))
-                .err()
-                .map(|error| format!("needs a mount namespace: {error}")),
+        if !root && matches!(self, Setup::RootTun | Setup::RootVeth | Setup::Powerless) {
+            return Some("needs root".to_owned());
         }
+        let (tun, flags) = match self {
+            Setup::Plain | Setup::Proxy | Setup::None | Setup::Powerless => return None,
+            Setup::RootTun => (true, CloneFlags::CLONE_NEWNET),
+            Setup::RootVeth => (false, CloneFlags::CLONE_NEWNET),
+            Setup::RootlessTun => (true, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET),
+            Setup::RootlessVeth if !root => {
+                return Some("needs root, to take /dev/net/tun away".to_owned());
+            }
+            Setup::RootlessVeth => (false, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET),
+        };
+        let mut command = self.command(&["--nothing"]);
+        let attempt = move || {
+            if tun {
+                std::fs::File::options().read(true).write(true).open("/dev/net/tun")?;
+            }
+            Ok(unshare(flags)?)
+        };
+        // SAFETY: this process has one thread, so the child may do anything.
+        unsafe { command.pre_exec(attempt) };
+        command.status().err().map(|error| format!("not allowed here: {error}"))
     }
 
     /// This binary, with these arguments and privileges.
@@ -79,6 +85,7 @@ impl Setup {
         let prepare = move || match self {
             Setup::Plain | Setup::RootTun => Ok(()),
             Setup::RootVeth => device(None),
+            Setup::RootlessTun if !geteuid().is_root() => Ok(()),
             Setup::RootlessTun => device(Some(0o666)).and_then(|()| nobody()),
             Setup::RootlessVeth => device(Some(0o600)).and_then(|()| nobody()),
             Setup::Proxy | Setup::None => nobody(),
@@ -87,23 +94,6 @@ impl Setup {
         // SAFETY: this process has one thread, so the child may do anything.
         unsafe { command.pre_exec(prepare) };
         command
-    }
-}
-
-trait Checked {
-    fn pre_exec_checked(
-        &mut self,
-        work: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
-    ) -> io::Result<()>;
-}
-
-impl Checked for Command {
-    fn pre_exec_checked(
-        &mut self,
-        work: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
-    ) -> io::Result<()> {
-        // SAFETY: this process has one thread, so the child may do anything.
-        unsafe { self.pre_exec(work) }.status().map(drop)
     }
 }
 

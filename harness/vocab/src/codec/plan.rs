@@ -54,8 +54,15 @@ struct StoredInjection<V> {
     args: V,
     start_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    on_log: Option<String>,
+    on_log: Option<StoredTrigger>,
     lasts_ns: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredTrigger {
+    text: String,
+    delay_ns: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,7 +120,10 @@ pub fn write(plan: &Plan) -> Vec<u8> {
 fn store_injection(injection: &Injection) -> StoredInjection<Out<'_>> {
     let (start, on_log) = match &injection.start {
         Start::At(time) => (*time, None),
-        Start::OnLog { from, text } => (*from, Some(text.clone())),
+        Start::OnLog { from, text, delay } => {
+            let delay_ns = Time::from(*delay).0;
+            (*from, Some(StoredTrigger { text: text.clone(), delay_ns }))
+        }
     };
     StoredInjection {
         id: injection.id.0,
@@ -204,7 +214,9 @@ fn load_injection(stored: StoredInjection<In>) -> Result<Injection, ReadError> {
         fault: Fault { kind: stored.kind.into(), nodes, args: stored.args.0 },
         start: match stored.on_log {
             None => Start::At(from),
-            Some(text) => Start::OnLog { from, text },
+            Some(StoredTrigger { text, delay_ns }) => {
+                Start::OnLog { from, text, delay: Duration::from_nanos(delay_ns) }
+            }
         },
         lasts: Duration::from_nanos(stored.lasts_ns),
     })
@@ -230,7 +242,11 @@ mod tests {
             args: Value::of([("cut", links(&[(NodeId(1), NodeId(2))]))]),
         };
         let kill = Fault { kind: "kill".into(), nodes: Nodes::Speaker, args: Value::of([]) };
-        let on = Start::OnLog { from: Time(7), text: "became leader".to_owned() };
+        let on = Start::OnLog {
+            from: Time(7),
+            text: "became leader".to_owned(),
+            delay: Duration::from_millis(3),
+        };
         let injection = |fault, start| Injection {
             id: FaultId(9),
             fault,

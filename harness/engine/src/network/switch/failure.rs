@@ -95,6 +95,9 @@ impl Failure {
             (Step::UserNamespace, Errno::ENOSPC | Errno::EUSERS) => {
                 "`sudo sysctl -w user.max_user_namespaces=10000`, or run as root".to_owned()
             }
+            (Step::NetNamespace, Errno::ENOSPC) => {
+                "`sudo sysctl -w user.max_net_namespaces=10000`".to_owned()
+            }
             (Step::UserNamespace, Errno::EPERM) if machine.clone_forbidden => {
                 "`sudo sysctl -w kernel.unprivileged_userns_clone=1`, or run as root".to_owned()
             }
@@ -121,9 +124,7 @@ impl Failure {
             (Step::PacketSocket, Errno::EPERM) => {
                 "run as root (CAP_NET_RAW), or allow user namespaces".to_owned()
             }
-            (Step::Veth, Errno::EOPNOTSUPP) => {
-                "load the driver: `sudo modprobe veth`".to_owned()
-            }
+            (Step::Veth, Errno::EOPNOTSUPP) => "load the driver: `sudo modprobe veth`".to_owned(),
             (Step::PacketSocket, Errno::EAFNOSUPPORT) => {
                 "load the driver: `sudo modprobe af_packet`".to_owned()
             }

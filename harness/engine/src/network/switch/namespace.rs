@@ -72,9 +72,7 @@ impl AsFd for Namespace {
 }
 
 /// A namespace is a property of a thread: whoever changes it must not be used for anything else.
-fn on_own_thread<T: Send>(
-    work: impl FnOnce() -> Result<T, Failure> + Send,
-) -> Result<T, Failure> {
+fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     thread::scope(|scope| {
         thread::Builder::new()
             .name("danso-namespace".to_owned())

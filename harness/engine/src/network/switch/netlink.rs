@@ -59,8 +59,7 @@ impl Socket {
 
     /// Gives the interface an address, and with it the route to the rest of the subnet.
     pub(super) fn add_address(&self, name: &str, ip: Ipv4Addr, prefix: u8) -> Result<(), Failure> {
-        let mut message =
-            Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
+        let mut message = Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
         // struct ifaddrmsg: family, prefix length, flags, scope, index.
         message.put(&[libc::AF_INET as u8, prefix, 0, 0]);
         message.put(&index(name)?.to_ne_bytes());
@@ -77,8 +76,7 @@ impl Socket {
         mac: [u8; 6],
         namespace: BorrowedFd<'_>,
     ) -> Result<(), Failure> {
-        let mut message =
-            Message::new(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
+        let mut message = Message::new(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
         message.link(0, 0);
         message.name(name);
         message.nested(libc::IFLA_LINKINFO, |message| {

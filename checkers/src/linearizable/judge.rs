@@ -1,0 +1,153 @@
+//! [`Judge`]: rules on one object at a time.
+
+use danso_vocab::{Anomaly, History, Limits, Model, OpId};
+
+use super::machine::Machine;
+use super::object::Object;
+use super::reduce::{Reductions, reduce};
+use super::search::{Bound, Budget, Outcome, Searched, search};
+use super::timeline::{End, Timeline};
+use super::witness::replays;
+
+/// Rules on single objects.
+pub(super) struct Judge<'a, M> {
+    pub(super) model: &'a M,
+    pub(super) reductions: Reductions,
+    /// For each object.
+    pub(super) limits: Limits,
+}
+
+/// What became of one object.
+pub(super) struct Judged {
+    pub(super) ruling: Ruling,
+    /// Operations taken into account.
+    pub(super) ops: u64,
+    /// Configurations visited.
+    pub(super) visited: u64,
+    /// The greatest number of operations open at once, without those of unknown outcome.
+    pub(super) concurrency: u64,
+    /// Bytes the search held.
+    pub(super) bytes: u64,
+}
+
+/// The answer about one object.
+pub(super) enum Ruling {
+    Linearizable,
+    Violated {
+        /// The rank of the event at which the violation came to light.
+        at: u32,
+        anomaly: Anomaly,
+    },
+    Undecided(String),
+}
+
+impl<M: Model> Judge<'_, M> {
+    /// Rules on the object made of these rows.
+    pub(super) fn object(&self, history: &History, rows: &[u32]) -> Judged {
+        let object = match Object::new(history, rows, self.model) {
+            Ok(object) => object,
+            Err(op) => {
+                let model = self.model.name();
+                return Judged::undecided(format!(
+                    "the model `{model}` does not know the operation {op}: another model, or another workload?"
+                ));
+            }
+        };
+        let mut machine = Machine::new(self.model, &object.classes);
+        let items = reduce(&object, &object.items, self.reductions);
+        let line = Timeline::new(&object, &items, self.reductions.pools);
+        let budget = Budget {
+            states: self.limits.states,
+            memory: self.limits.memory,
+            stop: self.limits.stop.clone(),
+        };
+        let searched = search(&object, &line, &mut machine, self.reductions, &budget);
+        let ruling = match &searched.outcome {
+            Outcome::Linearizable(order) => {
+                let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();
+                if replays(&object, &rows, self.model) {
+                    Ruling::Linearizable
+                } else {
+                    Ruling::Undecided(format!(
+                        "{}a linearization was found that does not replay: this is a defect of danso, please report it",
+                        prefix(&object)
+                    ))
+                }
+            }
+            Outcome::Refuted => {
+                let End::Response(item) = line.event(searched.furthest) else {
+                    unreachable!("a configuration only waits for responses")
+                };
+                let op = object.op(&items[item as usize]);
+                Ruling::Violated {
+                    at: op.res_rank(),
+                    anomaly: Anomaly {
+                        name: "non-linearizable".into(),
+                        key: object.key.cloned(),
+                        ops: vec![op.id()],
+                        because: format!("{op} cannot be ordered"),
+                        explain: Vec::new(),
+                    },
+                }
+            }
+            Outcome::OutOf(bound) => {
+                Ruling::Undecided(self.gave_up(&object, &line, &items, &searched, *bound))
+            }
+        };
+        Judged {
+            ruling,
+            ops: object.items.len() as u64,
+            visited: searched.visited,
+            concurrency: line.slots as u64,
+            bytes: searched.bytes,
+        }
+    }
+
+    fn gave_up(
+        &self,
+        object: &Object<'_>,
+        line: &Timeline,
+        items: &[super::object::Item],
+        searched: &Searched,
+        bound: Bound,
+    ) -> String {
+        let responses =
+            |upto: u32| (0..upto).filter(|at| matches!(line.event(*at), End::Response(_))).count();
+        let (done, all) = (responses(searched.furthest), responses(line.len()));
+        let End::Response(item) = line.event(searched.furthest) else {
+            unreachable!("a configuration only waits for responses")
+        };
+        let next: OpId = object.op(&items[item as usize]).id();
+        let limit = match bound {
+            Bound::States => format!("the limit of {} states was reached", self.limits.states),
+            Bound::Memory => {
+                format!("the memory limit of {} was reached", size(self.limits.memory))
+            }
+            Bound::Stop => "it was told to stop".to_owned(),
+        };
+        format!(
+            "{}linearizable up to operation {next} ({done} of {all}), then {limit}",
+            prefix(object)
+        )
+    }
+}
+
+impl Judged {
+    fn undecided(reason: String) -> Judged {
+        Judged { ruling: Ruling::Undecided(reason), ops: 0, visited: 0, concurrency: 0, bytes: 0 }
+    }
+}
+
+fn prefix(object: &Object<'_>) -> String {
+    object.key.map_or(String::new(), |key| format!("key {key}: "))
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) if bytes % unit == 0 => format!("{} {name}", bytes / unit),
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}

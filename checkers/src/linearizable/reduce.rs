@@ -1,0 +1,148 @@
+//! [`Reductions`]: what makes the search small, each provably without effect on the verdict.
+
+use super::object::{Item, NEVER, Object, Touch};
+
+/// Which reductions to use. Tests compare every combination with an oracle; the product uses
+/// all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reductions {
+    /// Linearize an observer as soon as it is possible. Moving it there changes no state and
+    /// frees an obligation.
+    pub(super) eager_observers: bool,
+    /// Of open operations the model cannot tell apart, try only the one with the earliest
+    /// deadline: if another is used first, exchange the two.
+    pub(super) twins: bool,
+    /// Leave out operations of unknown outcome whose effect nobody could have observed.
+    pub(super) unobserved: bool,
+    /// Count used operations of unknown outcome by class instead of naming them.
+    pub(super) pools: bool,
+    /// Give an operation of unknown outcome a deadline where another one proves that it happened.
+    pub(super) evidence: bool,
+    /// Never replace a register's value that somebody still needs and nobody can bring back.
+    pub(super) suppliers: bool,
+    /// Linearize a write that nobody can observe any more just before the next write, and try it
+    /// by itself only when it must respond. Never use an operation of unknown outcome whose
+    /// value nobody can observe any more.
+    pub(super) blind: bool,
+    /// Remember dead configurations.
+    pub(super) memo: bool,
+}
+
+impl Reductions {
+    /// All of them.
+    pub(super) const ALL: Reductions = Reductions {
+        eager_observers: true,
+        twins: true,
+        unobserved: true,
+        pools: true,
+        evidence: true,
+        suppliers: true,
+        blind: true,
+        memo: true,
+    };
+
+    /// None of them: the plain search.
+    #[cfg(test)]
+    pub(super) const NONE: Reductions = Reductions {
+        eager_observers: false,
+        twins: false,
+        unobserved: false,
+        pools: false,
+        evidence: false,
+        suppliers: false,
+        blind: false,
+        memo: false,
+    };
+}
+
+/// The items that are left to be linearized, with deadlines, after the reductions that need no
+/// search.
+pub(super) fn reduce(object: &Object<'_>, items: &[Item], reductions: Reductions) -> Vec<Item> {
+    let mut items = items.to_vec();
+    if object.register && reductions.evidence {
+        evidence(object, &mut items);
+    }
+    if object.register && reductions.unobserved {
+        unobserved(object, &mut items);
+    }
+    items
+}
+
+/// If only one operation can leave a value and an operation that happened needs it, the former
+/// happened, and before the latter's end.
+fn evidence(object: &Object<'_>, items: &mut [Item]) {
+    let mut establishers = vec![Establisher::Nobody; object.values.len()];
+    for (i, item) in items.iter().enumerate() {
+        if let Some(value) = object.touch(item).and_then(Touch::leaves) {
+            let who = &mut establishers[value as usize];
+            *who = match *who {
+                Establisher::Nobody => Establisher::One(i),
+                _ => Establisher::Several,
+            };
+        }
+    }
+    if let Some(value) = object.initial {
+        establishers[value as usize] = Establisher::Several;
+    }
+    // Earliest end first, so that the first deadline found for an operation is the tightest.
+    let mut todo: Vec<usize> = (0..items.len()).filter(|i| items[*i].must()).collect();
+    todo.sort_by_key(|i| std::cmp::Reverse(items[*i].res));
+    while let Some(i) = todo.pop() {
+        let Some(value) = object.touch(&items[i]).and_then(Touch::needs) else { continue };
+        let Establisher::One(w) = establishers[value as usize] else { continue };
+        // Just before the event that ends the other one; that itself may be such a deadline.
+        let deadline = (items[i].res - 1) | 1;
+        // One before its own invocation is a contradiction, which the search shall find.
+        if items[w].res == NEVER && deadline > items[w].inv {
+            items[w].res = deadline;
+            todo.push(w);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Establisher {
+    Nobody,
+    One(usize),
+    Several,
+}
+
+/// Drops operations that need not happen and whose value nobody can observe afterwards. In any
+/// linearization such an operation is followed by an unconditional write, by the end, or by
+/// operations of unknown outcome that change nothing; so it can be taken out.
+fn unobserved(object: &Object<'_>, items: &mut Vec<Item>) {
+    loop {
+        // By value: the latest end of an operation that needs it; and the latest end of one that
+        // needs another value, with that value, and of one that needs yet another.
+        let mut needed = vec![0; object.values.len()];
+        let mut missed = vec![0; object.values.len()];
+        for item in items.iter() {
+            let touch = object.touch(item);
+            if let Some(value) = touch.and_then(Touch::needs) {
+                needed[value as usize] = item.res.max(needed[value as usize]);
+            }
+            if let Some(Touch::Misses(value)) = touch {
+                missed[value as usize] = item.res.max(missed[value as usize]);
+            }
+        }
+        let (mut first, mut second) = ((0, usize::MAX), 0);
+        for (value, &end) in missed.iter().enumerate() {
+            if end > first.0 {
+                second = first.0;
+                first = (end, value);
+            } else if end > second {
+                second = end;
+            }
+        }
+        let before = items.len();
+        items.retain(|item| {
+            let value = object.touch(item).and_then(Touch::leaves);
+            let Some(value) = value.filter(|_| !item.must()) else { return true };
+            let missed = if first.1 == value as usize { second } else { first.0 };
+            needed[value as usize] > item.inv || missed > item.inv
+        });
+        if items.len() == before {
+            return;
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The search for a linearization: depth first over configurations in normal form.
+//!
+//! A linearization can be read lazily: before each response, append just enough of it to contain
+//! the operation that responds. Order and real time are preserved, so nothing is missed, and at
+//! every response event a *configuration* is fully described by
+//!
+//! - the event: the first response whose operation is not linearized yet,
+//! - which of the operations *open there* are linearized: one bit a slot,
+//! - the state of the object, as an interned number,
+//! - how many operations of each pool (of those that need not happen) were used.
+//!
+//! Everything before the event is linearized, everything invoked after it is not. That is all
+//! the future depends on, so configurations proved dead are remembered by these four exactly.
+
+mod prune;
+mod used;
+
+use rustc_hash::FxHashSet;
+
+use danso_vocab::Stop;
+
+use super::demand::Demand;
+use super::machine::Machine;
+use super::mask::Mask;
+use super::object::{Class, Object};
+use super::reduce::Reductions;
+use super::timeline::{Cursor, End, Open, Timeline};
+use used::Used;
+
+/// What one search may spend.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    pub(super) states: u64,
+    pub(super) memory: u64,
+    pub(super) stop: Stop,
+}
+
+/// The bound that ended a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    States,
+    Memory,
+    Stop,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// There is a linearization: these items in this order.
+    Linearizable(Vec<u32>),
+    /// There is none.
+    Refuted,
+    /// It was not decided.
+    OutOf(Bound),
+}
+
+/// What a search did.
+#[derive(Clone, Debug)]
+pub(super) struct Searched {
+    pub(super) outcome: Outcome,
+    /// The furthest event that no configuration got past; the number of events if one did.
+    pub(super) furthest: u32,
+    /// Configurations visited.
+    pub(super) visited: u64,
+    /// Bytes held at the end: nothing is given back before.
+    pub(super) bytes: u64,
+}
+
+/// Looks for a linearization of `line`.
+pub(super) fn search(
+    object: &Object<'_>,
+    line: &Timeline,
+    machine: &mut Machine<'_>,
+    reductions: Reductions,
+    budget: &Budget,
+) -> Searched {
+    match line.slots {
+        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget),
+        65..=128 => Search::<u128>::new(object, line, machine, reductions).run(budget),
+        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions).run(budget),
+    }
+}
+
+/// A configuration; see the [module](self).
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Config<M> {
+    event: u32,
+    state: u32,
+    used: u32,
+    mask: M,
+}
+
+/// A configuration being explored.
+struct Frame<M> {
+    config: Config<M>,
+    /// The candidate to try next.
+    next: u32,
+    /// The length of the linearization here.
+    trail: u32,
+}
+
+/// One way on: linearize this item.
+struct Candidate {
+    item: u32,
+    state: u32,
+    /// The pool it comes from, or else its slot.
+    from: Result<u32, u32>,
+}
+
+struct Search<'s, 'a, M> {
+    line: &'s Timeline,
+    classes: &'s [Class<'s>],
+    machine: &'s mut Machine<'a>,
+    reductions: Reductions,
+    /// What is needed of a register; `None` if the object is none.
+    demand: Option<Demand>,
+    /// By state: the value the register holds then, if known.
+    held: Vec<Option<u32>>,
+    cursor: Cursor<'s>,
+    used: Used,
+    stack: Vec<Frame<M>>,
+    dead: FxHashSet<Config<M>>,
+    /// The items linearized so far, in order.
+    trail: Vec<u32>,
+    furthest: u32,
+    visited: u64,
+}
+
+impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
+    fn new(
+        object: &'s Object<'s>,
+        line: &'s Timeline,
+        machine: &'s mut Machine<'a>,
+        reductions: Reductions,
+    ) -> Self {
+        Search {
+            line,
+            classes: &object.classes,
+            machine,
+            reductions,
+            demand: prune::demand(object, line, reductions),
+            held: vec![object.initial],
+            cursor: Cursor::new(line),
+            used: Used::new(line.pools.len()),
+            stack: Vec::new(),
+            dead: FxHashSet::default(),
+            trail: Vec::new(),
+            furthest: 0,
+            visited: 0,
+        }
+    }
+
+    fn run(mut self, budget: &Budget) -> Searched {
+        let mut config = Config {
+            event: 0,
+            state: Machine::INIT,
+            used: Used::NONE,
+            mask: M::empty(self.line.slots),
+        };
+        if self.settle(&mut config) {
+            let order = std::mem::take(&mut self.trail);
+            return self.report(Outcome::Linearizable(order));
+        }
+        self.push(config);
+        for steps in 1_u64.. {
+            if let Some(bound) = self.exceeded(steps, budget) {
+                return self.report(Outcome::OutOf(bound));
+            }
+            let Some(frame) = self.stack.last() else { break };
+            let (config, from) = (frame.config.clone(), frame.next);
+            self.cursor.seek(config.event);
+            self.trail.truncate(frame.trail as usize);
+            let Some((candidate, next)) = self.candidate(&config, from) else {
+                self.stack.pop();
+                if self.reductions.memo {
+                    self.dead.insert(config);
+                }
+                continue;
+            };
+            self.stack.last_mut().expect("the frame is still there").next = next;
+            let mut config = config;
+            self.apply(&mut config, &candidate);
+            if self.settle(&mut config) {
+                let order = std::mem::take(&mut self.trail);
+                return self.report(Outcome::Linearizable(order));
+            }
+            if self.dead.contains(&config) {
+                continue;
+            }
+            self.push(config);
+        }
+        self.report(Outcome::Refuted)
+    }
+
+    /// Linearizes a candidate, and with it every open observer that its effect makes possible.
+    fn apply(&mut self, config: &mut Config<M>, candidate: &Candidate) {
+        if self.reductions.blind {
+            self.absorb(config, candidate);
+        }
+        self.trail.push(candidate.item);
+        match candidate.from {
+            Ok(pool) => config.used = self.used.one_more(config.used, pool),
+            Err(slot) => config.mask.put(slot),
+        }
+        let changed = config.state != candidate.state;
+        config.state = candidate.state;
+        if self.reductions.eager_observers && changed {
+            for open in &self.cursor.open {
+                if self.classes[open.class as usize].observer
+                    && !config.mask.has(open.slot)
+                    && self.machine.step(config.state, open.class).is_some()
+                {
+                    config.mask.put(open.slot);
+                    self.trail.push(open.item);
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next response whose operation is not linearized. True at the end.
+    fn settle(&mut self, config: &mut Config<M>) -> bool {
+        while self.cursor.at < self.line.len() {
+            match self.line.event(self.cursor.at) {
+                End::Invocation(item) => {
+                    let class = self.line.class(item);
+                    if self.reductions.eager_observers
+                        && self.classes[class as usize].observer
+                        && self.machine.step(config.state, class).is_some()
+                    {
+                        config.mask.put(self.line.slot(item));
+                        self.trail.push(item);
+                    }
+                }
+                End::Response(item) => {
+                    let slot = self.line.slot(item);
+                    if !config.mask.has(slot) {
+                        break;
+                    }
+                    config.mask.take(slot);
+                }
+            }
+            self.cursor.forward();
+        }
+        config.event = self.cursor.at;
+        self.furthest = self.furthest.max(config.event);
+        config.event == self.line.len()
+    }
+
+    /// The first candidate from place `from` on, and the place after it. The operation that must
+    /// respond comes first, then the other open ones by deadline, then the pools.
+    fn candidate(&mut self, config: &Config<M>, from: u32) -> Option<(Candidate, u32)> {
+        let open = self.cursor.open.len() as u32;
+        for place in from..open + self.line.pools.len() as u32 {
+            let found = if place < open {
+                self.open_candidate(config, place as usize)
+            } else {
+                self.pool_candidate(config, place - open)
+            };
+            if let Some(candidate) = found {
+                return Some((candidate, place + 1));
+            }
+        }
+        None
+    }
+
+    fn open_candidate(&mut self, config: &Config<M>, place: usize) -> Option<Candidate> {
+        let open = self.cursor.open[place];
+        if config.mask.has(open.slot) {
+            return None;
+        }
+        if self.reductions.eager_observers && self.classes[open.class as usize].observer {
+            // It would have been linearized if it were possible here.
+            return None;
+        }
+        let twin = |o: &Open| o.class == open.class && !config.mask.has(o.slot);
+        if self.reductions.twins && self.cursor.open.range(..place).any(twin) {
+            return None;
+        }
+        if place > 0 && self.reductions.blind && self.is_blind_write(config, open.class) {
+            return None;
+        }
+        let state = self.machine.step(config.state, open.class)?;
+        let candidate = Candidate { item: open.item, state, from: Err(open.slot) };
+        (!self.is_ruled_out(config, &candidate, open.class)).then_some(candidate)
+    }
+
+    fn pool_candidate(&mut self, config: &Config<M>, pool: u32) -> Option<Candidate> {
+        let pools = &self.line.pools[pool as usize];
+        let item = pools.next(self.used.of(config.used, pool), config.event)?;
+        let class = pools.class;
+        let state = self.machine.step(config.state, class)?;
+        // One that changes nothing may as well never happen.
+        if state == config.state || self.reductions.blind && self.is_blind(config, class) {
+            return None;
+        }
+        let candidate = Candidate { item, state, from: Ok(pool) };
+        (!self.is_ruled_out(config, &candidate, class)).then_some(candidate)
+    }
+
+    fn push(&mut self, config: Config<M>) {
+        self.visited += 1;
+        self.stack.push(Frame { config, next: 0, trail: self.trail.len() as u32 });
+    }
+
+    fn exceeded(&self, steps: u64, budget: &Budget) -> Option<Bound> {
+        if self.visited > budget.states {
+            return Some(Bound::States);
+        }
+        if steps % 1024 != 1 {
+            return None;
+        }
+        if budget.stop.is_tripped() {
+            return Some(Bound::Stop);
+        }
+        (self.bytes() > budget.memory).then_some(Bound::Memory)
+    }
+
+    fn bytes(&self) -> u64 {
+        let wide = M::empty(self.line.slots).heap();
+        let dead = size_of::<Config<M>>() + 1 + wide;
+        // A full table doubles: count the old and the new one before that happens.
+        let full = self.dead.len() + 1024 >= self.dead.capacity();
+        let table = self.dead.capacity() * 8 / 7 * dead * if full { 3 } else { 1 };
+        let stack = self.stack.capacity() * (size_of::<Frame<M>>() + wide);
+        let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
+        let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
+        (table + stack + rest) as u64
+    }
+
+    fn report(self, outcome: Outcome) -> Searched {
+        let bytes = self.bytes();
+        Searched { outcome, furthest: self.furthest, visited: self.visited, bytes }
+    }
+}

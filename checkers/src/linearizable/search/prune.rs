@@ -1,0 +1,129 @@
+//! Pruning for registers: what is known of values rules out configurations before they are
+//! explored. Both rules are about operations still to come, so that they cost nothing but a look
+//! at the open ones.
+
+use super::super::demand::Demand;
+use super::super::mask::Mask;
+use super::super::object::{Object, Touch};
+use super::super::reduce::Reductions;
+use super::super::timeline::{Open, Timeline};
+use super::{Candidate, Config, Search};
+
+/// What is needed of the object, if it is a register and anybody will ask.
+pub(super) fn demand(
+    object: &Object<'_>,
+    line: &Timeline,
+    reductions: Reductions,
+) -> Option<Demand> {
+    let asked = reductions.suppliers || reductions.blind;
+    if asked { Demand::new(object, line) } else { None }
+}
+
+impl<M: Mask> Search<'_, '_, M> {
+    /// Whether linearizing the candidate replaces a value that another operation still needs and
+    /// that nothing can bring back. Also notes which value the register holds afterwards.
+    pub(super) fn is_ruled_out(
+        &mut self,
+        config: &Config<M>,
+        candidate: &Candidate,
+        class: u32,
+    ) -> bool {
+        let Some(demand) = &self.demand else { return false };
+        if candidate.state == config.state {
+            return false;
+        }
+        let state = candidate.state as usize;
+        if self.held.len() <= state {
+            self.held.resize(state + 1, None);
+        }
+        self.held[state] = self.held[state].or(demand.touch(class).leaves());
+        let Some(value) = self.held[config.state as usize] else { return false };
+        self.reductions.suppliers
+            && !self.is_supplied(demand, config, value)
+            && self.is_needed(demand, config, value, candidate.item)
+    }
+
+    /// Whether an operation other than `except` that has to be linearized needs this value.
+    fn is_needed(&self, demand: &Demand, config: &Config<M>, value: u32, except: u32) -> bool {
+        let needs = |o: &Open| demand.touch(o.class).needs() == Some(value) && o.item != except;
+        demand.needed_from(value, config.event) || self.waiting(config).any(needs)
+    }
+
+    /// Whether any operation not linearized yet may leave this value.
+    fn is_supplied(&self, demand: &Demand, config: &Config<M>, value: u32) -> bool {
+        let leaves = |o: &Open| demand.touch(o.class).leaves() == Some(value);
+        let unused = |pool: &u32| self.has_unused(config, *pool);
+        demand.supplied_from(value, config.event)
+            || demand.pools_supplying(value).iter().any(unused)
+            || self.waiting(config).any(leaves)
+    }
+
+    /// Whether operations of this class are unconditional writes that nobody can observe.
+    pub(super) fn is_blind_write(&self, config: &Config<M>, class: u32) -> bool {
+        let writes = |demand: &Demand| matches!(demand.touch(class), Touch::Writes(_));
+        self.demand.as_ref().is_some_and(writes) && self.is_blind(config, class)
+    }
+
+    /// Whether nobody can observe the value an operation of this class leaves.
+    pub(super) fn is_blind(&self, config: &Config<M>, class: u32) -> bool {
+        let Some(demand) = &self.demand else { return false };
+        let Some(value) = demand.touch(class).leaves() else { return false };
+        let observes = |o: &Open| {
+            let touch = demand.touch(o.class);
+            touch.needs() == Some(value) || matches!(touch, Touch::Misses(_))
+        };
+        !self.is_observed_later(demand, config, value) && !self.waiting(config).any(observes)
+    }
+
+    fn is_observed_later(&self, demand: &Demand, config: &Config<M>, value: u32) -> bool {
+        let unused = |pool: &u32| self.has_unused(config, *pool);
+        demand.needed_from(value, config.event)
+            || demand.missed_from(config.event)
+            || demand.pools_needing(value).iter().any(unused)
+    }
+
+    /// If the candidate is an unconditional write, linearizes before it every open one whose
+    /// value nobody can observe any more.
+    pub(super) fn absorb(&mut self, config: &mut Config<M>, candidate: &Candidate) {
+        let Some(demand) = &self.demand else { return };
+        let class = self.line.class(candidate.item);
+        if !matches!(demand.touch(class), Touch::Writes(_)) {
+            return;
+        }
+        let unobserved_later = |open: &&Open| match demand.touch(open.class) {
+            Touch::Writes(value) => {
+                open.item != candidate.item && !self.is_observed_later(demand, config, value)
+            }
+            _ => false,
+        };
+        let mut absorbed: Vec<Open> =
+            self.waiting(config).filter(unobserved_later).copied().collect();
+        if absorbed.is_empty() {
+            return;
+        }
+        let mut wanted = Vec::new();
+        for open in self.waiting(config) {
+            match demand.touch(open.class) {
+                Touch::Misses(_) => return,
+                touch => wanted.extend(touch.needs()),
+            }
+        }
+        wanted.sort_unstable();
+        let is_wanted = |value| wanted.binary_search(&value).is_ok();
+        absorbed.retain(|o| !demand.touch(o.class).leaves().is_some_and(is_wanted));
+        for open in absorbed {
+            self.trail.push(open.item);
+            config.mask.put(open.slot);
+        }
+    }
+
+    /// The open operations that are not linearized.
+    fn waiting<'s>(&'s self, config: &'s Config<M>) -> impl Iterator<Item = &'s Open> {
+        self.cursor.open.iter().filter(|open| !config.mask.has(open.slot))
+    }
+
+    /// Whether a pool has operations left, now or later.
+    fn has_unused(&self, config: &Config<M>, pool: u32) -> bool {
+        (self.used.of(config.used, pool) as usize) < self.line.pools[pool as usize].items.len()
+    }
+}

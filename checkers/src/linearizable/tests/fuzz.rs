@@ -1,0 +1,120 @@
+//! Every combination of reductions against the oracle. `DANSO_FUZZ_CASES` scales the number of
+//! histories, `DANSO_FUZZ_SEED` starts elsewhere.
+
+use danso_vocab::{History, Model, Rng, Verdict};
+
+use super::objects::{self, Counter, Queue};
+use super::simulate::{self, Shape};
+use super::{Reductions, oracle, verdict};
+use crate::models::CasRegister;
+
+fn env(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+fn fuzz<M: Model + Clone>(
+    name: &str,
+    model: M,
+    shape: impl Fn(&mut Rng) -> Shape,
+    also: impl Fn(&M, &History, Verdict),
+) {
+    let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split(name);
+    let (mut valid, mut invalid) = (0_u64, 0_u64);
+    for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
+        let shape = shape(&mut rng);
+        let history = simulate::history(&mut rng, &shape);
+        if history.ops().all(|op| !op.is_ok()) {
+            continue;
+        }
+        let want = if oracle::linearizable(&model, &history) {
+            valid += 1;
+            Verdict::Valid
+        } else {
+            invalid += 1;
+            Verdict::Invalid
+        };
+        let some = reductions(rng.bits());
+        for reductions in [Reductions::ALL, Reductions::NONE, some] {
+            let got = verdict(model.clone(), &history, reductions);
+            assert_eq!(got, want, "{name} case {case} with {reductions:?}\n{}", show(&history));
+        }
+        also(&model, &history, want);
+    }
+    println!("{name}: {valid} valid, {invalid} invalid");
+    assert!(valid > 0 && invalid > 0, "{name}: a test that sees one verdict only shows nothing");
+}
+
+fn reductions(bits: u64) -> Reductions {
+    let bit = |i: u64| bits >> i & 1 == 1;
+    Reductions {
+        eager_observers: bit(0),
+        twins: bit(1),
+        unobserved: bit(2),
+        pools: bit(3),
+        evidence: bit(4),
+        memo: bit(5),
+        suppliers: bit(6),
+        blind: bit(7),
+    }
+}
+
+fn show(history: &History) -> String {
+    let line = |op: danso_vocab::Op<'_>| {
+        let end = if op.is_ok() { op.res_rank().to_string() } else { "∞".to_owned() };
+        format!("  [{:>2}, {end:>2}] {op}\n", op.inv_rank())
+    };
+    history.ops().map(line).collect()
+}
+
+fn shape(rng: &mut Rng) -> Shape {
+    Shape {
+        behaviour: objects::register,
+        init: Vec::new(),
+        draw: objects::register_call,
+        domain: rng.between(1, 3),
+        unique: rng.chance(1, 3),
+        processes: rng.between(2, 5) as usize,
+        ops: rng.between(2, 11) as usize,
+        crash: *rng.pick(&[0, 10, 30]).unwrap(),
+        keys: *rng.pick(&[0, 0, 1, 2]).unwrap(),
+        touch: *rng.pick(&[0, 20, 60]).unwrap(),
+        lies: rng.below(4),
+    }
+}
+
+#[test]
+fn registers() {
+    fuzz("register", CasRegister::default(), shape, |_, _, _| {});
+}
+
+#[test]
+fn registers_that_observe_mismatches() {
+    let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..shape(rng) };
+    fuzz(
+        "strict",
+        CasRegister::new(1.into()),
+        |rng| Shape { init: vec![1], ..strict(rng) },
+        |_, _, _| {},
+    );
+}
+
+#[test]
+fn queues() {
+    let queue = |rng: &mut Rng| Shape {
+        behaviour: objects::queue,
+        draw: objects::queue_call,
+        ..shape(rng)
+    };
+    fuzz("queue", Queue, queue, |_, _, _| {});
+}
+
+#[test]
+fn counters() {
+    let counter = |rng: &mut Rng| Shape {
+        behaviour: objects::counter,
+        draw: objects::counter_call,
+        init: vec![0],
+        ..shape(rng)
+    };
+    fuzz("counter", Counter, counter, |_, _, _| {});
+}

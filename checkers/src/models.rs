@@ -1,0 +1,55 @@
+//! The sequential specifications, by name.
+
+mod register;
+
+pub use register::{CasRegister, Register};
+
+use danso_vocab::{Checker, Value};
+
+use crate::linearizable;
+
+/// A model users can name on the command line.
+pub struct ModelSpec {
+    /// The name: the object the history is of.
+    pub name: &'static str,
+    /// Its operations, in one line.
+    pub about: &'static str,
+    /// A checker of histories of such an object that starts with this value.
+    pub checker: fn(initial: Value) -> Box<dyn Checker>,
+}
+
+/// All of them.
+pub const MODELS: &[ModelSpec] = &[
+    ModelSpec {
+        name: "register",
+        about: "read -> value, write value",
+        checker: |initial| linearizable(Register::new(initial)),
+    },
+    ModelSpec {
+        name: "cas-register",
+        about: "read -> value, write value, cas [old new], delete",
+        checker: |initial| linearizable(CasRegister::new(initial)),
+    },
+];
+
+/// The model of this name.
+pub fn find(name: &str) -> Option<&'static ModelSpec> {
+    MODELS.iter().find(|model| model.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_kebab_case() {
+        for (i, model) in MODELS.iter().enumerate() {
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(model.name.chars().all(kebab), "{}", model.name);
+            assert!(MODELS[..i].iter().all(|m| m.name != model.name), "{}", model.name);
+            assert_eq!(find(model.name).map(|m| m.about), Some(model.about));
+            assert_eq!((model.checker)(Value::Nil).name(), "linearizable");
+        }
+        assert!(find("registre").is_none());
+    }
+}

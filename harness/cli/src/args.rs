@@ -1,0 +1,200 @@
+//! What can be typed. Meaning comes later: [`crate::spec`] and [`crate::draw`] resolve it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Chaos testing and consistency checking in one binary.
+#[derive(Parser)]
+#[command(name = "danso", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 valid, 1 invalid (an anomaly was found), 2 unknown,
+254 bad usage or bad input, 255 internal or environment failure.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  danso run raft-kv                         a 3-node Raft cluster under partitions, kills and pauses
+  danso run raft-kv --time 60s --seed 7     the same operations and faults each time
+  danso run raft-kv --bug stale-read        a planted bug: danso should find it
+  danso run raft-kv --faults kill --nodes 5 --set params.keys=2
+  danso run my-test.toml                    a declarative test";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  danso check danso-runs/latest                     the newest run again
+  danso check history.jsonl --model cas-register    a history recorded by anything
+  danso check a.jsonl b.jsonl --model register --json";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Launch a cluster, drive it, break it, check what it answered, write a report.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Check recorded histories or run folders.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Write the report of a run folder again.
+    Report(ReportArgs),
+    /// Show what a run would do, without doing it.
+    #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
+    Plan(PlanArgs),
+    /// List what there is.
+    List {
+        /// What to list.
+        #[arg(value_enum)]
+        what: Listed,
+    },
+    /// Say what this machine can inject, and why not.
+    Doctor(DoctorArgs),
+    /// Measure danso itself: controller cost per operation, throughput of a healthy cluster.
+    Bench(BenchArgs),
+    /// Run one node of a bundled target (what `run` starts for you).
+    #[command(disable_help_flag = true)]
+    Node {
+        /// The target.
+        target: String,
+        /// The node's own arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// What decides a run.
+#[derive(Args, Clone, Default)]
+pub(crate) struct TestArgs {
+    /// A target's name (see `danso list targets`) or a test file ending in .toml.
+    #[arg(value_name = "TEST.toml|NAME")]
+    pub(crate) test: String,
+    /// What clients do (see `danso list workloads`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// Fault kinds, as in partition,kill; `auto` is all that work here, `none` is none.
+    #[arg(long, value_name = "KINDS")]
+    pub(crate) faults: Option<String>,
+    /// How long the load lasts, as in 30s or 2m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// The seed of every random choice. Without it one is drawn and printed.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Cluster size.
+    #[arg(long, value_name = "N")]
+    pub(crate) nodes: Option<u16>,
+    /// Clients working at once.
+    #[arg(long, value_name = "N")]
+    pub(crate) processes: Option<u32>,
+    /// Operations per second, all clients together. Without it: full speed.
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
+    /// A planted bug of the target (see `danso list targets`); `none` takes out a test file's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bug: Option<String>,
+    /// Any other setting, as in params.keys=4, options.heartbeat-ms=50, load.timeout=500ms.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// How nodes are connected: auto, switch, proxy or none.
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) network: Option<String>,
+}
+
+#[derive(Args, Clone, Default)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) test: TestArgs,
+    /// Where run folders go.
+    #[arg(long, value_name = "DIR", default_value = "danso-runs")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// How much checking may cost.
+#[derive(Args, Clone)]
+pub(crate) struct LimitArgs {
+    /// How long checking may take before the verdict is unknown.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) timeout: String,
+    /// How much memory checking may take before the verdict is unknown.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
+    pub(crate) memory: String,
+    /// Threads for checking. Without it: one a processor.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        LimitArgs { timeout: "60s".to_owned(), memory: "4GiB".to_owned(), threads: None }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// history.jsonl files or run folders; `-` reads a history from standard input.
+    #[arg(required = true, value_name = "HISTORY|RUN")]
+    pub(crate) histories: Vec<PathBuf>,
+    /// What the history is of (see `danso list models`). A run folder knows by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The object's value before the first operation.
+    #[arg(long, value_name = "VALUE", default_value = "null")]
+    pub(crate) initial: String,
+    /// Print results as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a report here (one history only).
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) test: TestArgs,
+    /// Print the stored form, plan.json.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// Undo what a killed danso left behind.
+    #[arg(long)]
+    pub(crate) clean: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// How long each measurement lasts.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) time: String,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Listed {
+    /// Systems danso can start.
+    Targets,
+    /// What clients can do.
+    Workloads,
+    /// What can go wrong.
+    Faults,
+    /// What can be decided.
+    Checkers,
+    /// What a history can be of.
+    Models,
+}

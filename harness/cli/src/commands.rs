@@ -1,0 +1,10 @@
+//! One module a command.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod node;
+pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod run;

@@ -1,0 +1,99 @@
+//! `danso check`: histories recorded by anything.
+
+use std::path::Path;
+
+use danso_checkers::models::MODELS;
+use danso_vocab::{Checker, Value, codec};
+
+use crate::args::CheckArgs;
+use crate::check::Budget;
+use crate::exit::{Exit, usage};
+use crate::load::{self, Loaded};
+use crate::spec::no_such;
+use crate::{check as checking, display, judge};
+
+/// Checks each history; answers with the worst exit.
+pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let budget = Budget::of(&args.limits)?;
+    let model = args.model.as_deref().map(find).transpose()?;
+    let initial = codec::json::from_str(&args.initial).map_err(|e| {
+        usage(format!("--initial {}: {e}; write it as JSON, as in 0 or \"x\"", args.initial))
+    })?;
+    if args.report.is_some() && args.histories.len() > 1 {
+        return Err(usage("--report takes one history"));
+    }
+    let mut worst = Exit::Valid;
+    for path in &args.histories {
+        let exit = match check_one(path, args, &budget, model, &initial) {
+            Ok(exit) => exit,
+            // One bad file among many must not hide the others' verdicts.
+            Err(error) if args.histories.len() > 1 => {
+                display::error(&error);
+                crate::exit::of_error(&error)
+            }
+            Err(error) => return Err(error),
+        };
+        worst = worst.max(exit);
+    }
+    Ok(worst)
+}
+
+type MakeChecker = fn(Value) -> Box<dyn Checker>;
+
+fn find(name: &str) -> anyhow::Result<MakeChecker> {
+    let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
+    let found = MODELS.iter().find(|m| m.name == name);
+    Ok(found.ok_or_else(|| usage(no_such("model", name, &names)))?.checker)
+}
+
+fn check_one(
+    path: &Path,
+    args: &CheckArgs,
+    budget: &Budget,
+    model: Option<MakeChecker>,
+    initial: &Value,
+) -> anyhow::Result<Exit> {
+    let loaded = load::load(path)?;
+    let (mut results, took) = super::run::timed(|| match (model, &loaded.plan) {
+        (Some(checker), plan) => {
+            let checkers = [checker(initial.clone())];
+            let findings = checking::check(&loaded.history, &checkers, budget);
+            Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings))
+        }
+        (None, Some(_)) => super::run::judged(&loaded, budget),
+        (None, None) => {
+            let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
+            Err(usage(format!(
+                "{}: what is this a history of? say --model {}",
+                loaded.name,
+                names.join(" or --model ")
+            )))
+        }
+    });
+    if let Ok(results) = &mut results {
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        results.reproduce =
+            display::shell(std::iter::once("danso").chain(words.iter().map(String::as_str)));
+        results.environment = super::doctor::machine();
+    }
+    let results = results?;
+    if args.json {
+        print!("{}", String::from_utf8_lossy(&codec::results::write(&results)));
+    } else {
+        print(&loaded, &results, took);
+    }
+    if let Some(file) = &args.report {
+        let html = super::report::html(&loaded, &results)?;
+        std::fs::write(file, html)
+            .map_err(|e| usage(format!("--report {}: {e}", file.display())))?;
+    }
+    Ok(Exit::of(results.verdict))
+}
+
+fn print(loaded: &Loaded, results: &danso_vocab::Results, took: std::time::Duration) {
+    println!("{}: {} operations, checked in {took:.2?}", loaded.name, loaded.history.len());
+    for notice in &loaded.notices {
+        println!("note: {notice}");
+    }
+    super::run::print_summary(loaded, results);
+}

@@ -1,0 +1,85 @@
+//! `danso list`: what there is.
+
+use danso_checkers::models::MODELS;
+use danso_engine::nemesis::{NEMESES, Need};
+use danso_targets::TARGETS;
+use danso_vocab::{ParamSpec, Params};
+use danso_workloads::WORKLOADS;
+
+use crate::args::Listed;
+use crate::exit::Exit;
+
+/// Prints a registry.
+pub(crate) fn list(what: Listed) -> anyhow::Result<Exit> {
+    match what {
+        Listed::Targets => targets(),
+        Listed::Workloads => workloads(),
+        Listed::Faults => faults(),
+        Listed::Checkers => checkers(),
+        Listed::Models => {
+            for model in MODELS {
+                println!("{:<16} {}", model.name, model.about);
+            }
+        }
+    }
+    Ok(Exit::Valid)
+}
+
+fn targets() {
+    for target in TARGETS {
+        println!("{:<16} {}", target.name, target.about);
+        let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
+        println!("  nodes: {}", sizes.join(", "));
+        options("options", target.options);
+        for bug in target.bugs {
+            println!("  --bug {:<18} {}", bug.name, bug.about);
+        }
+    }
+}
+
+fn workloads() {
+    for workload in WORKLOADS {
+        println!("{:<16} {}", workload.name, workload.about);
+        for op in workload.ops {
+            println!("  {:<24} {}", op.f, op.about);
+        }
+        options("params", workload.params);
+    }
+}
+
+fn options(prefix: &str, specs: &[ParamSpec]) {
+    for spec in specs {
+        let path = format!("{prefix}.{}={}", spec.name, (spec.default)());
+        println!("  --set {path:<34} {}", spec.about);
+    }
+}
+
+fn faults() {
+    for nemesis in NEMESES {
+        println!("{:<16} {}", nemesis.kind(), nemesis.about());
+        let needs = match nemesis.needs() {
+            Need::Processes => "node processes of danso's own",
+            Need::Links => "links that can be cut (--network switch or proxy)",
+        };
+        println!("  needs {needs}");
+        for (name, about) in nemesis.args() {
+            println!("  {name:<14} {about}");
+        }
+    }
+    println!("every fault also takes: for, every, at, jitter, on");
+}
+
+fn checkers() {
+    let mut seen = std::collections::BTreeMap::new();
+    for workload in WORKLOADS {
+        let params = Params::complete(workload.params, &Default::default()).unwrap_or_default();
+        for checker in (workload.checkers)(&params) {
+            seen.insert(checker.name(), checker.decides());
+        }
+    }
+    for (name, decides) in seen {
+        println!("{name:<16} {decides}");
+    }
+    println!("{:<16} no node ended although no fault asked it to", "nodes");
+    println!("{:<16} the run tested something: operations succeeded, faults bit", "coverage");
+}

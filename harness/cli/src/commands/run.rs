@@ -1,0 +1,298 @@
+//! `danso run`: launch, drive, break, heal, check, report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use danso_engine::network::{self, Choice, Network, NetworkError, Spec as NetworkSpec};
+use danso_engine::progress::{Interrupt, Monitor};
+use danso_engine::run::Generators;
+use danso_engine::site::Site;
+use danso_engine::{Facts, RunError, Setup, target::Target};
+use danso_vocab::{NodeId, ParamError, Params, Plan, Results, Verdict, Workload, codec};
+
+use crate::args::{RunArgs, TestArgs};
+use crate::check::Budget;
+use crate::exit::{Exit, usage};
+use crate::load::Loaded;
+use crate::spec::Spec;
+use crate::{check, display, draw, judge, load};
+
+/// Runs a test.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    let budget = Budget::of(&args.limits)?;
+    let plan = plan(&args.test)?;
+    let parts = Parts::of(&plan)?;
+    println!("{}", super::plan::headline(&plan));
+    for reason in &plan.left_out {
+        println!("left out: {reason}");
+    }
+    let site = site(&args.out, &plan)?;
+    // Before anything starts a thread: a rootless network moves this process.
+    let choice: Choice = plan.network.parse().map_err(|e: NetworkError| usage(e.to_string()))?;
+    let prepared = network::prepare(choice).map_err(|e| usage(e.to_string()))?;
+    start_log(&site)?;
+    for note in &prepared.notes {
+        println!("network: {note}");
+    }
+    let interrupt = Interrupt::default();
+    listen_for_signals(&interrupt)?;
+    let nodes = NodeId::all(plan.target.nodes());
+    let ports = parts.target.ports().to_vec();
+    let network = prepared.open(&NetworkSpec { nodes, ports })?;
+    let about = network.describe();
+    println!("network: {about}");
+    let facts = execute(&plan, &parts, &site, network, &interrupt);
+    let interrupted = facts.as_ref().err().map(ToString::to_string);
+    let facts = match facts {
+        Ok(facts) => Some(facts),
+        // A history that is cut off is still worth checking; the exit tells that it is.
+        Err(RunError::Recording(_)) => None,
+        Err(error) => return Err(error).with_context(|| site.root().display().to_string()),
+    };
+    println!("checking…");
+    let mut results = conclude(&site, &budget)?;
+    results.environment = environment(&about, facts.as_ref());
+    results.reproduce = reproduce(&plan);
+    if results.interrupted.is_none() {
+        results.interrupted.clone_from(&interrupted);
+    }
+    finish(&site, &results)?;
+    if let Some(error) = interrupted {
+        anyhow::bail!("{}: {error}", site.root().display());
+    }
+    if let Some(reason) = disk_trouble(&results) {
+        anyhow::bail!("{}: {reason}", site.root().display());
+    }
+    Ok(Exit::of(results.verdict))
+}
+
+/// A run that ended because its history could not be written answers with the environment's
+/// exit, whatever the part that was written says.
+fn disk_trouble(results: &Results) -> Option<String> {
+    let reason = results.interrupted.as_ref()?;
+    reason.contains("cannot be written").then(|| reason.clone())
+}
+
+/// The plan asked for: drawn, or read from a plan.json.
+fn plan(args: &TestArgs) -> anyhow::Result<Plan> {
+    if Path::new(&args.test).extension().is_some_and(|e| e == "json") {
+        let only_file = TestArgs { test: args.test.clone(), ..TestArgs::default() };
+        if format!("{:?}", Typed(args)) != format!("{:?}", Typed(&only_file)) {
+            return Err(usage("a plan.json is complete: it takes no further settings"));
+        }
+        let bytes = std::fs::read(&args.test).map_err(|e| usage(format!("{}: {e}", args.test)))?;
+        return codec::plan::read(&bytes).map_err(|e| usage(format!("{}: {e}", args.test)));
+    }
+    let spec = Spec::of(args)?;
+    let seed = match spec.seed {
+        Some(seed) => seed,
+        None => draw::fresh_seed()?,
+    };
+    draw::draw(&spec, seed)
+}
+
+/// What was typed, comparable.
+struct Typed<'a>(&'a TestArgs);
+
+impl std::fmt::Debug for Typed<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let a = self.0;
+        let numbers = (a.seed, a.nodes, a.processes, a.rate);
+        let words = (&a.workload, &a.faults, &a.time, &a.bug, &a.set, &a.network);
+        write!(out, "{numbers:?} {words:?}")
+    }
+}
+
+/// What a plan's names stand for.
+pub(crate) struct Parts {
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) workload: &'static Workload,
+    pub(crate) params: Params,
+}
+
+impl Parts {
+    /// Looks a plan's names up.
+    ///
+    /// # Errors
+    /// If one is unknown here, or its settings make no sense.
+    pub(crate) fn of(plan: &Plan) -> anyhow::Result<Parts> {
+        let spec = draw::target(&plan.target.name).map_err(usage)?;
+        let target = (spec.build)(&plan.target.options).map_err(usage)?;
+        let workload = draw::workload(&plan.workload.name).map_err(usage)?;
+        let params = Params::stored(plan.workload.params.clone());
+        let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers() };
+        let sane = |e: ParamError| usage(format!("{}: {e}", workload.name));
+        (workload.generator)(&params, seat).map_err(sane)?;
+        (workload.closing)(&params, seat).map_err(sane)?;
+        Ok(Parts { target, workload, params })
+    }
+
+    fn generators(&self, closing: bool) -> Generators {
+        let make = if closing { self.workload.closing } else { self.workload.generator };
+        let params = self.params.clone();
+        Box::new(move |seat| make(&params, seat).expect("settings were tried when planning"))
+    }
+}
+
+/// Runs the plan with progress on screen.
+pub(crate) fn execute(
+    plan: &Plan,
+    parts: &Parts,
+    site: &Site,
+    network: Arc<dyn Network>,
+    interrupt: &Interrupt,
+) -> Result<Facts, RunError> {
+    let monitor = Arc::new(Monitor::default());
+    let reads: BTreeSet<_> = parts.workload.ops.iter().filter(|o| o.reads).map(|o| o.f).collect();
+    let exe = std::env::current_exe().map_err(|e| RunError::Internal(e.to_string()))?;
+    let setup = Setup {
+        target: parts.target.clone(),
+        network,
+        site: site.clone(),
+        exe,
+        load: parts.generators(false),
+        closing: parts.generators(true),
+        reads,
+        interrupt: interrupt.clone(),
+        monitor: monitor.clone(),
+    };
+    let _live = display::Live::new(monitor);
+    danso_engine::run(plan, setup)
+}
+
+/// Makes the run folder and stores the plan in it.
+fn site(out: &Path, plan: &Plan) -> anyhow::Result<Site> {
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let unwritable = |e: std::io::Error| {
+        usage(format!("--out {}: {e}; name a folder that can be written", out.display()))
+    };
+    let name: String = plan
+        .name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .collect();
+    let name = if name.trim_matches('.').is_empty() { "run" } else { &name };
+    let site = Site::create(out, name, &format!("{stamp}-{}", plan.seed)).map_err(unwritable)?;
+    std::fs::write(site.plan(), codec::plan::write(plan)).map_err(unwritable)?;
+    Ok(site)
+}
+
+fn start_log(site: &Site) -> anyhow::Result<()> {
+    let file = std::fs::File::create(site.log())
+        .with_context(|| format!("{} cannot be made", site.log().display()))?;
+    let filter = std::env::var("DANSO_LOG").unwrap_or_else(|_| "info".to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(std::sync::Mutex::new(file))
+        .try_init()
+        .map_err(|e| anyhow::anyhow!("the log cannot be started: {e}"))
+}
+
+/// The first Ctrl-C (or SIGTERM) ends the run in good order, the second at once.
+fn listen_for_signals(interrupt: &Interrupt) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = interrupt.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            let (Ok(mut int), Ok(mut term)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            for round in 1.. {
+                let name = tokio::select! {
+                    _ = int.recv() => "SIGINT",
+                    _ = term.recv() => "SIGTERM",
+                };
+                if round == 2 {
+                    eprintln!("second {name}: stopping at once");
+                    // Nodes and namespaces die with us; the history on disk is readable.
+                    std::process::exit(255);
+                }
+                eprintln!("{name}: healing and stopping; once more to stop at once");
+                interrupt.raise(name);
+            }
+        });
+    })?;
+    Ok(())
+}
+
+/// Checks what a run folder holds.
+///
+/// # Errors
+/// If it holds no readable history.
+pub(crate) fn conclude(site: &Site, budget: &Budget) -> anyhow::Result<Results> {
+    let loaded = load::load_run(site.root())?;
+    for notice in &loaded.notices {
+        println!("note: {notice}");
+    }
+    judged(&loaded, budget)
+}
+
+/// Checks a loaded run by its workload's own checkers.
+pub(crate) fn judged(loaded: &Loaded, budget: &Budget) -> anyhow::Result<Results> {
+    let plan = loaded.plan.as_ref().context("a run folder has a plan")?;
+    let parts = Parts::of(plan)?;
+    let checkers = (parts.workload.checkers)(&parts.params);
+    let findings = check::check(&loaded.history, &checkers, budget);
+    Ok(judge::judge(&loaded.history, Some(plan), parts.workload.ops, findings))
+}
+
+/// Stores results and report, and prints the end of a run.
+fn finish(site: &Site, results: &Results) -> anyhow::Result<()> {
+    let write = |path: std::path::PathBuf, bytes: &[u8]| {
+        std::fs::write(&path, bytes)
+            .with_context(|| format!("{} cannot be written", path.display()))
+    };
+    let stored = write(site.results(), &codec::results::write(results));
+    let loaded = load::load_run(site.root())?;
+    let reported = super::report::html(&loaded, results)
+        .and_then(|html| write(site.report(), html.as_bytes()));
+    print_summary(&loaded, results);
+    println!("report:    {}", site.report().display());
+    println!("reproduce: {}", results.reproduce);
+    stored.and(reported)
+}
+
+/// Prints what a person wants to know first.
+pub(crate) fn print_summary(loaded: &Loaded, results: &Results) {
+    let record = super::report::record(loaded, results, &[]);
+    println!("{}", danso_reports::text(&record).trim_end());
+    if results.verdict == Verdict::Unknown {
+        println!("unknown is not valid: mend what is named above and run again");
+    }
+}
+
+/// The command that does it again.
+fn reproduce(plan: &Plan) -> String {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let is_plan = words.iter().any(|w| w.ends_with(".json"));
+    if !is_plan && !words.iter().any(|w| w == "--seed" || w.starts_with("--seed=")) {
+        words.extend(["--seed".to_owned(), plan.seed.to_string()]);
+    }
+    display::shell(std::iter::once("danso").chain(words.iter().map(String::as_str)))
+}
+
+/// What the run ran on.
+fn environment(network: &str, facts: Option<&Facts>) -> BTreeMap<String, String> {
+    let mut environment = super::doctor::machine();
+    environment.insert("network".to_owned(), network.to_owned());
+    if let Some(facts) = facts {
+        let seconds = |d: Duration| format!("{:.3} s", d.as_secs_f64());
+        environment.insert("cluster ready after".to_owned(), seconds(facts.ready));
+        environment.insert("teardown".to_owned(), seconds(facts.teardown));
+        environment.insert("controller CPU during the load".to_owned(), seconds(facts.cpu));
+    }
+    environment
+}
+
+/// How long something took.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let since = Instant::now();
+    (work(), since.elapsed())
+}

@@ -1,0 +1,150 @@
+//! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
+
+use danso_engine::nemesis::{self, NEMESES, Nemesis};
+use danso_engine::network::Backend;
+use danso_targets::{TARGETS, TargetSpec};
+use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
+use danso_vocab::{NodeId, Params, Plan, Rng, Schedule, Workload};
+use danso_workloads::WORKLOADS;
+
+use crate::exit::usage;
+use crate::spec::{About, Faults, Spec, no_such};
+
+/// The target called `name`.
+pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
+    let names: Vec<_> = TARGETS.iter().map(|t| t.name).collect();
+    TARGETS.iter().find(|t| t.name == name).ok_or_else(|| no_such("target", name, &names))
+}
+
+/// The workload called `name`.
+pub(crate) fn workload(name: &str) -> Result<&'static Workload, String> {
+    let names: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
+    let found = WORKLOADS.iter().copied().find(|w| w.name == name);
+    found.ok_or_else(|| no_such("workload", name, &names))
+}
+
+/// Draws the plan of `spec` from `seed`.
+///
+/// # Errors
+/// If a name is unknown or a setting makes no sense.
+pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
+    let rng = Rng::new(seed);
+    let target = target(&spec.target).map_err(|e| spec.blame(Some(About::Target), &e))?;
+    let about_target = |e: String| spec.blame(Some(About::Target), &e);
+    let count = spec.nodes.unwrap_or(target.nodes[0]);
+    if !target.nodes.contains(&count) {
+        let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
+        return Err(about_target(format!(
+            "{} runs with {} nodes, not with {count}",
+            target.name,
+            sizes.join(", ")
+        )));
+    }
+    let options = Params::complete(target.options, &spec.options)
+        .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
+    (target.build)(options.all()).map_err(about_target)?;
+    let workload = workload(spec.workload.as_deref().unwrap_or("register"))
+        .map_err(|e| spec.blame(Some(About::Workload), &e))?;
+    let params = Params::complete(workload.params, &spec.params)
+        .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+    let seat = danso_vocab::Seat { worker: 0, workers: spec.processes };
+    for generator in [workload.generator, workload.closing] {
+        let made = generator(&params, seat);
+        made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+    }
+    let nodes = NodeId::all(count);
+    let (schedule, left_out) = faults(spec, &nodes, target.node.is_some(), &rng)?;
+    Ok(Plan {
+        name: spec.name.clone(),
+        seed,
+        target: TargetPlan {
+            name: target.name.to_owned(),
+            options: options.all().clone(),
+            seeds: nodes.iter().map(|n| rng.split(&format!("node-{n}")).seed()).collect(),
+        },
+        workload: WorkloadPlan { name: workload.name.to_owned(), params: params.all().clone() },
+        load: Load {
+            rate: spec.rate,
+            time: spec.time,
+            timeout: spec.timeout,
+            streams: (0..spec.processes)
+                .map(|w| rng.split(&format!("worker-{w}")).seed())
+                .collect(),
+        },
+        network: spec.network.clone(),
+        schedule,
+        left_out,
+        expect: Expect {
+            verdict: spec.verdict,
+            anomaly: spec.anomaly.clone(),
+            ok_rate: spec.ok_rate,
+            min_ops: spec.min_ops,
+        },
+    })
+}
+
+fn faults(
+    spec: &Spec,
+    nodes: &[NodeId],
+    processes: bool,
+    rng: &Rng,
+) -> anyhow::Result<(Schedule, Vec<String>)> {
+    // Which backend it will be does not matter yet: every one but `none` can cut links.
+    let backend = if spec.network == "none" { Backend::None } else { Backend::Switch };
+    let fits = |n: &dyn Nemesis| nemesis::available(n, backend, processes);
+    let mut rng = rng.split("faults");
+    match &spec.faults {
+        Faults::Auto => {
+            let mut left_out = Vec::new();
+            let mut kinds = Vec::new();
+            for nemesis in NEMESES {
+                match fits(*nemesis) {
+                    Ok(()) => kinds.push(*nemesis),
+                    Err(reason) => left_out.push(reason),
+                }
+            }
+            let schedule = nemesis::auto(&kinds, nodes, spec.time, &mut rng);
+            Ok((schedule.map_err(|e| spec.blame(None, &e))?, left_out))
+        }
+        Faults::Kinds(names) => {
+            let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
+            let mut kinds = Vec::new();
+            for name in names {
+                let nemesis = nemesis::find(name);
+                let nemesis = nemesis.ok_or_else(|| usage(no_such("fault", name, &known)))?;
+                fits(nemesis).map_err(usage)?;
+                kinds.push(nemesis);
+            }
+            let schedule = nemesis::auto(&kinds, nodes, spec.time, &mut rng).map_err(usage)?;
+            if !kinds.is_empty() && schedule.injections.is_empty() {
+                return Err(usage(format!(
+                    "a load of {:?} is too short for any fault: lengthen --time or say --faults none",
+                    spec.time
+                )));
+            }
+            Ok((schedule, Vec::new()))
+        }
+        Faults::Requests(requests) => {
+            let mut injections = Vec::new();
+            for (i, request) in requests.iter().enumerate() {
+                let blame = |e: String| spec.blame(Some(About::Fault(i)), &e);
+                if let Some(nemesis) = nemesis::find(&request.kind) {
+                    fits(nemesis).map_err(blame)?;
+                }
+                let mut rng = rng.split(&i.to_string());
+                injections
+                    .extend(nemesis::draw(request, nodes, spec.time, &mut rng).map_err(blame)?);
+            }
+            Ok((Schedule::new(injections), Vec::new()))
+        }
+    }
+}
+
+/// A seed for those who gave none.
+///
+/// # Errors
+/// If the machine has no randomness to give.
+pub(crate) fn fresh_seed() -> anyhow::Result<u64> {
+    // Short enough to read over the telephone; 2^32 is plenty to tell runs apart.
+    getrandom::u32().map(u64::from).map_err(|e| anyhow::anyhow!("no seed can be drawn: {e}"))
+}

@@ -1,0 +1,73 @@
+//! Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or input, 255 internal.
+
+use std::process::ExitCode;
+
+use danso_vocab::Verdict;
+
+/// How danso ends. Ordered: of several histories the worst counts, and an unknown never hides
+/// an anomaly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Everything asked for holds.
+    Valid,
+    /// Something could not be decided.
+    Unknown,
+    /// An anomaly was found.
+    Invalid,
+    /// Bad usage or bad input.
+    Usage,
+    /// The environment or danso itself failed.
+    Internal,
+}
+
+impl Exit {
+    /// The exit of a verdict.
+    pub(crate) fn of(verdict: Verdict) -> Exit {
+        match verdict {
+            Verdict::Valid => Exit::Valid,
+            Verdict::Unknown => Exit::Unknown,
+            Verdict::Invalid => Exit::Invalid,
+        }
+    }
+
+    /// The number for the shell.
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Valid => 0,
+            Exit::Invalid => 1,
+            Exit::Unknown => 2,
+            Exit::Usage => 254,
+            Exit::Internal => 255,
+        })
+    }
+}
+
+/// The user's fault: bad usage or bad input. Everything else is internal.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// A usage error.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Usage(message.into()))
+}
+
+/// The exit an error means.
+pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
+    let users = error.chain().any(|cause| cause.is::<Usage>());
+    if users { Exit::Usage } else { Exit::Internal }
+}
+
+/// clap exits with 2 on bad usage, which would read as `unknown`.
+pub(crate) fn of_clap(error: &clap::Error) -> ExitCode {
+    // Nothing can be done about a closed stderr.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.code() } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,223 @@
+//! What a whole run is worth, beside what the checkers found: nodes that died by themselves,
+//! faults that never bit, clients that never succeeded. A run that tested nothing is `unknown`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use danso_vocab::event::note;
+use danso_vocab::history::Counts;
+use danso_vocab::results::FaultReport;
+use danso_vocab::{
+    Anomaly, FaultId, Finding, History, Injection, Note, OpSpec, Plan, Results, Start, Time, Value,
+};
+
+/// Puts findings and the run's own evidence together.
+pub(crate) fn judge(
+    history: &History,
+    plan: Option<&Plan>,
+    ops: &[OpSpec],
+    mut findings: Vec<Finding>,
+) -> Results {
+    let faults = plan.map(|p| fault_reports(history, p)).unwrap_or_default();
+    let interrupted = interruption(history, plan.is_some());
+    findings.extend(crashes(history));
+    findings.push(coverage(history, plan, ops, &faults, interrupted.as_deref()));
+    let worst = findings.iter().max_by_key(|f| f.verdict);
+    let (verdict, reason) = worst.map(|f| (f.verdict, f.reason.clone())).unwrap_or_default();
+    let reason = match verdict {
+        danso_vocab::Verdict::Valid => {
+            let decided: Vec<_> = findings.iter().map(|f| f.reason.as_str()).collect();
+            decided.join("; ")
+        }
+        _ => reason,
+    };
+    Results {
+        verdict,
+        reason,
+        seed: plan.map(|p| p.seed),
+        reproduce: String::new(),
+        findings,
+        faults,
+        counts: history.counts().into_iter().map(|(f, c)| (f.to_owned(), c)).collect(),
+        environment: BTreeMap::new(),
+        interrupted,
+    }
+}
+
+/// Why the recording ends early, if it does.
+fn interruption(history: &History, is_run: bool) -> Option<String> {
+    let mut notes = history.notes();
+    let said = notes.find(|(_, _, n)| n.f == note::INTERRUPTED);
+    if let Some((_, _, note)) = said {
+        return Some(note.value.str().unwrap_or("for an unknown reason").to_owned());
+    }
+    let ended = history.notes().any(|(_, _, n)| n.f == note::PHASE && n.value.str() == Some("end"));
+    (is_run && !ended).then(|| "the controller died".to_owned())
+}
+
+/// How each planned injection went, as the history tells.
+fn fault_reports(history: &History, plan: &Plan) -> Vec<FaultReport> {
+    let mut notes = BTreeMap::<FaultId, Vec<(Time, &Note)>>::new();
+    for (_, time, note) in history.notes() {
+        if let Some(id) = note.fault {
+            notes.entry(id).or_default().push((time, note));
+        }
+    }
+    let report = |i: &Injection| fault_report(i, notes.get(&i.id).map_or(&[][..], |n| n));
+    plan.schedule.injections.iter().map(report).collect()
+}
+
+fn fault_report(injection: &Injection, notes: &[(Time, &Note)]) -> FaultReport {
+    let mut report = FaultReport {
+        id: injection.id,
+        kind: injection.fault.kind.clone(),
+        nodes: Vec::new(),
+        start: None,
+        stop: None,
+        bit: false,
+        effect: "never began".to_owned(),
+    };
+    if let Start::OnLog { text, .. } = &injection.start {
+        report.effect = format!("never began: no node printed `{text}`");
+    }
+    for (time, note) in notes {
+        if note.f == note::HEAL {
+            report.stop = Some(*time);
+            report.bit = note.value.get("bit").and_then(Value::bool).unwrap_or(false);
+            let effect = note.value.get("effect").and_then(Value::str);
+            effect.unwrap_or_default().clone_into(&mut report.effect);
+        } else if note.f == note::FAULT_FAILED {
+            note.value.str().unwrap_or_default().clone_into(&mut report.effect);
+        } else {
+            report.start = Some(*time);
+            report.nodes.clone_from(&note.nodes);
+            "never healed".clone_into(&mut report.effect);
+        }
+    }
+    report
+}
+
+/// Nodes that died although nobody asked them to.
+fn crashes(history: &History) -> Option<Finding> {
+    let crashed: Vec<_> = history.notes().filter(|(_, _, n)| n.f == note::NODE_CRASHED).collect();
+    let anomaly = |(_, time, note): &(u32, Time, &Note)| {
+        let text = |name| note.value.get(name).and_then(Value::str).unwrap_or_default();
+        let node = note.nodes.first().map_or_else(String::new, ToString::to_string);
+        Anomaly {
+            name: "node-crashed".into(),
+            key: None,
+            ops: Vec::new(),
+            because: format!(
+                "node {node} ended by itself at {time} with {}, although no fault asked it to",
+                text("status")
+            ),
+            explain: text("stderr").lines().map(str::to_owned).collect(),
+        }
+    };
+    if crashed.is_empty() {
+        return None;
+    }
+    Some(Finding::invalid("nodes", crashed.iter().map(anomaly).collect()))
+}
+
+/// Whether the run tested what it was meant to test.
+fn coverage(
+    history: &History,
+    plan: Option<&Plan>,
+    ops: &[OpSpec],
+    faults: &[FaultReport],
+    interrupted: Option<&str>,
+) -> Finding {
+    let counts = history.counts();
+    let count = |f: &str| counts.get(f).copied().unwrap_or_default();
+    let mut missing = Vec::new();
+    if let Some(reason) = interrupted {
+        missing.push(format!("the run was cut short: {reason}"));
+    }
+    if history.is_empty() {
+        missing.push("there is no operation".to_owned());
+    }
+    if let Some(plan) = plan {
+        let asked = asked_for(plan);
+        for op in ops.iter().filter(|op| asked.as_ref().is_none_or(|a| a.contains(op.f))) {
+            if count(op.f).ok == 0 {
+                let tried = count(op.f).total();
+                missing.push(format!("no {} ever succeeded, of {tried} tried", op.f));
+            }
+        }
+        let ok: u64 = counts.values().map(|c| c.ok).sum();
+        if ok < plan.expect.min_ops {
+            missing.push(format!("{ok} operations succeeded, fewer than {}", plan.expect.min_ops));
+        }
+        if interrupted.is_none() {
+            missing.extend(after_healing(history, plan));
+        }
+        missing.extend(blunt(plan, faults));
+    } else if !history.is_empty() && counts.values().all(|c| c.ok == 0) {
+        missing.push("no operation ever succeeded".to_owned());
+    }
+    if missing.is_empty() {
+        let bitten = faults.iter().filter(|f| f.bit).count();
+        let told = match (plan, faults.len()) {
+            (None, _) => "the history has operations that succeeded".to_owned(),
+            (_, 0) => "every kind of operation succeeded; no faults were asked for".to_owned(),
+            (_, n) => format!("every kind of operation succeeded and {bitten} of {n} faults bit"),
+        };
+        Finding::valid("coverage", told)
+    } else {
+        Finding::unknown("coverage", missing.join("; "))
+    }
+}
+
+/// The operations the plan's mix asks for; `None` if it has no mix.
+fn asked_for(plan: &Plan) -> Option<BTreeSet<&str>> {
+    let mix = plan.workload.params.get("mix")?.map()?;
+    Some(mix.iter().filter(|(_, w)| w.int() != Some(0)).map(|(f, _)| f.as_str()).collect())
+}
+
+/// What is wrong with the time after everything healed.
+fn after_healing(history: &History, plan: &Plan) -> Option<String> {
+    let closing = |(_, time, note): (u32, Time, &Note)| {
+        (note.f == note::PHASE && note.value.str() == Some("closing")).then_some(time)
+    };
+    let Some(from) = history.notes().find_map(closing) else {
+        return Some("the run never came to its closing operations".to_owned());
+    };
+    let mut counts = Counts::default();
+    for op in history.ops().filter(|op| op.inv_time() >= from) {
+        counts.add(op.status());
+    }
+    if counts.total() == 0 {
+        return Some("there are no closing operations".to_owned());
+    }
+    let rate = counts.ok as f64 / counts.total() as f64;
+    if rate >= plan.expect.ok_rate {
+        return None;
+    }
+    let mut lame = history.notes().filter(|(_, _, n)| n.f == "not-recovered");
+    let why = lame.next().and_then(|(_, _, n)| n.value.str()).unwrap_or("the nodes say they serve");
+    Some(format!(
+        "after healing only {} of {} operations succeeded ({why})",
+        counts.ok,
+        counts.total()
+    ))
+}
+
+/// Faults that were not seen to bite. Of faults waiting for the same line of log one is enough:
+/// nobody can promise how often a node prints.
+fn blunt<'a>(plan: &'a Plan, faults: &'a [FaultReport]) -> impl Iterator<Item = String> + 'a {
+    let trigger = |report: &FaultReport| {
+        let injection = plan.schedule.injections.iter().find(|i| i.id == report.id)?;
+        match &injection.start {
+            Start::At(_) => None,
+            Start::OnLog { text, .. } => Some((injection.fault.kind.clone(), text.clone())),
+        }
+    };
+    let bitten: BTreeSet<_> = faults.iter().filter(|f| f.bit).filter_map(trigger).collect();
+    faults
+        .iter()
+        .filter(move |f| !f.bit && trigger(f).is_none_or(|t| !bitten.contains(&t)))
+        .map(|f| format!("fault {} ({}) was not seen to bite: {}", f.id, f.kind, f.effect))
+}
+
+#[cfg(test)]
+mod tests;

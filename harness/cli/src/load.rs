@@ -1,0 +1,117 @@
+//! Reading histories and run folders back.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use danso_engine::site::Site;
+use danso_reports::NodeLog;
+use danso_vocab::codec::{self, ReadError, jsonl};
+use danso_vocab::{History, NodeId, Plan, Results};
+
+use crate::exit::usage;
+
+/// Bytes of a node's output that go into a report.
+const LOG_TAIL: u64 = 16 << 10;
+
+/// A history and, if it came from a run, what belongs to it.
+pub(crate) struct Loaded {
+    /// How to call it in messages.
+    pub(crate) name: String,
+    pub(crate) history: History,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) results: Option<Results>,
+    pub(crate) site: Option<Site>,
+    /// What was noticed while reading.
+    pub(crate) notices: Vec<String>,
+}
+
+/// Loads a run folder, a history file, or `-`.
+///
+/// # Errors
+/// If it cannot be read or is no history: file, line, column and the mend.
+pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
+    if path.is_dir() { load_run(path) } else { load_file(path) }
+}
+
+fn load_file(path: &Path) -> anyhow::Result<Loaded> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = if name == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes))
+    };
+    read.map_err(|e| usage(format!("{name}: {e}")))?;
+    let loaded = jsonl::read(&bytes, jsonl::Tail::Strict).map_err(|e| usage(place(path, &e)))?;
+    let (history, notices) = (loaded.history, Vec::new());
+    Ok(Loaded { name, history, plan: None, results: None, site: None, notices })
+}
+
+/// Loads a run folder.
+///
+/// # Errors
+/// If it has no readable history or plan.
+pub(crate) fn load_run(path: &Path) -> anyhow::Result<Loaded> {
+    let site = Site::open(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let read = |file: PathBuf| {
+        std::fs::read(&file)
+            .map_err(|e| usage(format!("{}: {e}; is this a run folder?", file.display())))
+    };
+    let plan =
+        codec::plan::read(&read(site.plan())?).map_err(|e| usage(place(&site.plan(), &e)))?;
+    let loaded = jsonl::read(&read(site.history())?, jsonl::Tail::Torn)
+        .map_err(|e| usage(place(&site.history(), &e)))?;
+    let mut notices = Vec::new();
+    if loaded.torn_bytes > 0 {
+        notices.push(format!(
+            "the recorder was stopped while writing: {} bytes of an incomplete last line are left out",
+            loaded.torn_bytes
+        ));
+    }
+    let results = match std::fs::read(site.results()) {
+        Ok(bytes) => {
+            Some(codec::results::read(&bytes).map_err(|e| usage(place(&site.results(), &e)))?)
+        }
+        Err(_) => None,
+    };
+    Ok(Loaded {
+        name: path.display().to_string(),
+        history: loaded.history,
+        plan: Some(plan),
+        results,
+        site: Some(site),
+        notices,
+    })
+}
+
+/// The ends of all nodes' outputs.
+pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
+    let mut logs = Vec::new();
+    for node in NodeId::all(plan.target.nodes()) {
+        for name in ["stderr", "stdout"] {
+            let path = site.node(node).join(format!("{name}.log"));
+            match tail(&path) {
+                Ok(tail) if !tail.is_empty() => {
+                    logs.push(NodeLog { node, name: name.to_owned(), tail });
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    logs
+}
+
+fn tail(path: &Path) -> anyhow::Result<String> {
+    use std::io::{Seek, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL))).context("seek")?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn place(path: &Path, error: &ReadError) -> String {
+    format!("{}:{}:{}: {}", path.display(), error.line, error.column, error.message)
+}

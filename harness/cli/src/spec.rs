@@ -1,0 +1,465 @@
+//! [`Spec`]: what the user asked for, from a test file and the command line, before anything is
+//! drawn. Errors name file, line, column and the nearest name there is.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use danso_engine::nemesis::Request;
+use danso_vocab::{Value, Verdict};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::args::TestArgs;
+use crate::exit::usage;
+
+/// What was asked for. Names are not looked up yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) target: String,
+    pub(crate) nodes: Option<u16>,
+    pub(crate) options: BTreeMap<String, Value>,
+    pub(crate) workload: Option<String>,
+    pub(crate) params: BTreeMap<String, Value>,
+    pub(crate) processes: u32,
+    pub(crate) rate: Option<u32>,
+    pub(crate) time: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) seed: Option<u64>,
+    pub(crate) network: String,
+    pub(crate) faults: Faults,
+    pub(crate) verdict: Verdict,
+    pub(crate) anomaly: Option<String>,
+    pub(crate) ok_rate: f64,
+    pub(crate) min_ops: u64,
+    /// Where things stand in the test file, to blame the right line.
+    places: Option<Places>,
+}
+
+/// The faults asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// All kinds that work here.
+    Auto,
+    /// These kinds, drawn as `auto` does.
+    Kinds(Vec<String>),
+    /// Exactly these, from a test file.
+    Requests(Vec<Request>),
+}
+
+#[derive(Clone, Debug)]
+struct Places {
+    file: String,
+    text: String,
+    target: Range<usize>,
+    workload: Option<Range<usize>>,
+    faults: Vec<Range<usize>>,
+}
+
+/// What an error is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About {
+    Target,
+    Workload,
+    Fault(usize),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    name: Option<String>,
+    seed: Option<u64>,
+    network: Option<String>,
+    workload: Option<Spanned<String>>,
+    #[serde(default)]
+    params: toml::Table,
+    #[serde(default)]
+    load: Load,
+    target: Target,
+    #[serde(default)]
+    fault: Vec<Spanned<Fault>>,
+    #[serde(default)]
+    expect: Expect,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Load {
+    processes: Option<u32>,
+    rate: Option<u32>,
+    time: Option<String>,
+    timeout: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Target {
+    kind: Spanned<String>,
+    nodes: Option<u16>,
+    bug: Option<String>,
+    #[serde(default)]
+    options: toml::Table,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Fault {
+    kind: String,
+    #[serde(default)]
+    args: toml::Table,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Expect {
+    verdict: Option<String>,
+    anomaly: Option<String>,
+    ok_rate: Option<f64>,
+    min_ops: Option<u64>,
+}
+
+impl Spec {
+    /// What these arguments ask for.
+    ///
+    /// # Errors
+    /// If a file cannot be read or something in it makes no sense.
+    pub(crate) fn of(args: &TestArgs) -> anyhow::Result<Spec> {
+        let mut spec = if Path::new(&args.test).extension().is_some_and(|e| e == "toml") {
+            Spec::of_file(&args.test)?
+        } else {
+            Spec::bundled(&args.test)
+        };
+        spec.apply(args)?;
+        Ok(spec)
+    }
+
+    fn bundled(target: &str) -> Spec {
+        Spec {
+            name: target.to_owned(),
+            target: target.to_owned(),
+            nodes: None,
+            options: BTreeMap::new(),
+            workload: None,
+            params: BTreeMap::new(),
+            processes: 10,
+            rate: None,
+            time: Duration::from_secs(30),
+            timeout: Duration::from_secs(1),
+            seed: None,
+            network: "auto".to_owned(),
+            faults: Faults::Auto,
+            verdict: Verdict::Valid,
+            anomaly: None,
+            ok_rate: 0.8,
+            min_ops: 1,
+            places: None,
+        }
+    }
+
+    fn of_file(path: &str) -> anyhow::Result<Spec> {
+        let text = std::fs::read_to_string(path).map_err(|e| usage(format!("{path}: {e}")))?;
+        let file: File = toml::from_str(&text).map_err(|e| {
+            let place = e.span().map(|s| place(&text, s.start));
+            let (line, column) = place.unwrap_or((1, 1));
+            usage(format!("{path}:{line}:{column}: {}", one_line(e.message())))
+        })?;
+        let stem = Path::new(path).file_stem().map(|s| s.to_string_lossy().into_owned());
+        let mut spec = Spec::bundled(file.target.kind.get_ref());
+        spec.name = file.name.or(stem).unwrap_or_default();
+        spec.nodes = file.target.nodes;
+        let values = |table: toml::Table| values(table).map_err(|e| usage(format!("{path}: {e}")));
+        spec.options = values(file.target.options)?;
+        if let Some(bug) = file.target.bug {
+            spec.options.insert("bug".to_owned(), bug.into());
+        }
+        spec.params = values(file.params)?;
+        let mut requests = Vec::new();
+        let mut fault_places = Vec::new();
+        for fault in file.fault {
+            fault_places.push(fault.span());
+            let fault = fault.into_inner();
+            requests.push(Request { kind: fault.kind, args: values(fault.args)? });
+        }
+        spec.faults = Faults::Requests(requests);
+        spec.places = Some(Places {
+            file: path.to_owned(),
+            text: text.clone(),
+            target: file.target.kind.span(),
+            workload: file.workload.as_ref().map(Spanned::span),
+            faults: fault_places,
+        });
+        spec.workload = file.workload.map(Spanned::into_inner);
+        let in_file = |e: String| usage(format!("{path}: {e}"));
+        spec.processes = file.load.processes.unwrap_or(spec.processes);
+        spec.rate = file.load.rate;
+        if let Some(time) = &file.load.time {
+            spec.time = duration("load.time", time).map_err(in_file)?;
+        }
+        if let Some(timeout) = &file.load.timeout {
+            spec.timeout = duration("load.timeout", timeout).map_err(in_file)?;
+        }
+        spec.seed = file.seed;
+        spec.network = file.network.unwrap_or(spec.network);
+        if let Some(word) = &file.expect.verdict {
+            spec.verdict = verdict(word).map_err(in_file)?;
+        }
+        spec.anomaly = file.expect.anomaly;
+        spec.ok_rate = file.expect.ok_rate.unwrap_or(spec.ok_rate);
+        spec.min_ops = file.expect.min_ops.unwrap_or(spec.min_ops);
+        Ok(spec)
+    }
+
+    /// The command line overrides the file.
+    fn apply(&mut self, args: &TestArgs) -> anyhow::Result<()> {
+        for set in &args.set {
+            self.set(set)?;
+        }
+        if let Some(faults) = &args.faults {
+            self.faults = match faults.as_str() {
+                "auto" => Faults::Auto,
+                "none" | "" => Faults::Kinds(Vec::new()),
+                kinds => Faults::Kinds(kinds.split(',').map(|k| k.trim().to_owned()).collect()),
+            };
+        }
+        if let Some(time) = &args.time {
+            self.time = duration("--time", time).map_err(usage)?;
+        }
+        if let Some(bug) = &args.bug {
+            let bug = if bug == "none" { Value::Nil } else { bug.as_str().into() };
+            self.options.insert("bug".to_owned(), bug);
+        }
+        self.seed = args.seed.or(self.seed);
+        self.nodes = args.nodes.or(self.nodes);
+        self.processes = args.processes.unwrap_or(self.processes);
+        self.rate = args.rate.or(self.rate);
+        self.workload = args.workload.clone().or_else(|| self.workload.take());
+        self.network = args.network.clone().unwrap_or_else(|| self.network.clone());
+        self.sane().map_err(|e| self.blame(None, &e))
+    }
+
+    fn sane(&self) -> Result<(), String> {
+        if !(1..=10_000).contains(&self.processes) {
+            return Err(format!("{} processes: from 1 to 10000 can work at once", self.processes));
+        }
+        if self.time.is_zero() {
+            return Err("a load of no time tests nothing: lengthen time".to_owned());
+        }
+        if self.timeout < Duration::from_millis(1) {
+            return Err("load.timeout is less than 1ms: no operation could succeed".to_owned());
+        }
+        if self.rate == Some(0) {
+            return Err("a rate of 0 tests nothing: leave it out for full speed".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.ok_rate) {
+            return Err(format!("expect.ok-rate is {}, but must be from 0 to 1", self.ok_rate));
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, set: &str) -> anyhow::Result<()> {
+        let wrong = |why: String| usage(format!("--set {set}: {why}"));
+        let Some((path, text)) = set.split_once('=') else {
+            return Err(wrong("write path=value, as in params.keys=4".to_owned()));
+        };
+        // A bare word is text; everything else is read as TOML.
+        let parsed = toml::from_str::<toml::Table>(&format!("v = {text}"));
+        let value = match parsed.ok().and_then(|mut t| t.remove("v")) {
+            Some(value) => value_of(&value).map_err(wrong)?,
+            None => Value::Str(text.to_owned()),
+        };
+        let words = || text.trim_matches('"');
+        let number = || value.int().and_then(|i| u32::try_from(i).ok());
+        let want = |what: &str| usage(format!("--set {set}: {path} wants {what}"));
+        match path.split_once('.') {
+            Some(("params", name)) => drop(self.params.insert(name.to_owned(), value)),
+            Some(("options", name)) => drop(self.options.insert(name.to_owned(), value)),
+            Some(("load", "processes")) => {
+                self.processes = number().ok_or_else(|| want("a number"))?;
+            }
+            Some(("load", "rate")) => {
+                self.rate = Some(number().ok_or_else(|| want("a number"))?);
+            }
+            Some(("load", "time")) => self.time = duration("time", words()).map_err(wrong)?,
+            Some(("load", "timeout")) => {
+                self.timeout = duration("timeout", words()).map_err(wrong)?;
+            }
+            Some(("expect", "ok-rate")) => {
+                self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
+            }
+            Some(("expect", "min-ops")) => {
+                self.min_ops = text.parse().map_err(|_| want("a number"))?;
+            }
+            _ => {
+                return Err(wrong(
+                    "settings are params.*, options.*, load.processes, load.rate, load.time, load.timeout, expect.ok-rate and expect.min-ops".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error about a part of the test, at its place in the file if there is one.
+    pub(crate) fn blame(&self, about: Option<About>, message: &str) -> anyhow::Error {
+        let Some(places) = &self.places else { return usage(message) };
+        let span = match about {
+            Some(About::Target) => Some(places.target.clone()),
+            Some(About::Workload) => places.workload.clone(),
+            Some(About::Fault(i)) => places.faults.get(i).cloned(),
+            None => None,
+        };
+        match span.map(|s| place(&places.text, s.start)) {
+            Some((line, column)) => usage(format!("{}:{line}:{column}: {message}", places.file)),
+            None => usage(format!("{}: {message}", places.file)),
+        }
+    }
+}
+
+/// A name that is not there, with the nearest that is.
+pub(crate) fn no_such(what: &str, name: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), *k)).min();
+    match near {
+        Some((distance, near)) if distance <= 1 + name.len() / 3 => {
+            format!("there is no {what} `{name}`; did you mean `{near}`?")
+        }
+        _ => format!("there is no {what} `{name}`; there are: {}", known.join(", ")),
+    }
+}
+
+/// A duration with its unit.
+pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    parsed
+        .ok()
+        .and_then(|d| Duration::try_from(d).ok())
+        .ok_or_else(|| format!("{name} = `{text}` is no time: write 30s, 500ms or 1m 30s"))
+}
+
+fn verdict(word: &str) -> Result<Verdict, String> {
+    Verdict::of_word(word)
+        .ok_or_else(|| format!("expect.verdict is `{word}`, but must be valid, unknown or invalid"))
+}
+
+fn values(table: toml::Table) -> Result<BTreeMap<String, Value>, String> {
+    table
+        .iter()
+        .map(|(k, v)| Ok((k.clone(), value_of(v).map_err(|e| format!("{k}: {e}"))?)))
+        .collect()
+}
+
+fn value_of(value: &toml::Value) -> Result<Value, String> {
+    Ok(match value {
+        toml::Value::String(s) => Value::Str(s.clone()),
+        toml::Value::Integer(i) => Value::Int(*i),
+        toml::Value::Boolean(b) => Value::Bool(*b),
+        toml::Value::Array(list) => {
+            Value::List(list.iter().map(value_of).collect::<Result<_, _>>()?)
+        }
+        toml::Value::Table(table) => Value::Map(values(table.clone())?),
+        toml::Value::Float(f) => {
+            return Err(format!("{f} is no integer; fractions have no place here"));
+        }
+        toml::Value::Datetime(d) => return Err(format!("{d}: write dates as text")),
+    })
+}
+
+/// Line and column, from 1, of a byte in a text.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    (line, column)
+}
+
+fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_text(text: &str) -> anyhow::Result<Spec> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("t.toml");
+        std::fs::write(&path, text)?;
+        let test = path.display().to_string();
+        Spec::of(&TestArgs { test, ..TestArgs::default() })
+    }
+
+    #[test]
+    fn a_test_file_says_everything() {
+        let spec = of_text(
+            r#"
+            workload = "register"
+            params = { keys = 2, mix = { read = 1 } }
+            load = { processes = 4, rate = 50, time = "3s", timeout = "300ms" }
+            [target]
+            kind = "raft-kv"
+            nodes = 5
+            bug = "stale-read"
+            options = { heartbeat-ms = 20 }
+            [[fault]]
+            kind = "kill"
+            args = { at = ["1s"], for = "500ms" }
+            [expect]
+            verdict = "invalid"
+            anomaly = "stale-read"
+            ok-rate = 0.5
+            "#,
+        )
+        .unwrap();
+        assert_eq!((spec.name.as_str(), spec.target.as_str()), ("t", "raft-kv"));
+        assert_eq!((spec.nodes, spec.processes, spec.rate), (Some(5), 4, Some(50)));
+        assert_eq!(spec.timeout, Duration::from_millis(300));
+        assert_eq!(spec.options["bug"], "stale-read".into());
+        assert_eq!(spec.options["heartbeat-ms"], 20.into());
+        assert_eq!(spec.verdict, Verdict::Invalid);
+        let Faults::Requests(requests) = &spec.faults else { panic!() };
+        assert_eq!(requests[0].kind, "kill");
+        let blamed = spec.blame(Some(About::Fault(0)), "no").to_string();
+        assert!(blamed.ends_with("t.toml:10:13: no"), "{blamed}");
+    }
+
+    #[test]
+    fn mistakes_name_file_line_and_column() {
+        let refused = |text: &str, say: &[&str]| {
+            let error = of_text(text).unwrap_err().to_string();
+            for part in say {
+                assert!(error.contains(part), "{error}");
+            }
+        };
+        refused("[target]\nkind = \"x\"\nnods = 3\n", &["t.toml:3:1", "nods", "nodes"]);
+        refused("[target]\nkind = 3\n", &["t.toml:2:8", "string"]);
+        refused("workload = \"register\"\n", &["target"]);
+        refused("[target\n", &["t.toml:1:"]);
+        refused("load = { time = \"3\" }\n[target]\nkind = \"x\"", &["t.toml", "load.time", "30s"]);
+        refused("params = { p = 0.5 }\n[target]\nkind = \"x\"", &["p: 0.5 is no integer"]);
+        refused("load = { processes = 0 }\n[target]\nkind = \"x\"", &["0 processes"]);
+    }
+
+    #[test]
+    fn settings_override() {
+        let args = |set: &[&str]| TestArgs {
+            test: "raft-kv".to_owned(),
+            set: set.iter().map(ToString::to_string).collect(),
+            ..TestArgs::default()
+        };
+        let spec =
+            Spec::of(&args(&["params.keys=4", "load.timeout=200ms", "options.bug=x-y"])).unwrap();
+        assert_eq!(spec.params["keys"], 4.into());
+        assert_eq!(spec.timeout, Duration::from_millis(200));
+        assert_eq!(spec.options["bug"], "x-y".into());
+        for bad in ["params.keys", "colour=red", "load.rate=fast", "params.p=0.5"] {
+            assert!(Spec::of(&args(&[bad])).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered() {
+        let known = ["raft-kv", "noop"];
+        assert!(no_such("target", "raft-vk", &known).ends_with("did you mean `raft-kv`?"));
+        assert!(no_such("target", "mysql", &known).ends_with("there are: raft-kv, noop"));
+    }
+}

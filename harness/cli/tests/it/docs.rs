@@ -1,0 +1,55 @@
+//! Every command shown in the documentation works. A comment `# exit N` behind it says how it
+//! ends, if not with 0.
+
+use std::path::Path;
+
+use crate::harness::{DANSO, project, quick, shell, turn};
+
+/// The shell commands of a document: the lines of its `sh` blocks.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside && !line.trim().is_empty() {
+            commands.push(line.to_owned());
+        }
+    }
+    commands
+}
+
+fn expected(command: &str) -> i32 {
+    command.rsplit_once("# exit ").and_then(|(_, code)| code.trim().parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn every_command_shown_works() {
+    let _turn = turn();
+    let mut documents = vec![project().join("README.md")];
+    for entry in std::fs::read_dir(project().join("docs")).unwrap() {
+        documents.push(entry.unwrap().path());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // As in a checkout, but with run folders of its own.
+    std::os::unix::fs::symlink(project().join("ci"), dir.path().join("ci")).unwrap();
+    let bin = Path::new(DANSO).parent().unwrap().display().to_string();
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for command in commands(&text) {
+            // The one that runs this very test, and the one that needs a running node.
+            if command.contains("ci/test") || command.contains("curl") {
+                continue;
+            }
+            // Built already: what cargo would run is the binary under test.
+            let command = command.replace("cargo run --release -- ", "danso ");
+            if quick() && command.contains("danso run") {
+                println!("skipped: {command} (quick)");
+                continue;
+            }
+            let said = shell(dir.path(), &format!("PATH={bin}:$PATH\n{command}"));
+            println!("{command}: {:?}", said.code);
+            said.exits(expected(&command));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Running danso from tests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+/// The binary under test.
+pub(crate) const DANSO: &str = env!("CARGO_BIN_EXE_danso");
+
+/// The project.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Whoever starts clusters holds this.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Whether to leave out what takes minutes.
+pub(crate) fn quick() -> bool {
+    std::env::var_os("DANSO_QUICK").is_some()
+}
+
+/// What danso did.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn of(output: &Output) -> Said {
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails unless danso ended so.
+    #[track_caller]
+    pub(crate) fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Fails unless one of the outputs has this text.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> &Self {
+        let said = self.out.contains(text) || self.err.contains(text);
+        assert!(said, "`{text}` is not in\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// Runs danso in `dir`.
+pub(crate) fn danso(dir: &Path, args: &[&str]) -> Said {
+    Said::of(&Command::new(DANSO).args(args).current_dir(dir).output().unwrap())
+}
+
+/// Starts danso in `dir`.
+pub(crate) fn start(dir: &Path, args: &[&str]) -> Child {
+    Command::new(DANSO)
+        .args(args)
+        .current_dir(dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Runs a shell script in `dir` with `$DANSO` set.
+pub(crate) fn shell(dir: &Path, script: &str) -> Said {
+    let mut command = Command::new("sh");
+    command.args(["-ec", script]).current_dir(dir).env("DANSO", DANSO);
+    Said::of(&command.output().unwrap())
+}
+
+/// The newest run folder under `dir`.
+pub(crate) fn latest(dir: &Path) -> PathBuf {
+    dir.join("danso-runs/latest").canonicalize().unwrap()
+}
+
+/// A run's results.
+pub(crate) fn results(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(run.join("results.json")).unwrap()).unwrap()
+}

@@ -1,0 +1,10 @@
+//! The binary as users run it. Tests that start clusters take turns: two cores are few.
+
+mod canaries;
+mod docs;
+mod harness;
+mod hostile;
+mod killed;
+mod privileges;
+mod runs;
+mod usage;

@@ -1,0 +1,174 @@
+//! How long each operation took, over time.
+
+use danso_vocab::{History, Op, Status};
+use plotters::chart::ChartBuilder;
+use plotters::coord::combinators::IntoLogRange;
+use plotters::element::{Circle, Cross, TriangleMarker};
+use plotters::style::Color;
+
+use super::{
+    Area, Backdrop, Drawn, FAINT, GRID, INK, LEFT, RIGHT, colour, picture, seconds, words_style,
+};
+use crate::label::number;
+
+const HEIGHT: u32 = 340;
+/// The most points: all that did not end ok (but no more than `MOST_ODD` of a kind), the slowest,
+/// and an even sample of the rest.
+const MOST: usize = 4000;
+const MOST_ODD: usize = 1200;
+const SLOWEST: usize = 400;
+
+/// A point to draw.
+struct Point {
+    at: f64,
+    took: f64,
+    status: Status,
+}
+
+/// The picture and a sentence on what it leaves out.
+pub(crate) fn draw(history: &History, backdrop: &Backdrop) -> Option<(String, String)> {
+    let (points, total) = choose(history);
+    let low = points.iter().map(|p| p.took).fold(f64::INFINITY, f64::min);
+    let high = points.iter().map(|p| p.took).fold(0.0, f64::max);
+    if points.is_empty() || high <= 0.0 {
+        return None;
+    }
+    let range = range(low, high);
+    let svg = picture("Latency of operations over time, by outcome", HEIGHT, |area| {
+        render(area, backdrop, &points, range)
+    })?;
+    let unanswered = history.len() - total;
+    let mut words = if points.len() == total {
+        format!("All {} answered operations.", number(total as u64))
+    } else {
+        format!(
+            "{} of {} answered operations: the odd and the slow, and an even sample of the rest.",
+            number(points.len() as u64),
+            number(total as u64)
+        )
+    };
+    if unanswered > 0 {
+        words.push_str(&format!(" {} were never answered.", number(unanswered as u64)));
+    }
+    Some((svg, words))
+}
+
+fn render(
+    area: &Area<'_>,
+    backdrop: &Backdrop,
+    points: &[Point],
+    range: std::ops::Range<f64>,
+) -> Drawn {
+    backdrop.draw(area, HEIGHT as i32 - 26)?;
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(backdrop.top())
+        .margin_right(RIGHT)
+        .x_label_area_size(26)
+        .y_label_area_size(LEFT)
+        .build_cartesian_2d(backdrop.span.clone(), range.log_scale())?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GRID)
+        .light_line_style(FAINT.mix(0.0))
+        .axis_style(INK)
+        .x_labels(12)
+        .y_labels(8)
+        .x_label_formatter(&seconds)
+        .y_label_formatter(&|secs| duration(*secs))
+        .label_style(words_style(INK, 11.5))
+        .draw()?;
+    let of = |status: Status| points.iter().filter(move |p| p.status == status);
+    let at = |p: &Point| (p.at, p.took);
+    chart.draw_series(of(Status::Ok).map(|p| Circle::new(at(p), 2, colour(p.status).filled())))?;
+    chart.draw_series(of(Status::Fail).map(|p| Cross::new(at(p), 3, colour(p.status))))?;
+    chart.draw_series(
+        of(Status::Info).map(|p| TriangleMarker::new(at(p), 4, colour(p.status).filled())),
+    )?;
+    Ok(())
+}
+
+/// A little more than what is shown, and at least two powers of ten to read it by.
+fn range(low: f64, high: f64) -> std::ops::Range<f64> {
+    let (low, high) = (low / 1.5, high * 1.5);
+    match high.log10().floor() - low.log10().ceil() {
+        1.0.. => low..high,
+        _ => 10f64.powf(low.log10().floor())..10f64.powf(high.log10().ceil()),
+    }
+}
+
+/// The points to draw, and of how many.
+fn choose(history: &History) -> (Vec<Point>, usize) {
+    let answered: Vec<Op<'_>> = history.ops().filter(|op| op.latency().is_some()).collect();
+    let took = |op: &Op<'_>| op.latency().unwrap_or_default();
+    let of = |status| answered.iter().copied().filter(move |op| op.status() == status);
+    let mut chosen: Vec<Op<'_>> = Vec::new();
+    for odd in [Status::Fail, Status::Info] {
+        chosen.extend(sample(&of(odd).collect::<Vec<_>>(), MOST_ODD));
+    }
+    let mut ok: Vec<Op<'_>> = of(Status::Ok).collect();
+    let room = MOST - chosen.len();
+    if ok.len() > room {
+        ok.sort_by_key(|op| (std::cmp::Reverse(took(op)), op.row()));
+        let mut rest = ok.split_off(SLOWEST);
+        rest.sort_by_key(|op| op.row());
+        ok.extend(sample(&rest, room - SLOWEST));
+    }
+    chosen.extend(ok);
+    chosen.sort_by_key(|op| op.row());
+    let point = |op: Op<'_>| Point {
+        at: op.inv_time().secs(),
+        // Nothing is instant, and a logarithm has no zero.
+        took: took(&op).as_secs_f64().max(1e-9),
+        status: op.status(),
+    };
+    (chosen.into_iter().map(point).collect(), answered.len())
+}
+
+/// At most `most` of them, evenly spread.
+fn sample<'h>(ops: &[Op<'h>], most: usize) -> Vec<Op<'h>> {
+    if ops.len() <= most {
+        return ops.to_vec();
+    }
+    (0..most).map(|i| ops[i * ops.len() / most]).collect()
+}
+
+fn duration(secs: f64) -> String {
+    let ns = (secs * 1e9).round() as u64;
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} µs", ns / 1_000),
+        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{} s", ns / 1_000_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danso_vocab::{Call, HistoryBuilder, Outcome, Process, Time};
+
+    use super::*;
+
+    #[test]
+    fn the_odd_and_the_slow_are_kept() {
+        let mut builder = HistoryBuilder::new();
+        for i in 0..10_000u64 {
+            let process = Process(i as u32);
+            let call = Call::new("read", ());
+            builder.invoke(Time(i * 1000), process, None, &call.f, None, call.arg).unwrap();
+            let slow = if i == 5_003 { 900 } else { 1 };
+            let outcome = match i {
+                77 => Outcome::Info("x".into()),
+                78 => Outcome::Fail("x".into()),
+                _ => Outcome::Ok(1.into()),
+            };
+            builder.complete(Time(i * 1000 + slow), process, None, outcome).unwrap();
+        }
+        let (points, total) = choose(&builder.finish());
+        assert_eq!((points.len(), total), (MOST, 10_000));
+        assert!(points.iter().any(|p| p.took > 8e-7), "the slowest");
+        for status in [Status::Info, Status::Fail] {
+            assert_eq!(points.iter().filter(|p| p.status == status).count(), 1);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Workload `register`: read, write and compare-and-set registers, judged for linearizability.
+//!
+//! **Keys.** There are `keys` registers at a time. A worker that has made its share of
+//! `ops-per-key` calls on each moves on to the next `keys` of them, so that no object's history
+//! grows without bound. When to move on depends on the worker's own number of calls only, so
+//! workers drift apart a little; that costs contention, never correctness.
+//!
+//! **Values.** With `values = "unique"` no value is ever written twice: worker *w* of *n* writes
+//! *w*, *w* + *n*, *w* + 2*n*… That makes a violation obvious and checking fast. With a number,
+//! values are drawn from `0..values`: harder to check, and the only way to see a target that
+//! confuses equal values.
+//!
+//! **Compare-and-set.** It expects the value this worker saw last, on the register it touched
+//! last, so that it succeeds about as often as not. A worker that has seen nothing reads instead.
+
+use std::collections::BTreeMap;
+
+use danso_checkers::linearizable;
+use danso_checkers::models::CasRegister;
+use danso_vocab::{
+    Call, Generator, OpSpec, Outcome, ParamError, ParamSpec, Params, Rng, Seat, Step, Value,
+    Workload,
+};
+
+use crate::generators::weighted;
+
+/// The workload.
+pub const WORKLOAD: Workload = Workload {
+    name: "register",
+    about: "stale reads, lost writes, split brain: single registers that must be linearizable",
+    ops: OPS,
+    params: PARAMS,
+    generator: |params, seat| Ok(Box::new(Load::new(params, seat)?)),
+    closing: |params, _| Ok(Box::new(Closing::new(params)?)),
+    checkers: |_| vec![linearizable(CasRegister::new(Value::Nil))],
+};
+
+const OPS: &[OpSpec] = &[
+    OpSpec { f: "read", about: "the value; nil if there is none", reads: true },
+    OpSpec { f: "write", about: "replace the value", reads: false },
+    OpSpec { f: "cas", about: "[old new]: replace the value if it is old", reads: false },
+];
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec { name: "keys", about: "registers in use at a time", default: || 8.into() },
+    ParamSpec {
+        name: "ops-per-key",
+        about: "calls on a register before a fresh one replaces it; 0 for never",
+        default: || 5_000.into(),
+    },
+    ParamSpec {
+        name: "values",
+        about: "`unique`, or how many different values to write",
+        default: || "unique".into(),
+    },
+    ParamSpec {
+        name: "mix",
+        about: "how often to read, write and cas, relative to each other",
+        default: || Value::of([("read", 2.into()), ("write", 1.into()), ("cas", 1.into())]),
+    },
+];
+
+/// The register with this number.
+fn key(number: u64) -> Value {
+    Value::Str(format!("k{number}"))
+}
+
+fn keys(params: &Params) -> Result<u64, ParamError> {
+    params.int("keys", 1..=100_000).map(|keys| keys as u64)
+}
+
+enum Values {
+    /// The next value, and the distance to the one after it.
+    Unique(i64, i64),
+    Below(u64),
+}
+
+impl Values {
+    fn new(params: &Params, seat: Seat) -> Result<Values, ParamError> {
+        if params.get("values").str() == Some("unique") {
+            return Ok(Values::Unique(seat.worker.into(), seat.workers.max(1).into()));
+        }
+        match params.int("values", 1..=i64::MAX) {
+            Ok(count) => Ok(Values::Below(count as u64)),
+            Err(_) => Err(bad(params, "values", "`unique` or an integer from 1")),
+        }
+    }
+
+    fn next(&mut self, rng: &mut Rng) -> Value {
+        match self {
+            Values::Unique(next, step) => {
+                let value = *next;
+                *next += *step;
+                Value::Int(value)
+            }
+            Values::Below(count) => Value::Int(rng.below(*count) as i64),
+        }
+    }
+}
+
+fn bad(params: &Params, name: &str, want: &str) -> ParamError {
+    ParamError::Bad { name: name.to_owned(), got: params.get(name).clone(), want: want.to_owned() }
+}
+
+/// The weights of [`OPS`], in that order; an operation not named has none.
+fn mix(params: &Params) -> Result<Vec<u64>, ParamError> {
+    let want = "a map from read, write and cas to integers from 0, not all of them 0";
+    let given: &BTreeMap<String, Value> =
+        params.get("mix").map().ok_or_else(|| bad(params, "mix", want))?;
+    let weight = |op: &OpSpec| match given.get(op.f) {
+        None => Some(0),
+        Some(value) => value.int().and_then(|w| u32::try_from(w).ok()).map(u64::from),
+    };
+    let weights: Option<Vec<u64>> = OPS.iter().map(weight).collect();
+    let known = given.keys().all(|f| OPS.iter().any(|op| op.f == f));
+    weights.filter(|w| known && w.iter().any(|w| *w > 0)).ok_or_else(|| bad(params, "mix", want))
+}
+
+/// What a worker does during the load.
+struct Load {
+    keys: u64,
+    /// Own calls before moving on to the next keys.
+    share: u64,
+    values: Values,
+    weights: Vec<u64>,
+    calls: u64,
+    /// The register touched last and what it then held, unless that is unknown.
+    seen: Option<(Value, Value)>,
+}
+
+impl Load {
+    fn new(params: &Params, seat: Seat) -> Result<Load, ParamError> {
+        let keys = keys(params)?;
+        let share = match params.int("ops-per-key", 0..=i64::from(u32::MAX))? as u64 {
+            0 => u64::MAX,
+            ops => (ops * keys / u64::from(seat.workers.max(1))).max(1),
+        };
+        let (values, weights) = (Values::new(params, seat)?, mix(params)?);
+        Ok(Load { keys, share, values, weights, calls: 0, seen: None })
+    }
+}
+
+impl Generator for Load {
+    fn next(&mut self, rng: &mut Rng) -> Step {
+        let round = self.calls / self.share;
+        self.calls += 1;
+        let key = key(round * self.keys + rng.below(self.keys));
+        let op = weighted(&self.weights, rng).map_or("read", |op| OPS[op].f);
+        Step::Invoke(match (op, self.seen.take()) {
+            ("write", _) => Call::new("write", self.values.next(rng)).on(key),
+            ("cas", Some((key, old))) => {
+                Call::new("cas", Value::List(vec![old, self.values.next(rng)])).on(key)
+            }
+            _ => Call::new("read", ()).on(key),
+        })
+    }
+
+    fn observe(&mut self, call: &Call, outcome: &Outcome) {
+        let Outcome::Ok(ret) = outcome else { return };
+        let value = match &*call.f {
+            "read" => Some(ret),
+            "write" => Some(&call.arg),
+            // A refusal may be recorded as `ok` with a result that says so: nothing was seen then.
+            "cas" if ret.str() != Some("mismatch") && *ret != Value::Bool(false) => {
+                call.arg.pair().map(|(_, new)| new)
+            }
+            _ => None,
+        };
+        self.seen = call.key.clone().zip(value.cloned());
+    }
+}
+
+/// What a worker does in the end: reads every register once, in rounds of `keys`, until a round
+/// shows nothing. It does not know how many rounds the load went through, but the load wrote to
+/// every round it began.
+struct Closing {
+    keys: u64,
+    next: u64,
+    shown: bool,
+}
+
+impl Closing {
+    fn new(params: &Params) -> Result<Closing, ParamError> {
+        Ok(Closing { keys: keys(params)?, next: 0, shown: false })
+    }
+}
+
+impl Generator for Closing {
+    fn next(&mut self, _: &mut Rng) -> Step {
+        if self.next.is_multiple_of(self.keys) && self.next > 0 && !std::mem::take(&mut self.shown)
+        {
+            return Step::Done;
+        }
+        self.next += 1;
+        Step::Invoke(Call::new("read", ()).on(key(self.next - 1)))
+    }
+
+    fn observe(&mut self, _: &Call, outcome: &Outcome) {
+        self.shown |= matches!(outcome, Outcome::Ok(value) if !value.is_nil());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEAT: Seat = Seat { worker: 1, workers: 4 };
+
+    fn params(given: &[(&str, Value)]) -> Params {
+        let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        Params::complete(PARAMS, &given).unwrap()
+    }
+
+    /// The calls of one worker alone on registers that work.
+    fn run(params: &Params, calls: usize) -> Vec<Call> {
+        let mut load = (WORKLOAD.generator)(params, SEAT).unwrap();
+        let (mut rng, mut store) = (Rng::new(11), BTreeMap::<Value, Value>::new());
+        let mut made = Vec::new();
+        for _ in 0..calls {
+            let Step::Invoke(call) = load.next(&mut rng) else { panic!("the load never ends") };
+            let now = store.entry(call.key.clone().unwrap()).or_default();
+            let outcome = match &*call.f {
+                "read" => Outcome::Ok(now.clone()),
+                "write" => {
+                    *now = call.arg.clone();
+                    Outcome::Ok(Value::Nil)
+                }
+                _ => {
+                    let (old, new) = call.arg.pair().unwrap();
+                    assert_eq!(now, old, "alone, every compare-and-set must fit");
+                    *now = new.clone();
+                    Outcome::Ok(Value::Nil)
+                }
+            };
+            load.observe(&call, &outcome);
+            made.push(call);
+        }
+        made
+    }
+
+    #[test]
+    fn unique_values_are_unique_and_tell_the_worker() {
+        let calls = run(&params(&[]), 4_000);
+        let mut written: Vec<i64> = calls
+            .iter()
+            .filter_map(|call| match &*call.f {
+                "write" => call.arg.int(),
+                "cas" => call.arg.pair().and_then(|(_, new)| new.int()),
+                _ => None,
+            })
+            .collect();
+        assert!(written.iter().all(|value| value % 4 == 1));
+        let all = written.len();
+        written.dedup();
+        assert_eq!(written.len(), all);
+        let cas = calls.iter().filter(|call| call.f == "cas").count();
+        assert!(cas > 900, "{cas} of 4000 although a quarter was asked for");
+    }
+
+    #[test]
+    fn keys_rotate() {
+        let numbers = |calls: &[Call]| {
+            let number = |c: &Call| c.key.as_ref()?.str()?.strip_prefix('k')?.parse::<u64>().ok();
+            calls.iter().map(|c| number(c).unwrap()).collect::<Vec<_>>()
+        };
+        let rotating = params(&[("keys", 2.into()), ("ops-per-key", 100.into())]);
+        let calls = numbers(&run(&rotating, 200));
+        // 100 calls on each of 2 keys by 4 workers: 50 calls each, then one compare-and-set may
+        // still follow up on what was seen.
+        assert!(calls[..50].iter().all(|k| *k < 2));
+        assert!(calls[51..100].iter().all(|k| (2..4).contains(k)));
+        assert!(calls[151..].iter().all(|k| (6..8).contains(k)));
+        let fixed = params(&[("keys", 2.into()), ("ops-per-key", 0.into())]);
+        assert!(numbers(&run(&fixed, 5_000)).iter().all(|k| *k < 2));
+    }
+
+    #[test]
+    fn the_closing_reads_every_register_that_holds_something() {
+        let params = params(&[("keys", 3.into())]);
+        let mut closing = (WORKLOAD.closing)(&params, SEAT).unwrap();
+        let mut rng = Rng::new(0);
+        for number in 0..6 {
+            let Step::Invoke(call) = closing.next(&mut rng) else { panic!("stopped at {number}") };
+            assert_eq!(call, Call::new("read", ()).on(key(number)));
+            // The registers of the first round hold something, those of the second do not.
+            let value = if number == 1 { Value::Int(7) } else { Value::Nil };
+            closing.observe(&call, &Outcome::Ok(value));
+        }
+        assert_eq!(closing.next(&mut rng), Step::Done);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let map = |f: &str, w: i64| Value::of([(f, w.into())]);
+        for (name, value) in [
+            ("keys", Value::Int(0)),
+            ("ops-per-key", Value::Int(-1)),
+            ("values", Value::Int(0)),
+            ("values", "few".into()),
+            ("mix", Value::Nil),
+            ("mix", map("read", -1)),
+            ("mix", map("read", 0)),
+            ("mix", map("raed", 1)),
+        ] {
+            let refused = (WORKLOAD.generator)(&params(&[(name, value.clone())]), SEAT);
+            assert!(refused.is_err(), "{name} = {value}");
+        }
+        assert!((WORKLOAD.generator)(&params(&[("values", 5.into())]), SEAT).is_ok());
+    }
+}

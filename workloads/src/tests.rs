@@ -1,0 +1,111 @@
+//! Rules that every workload keeps.
+
+use std::collections::BTreeMap;
+
+use danso_vocab::{
+    Event, History, Limits, Outcome, Params, Process, Rng, Seat, Step, Time, Value, Verdict,
+    Workload,
+};
+
+use super::*;
+
+fn defaults(workload: &Workload) -> Params {
+    Params::complete(workload.params, &BTreeMap::new()).unwrap()
+}
+
+fn kebab(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// What a worker calls if every call ends like this.
+fn calls(
+    workload: &Workload,
+    seed: u64,
+    outcome: impl Fn(u64) -> Outcome,
+) -> Vec<danso_vocab::Call> {
+    let seat = Seat { worker: 2, workers: 5 };
+    let mut load = (workload.generator)(&defaults(workload), seat).unwrap();
+    let mut rng = Rng::new(seed);
+    let mut calls = Vec::new();
+    for n in 0..2_000 {
+        match load.next(&mut rng) {
+            Step::Invoke(call) => {
+                load.observe(&call, &outcome(n));
+                calls.push(call);
+            }
+            Step::Wait(_) => {}
+            Step::Done => break,
+        }
+    }
+    calls
+}
+
+#[test]
+fn names_are_unique_and_kebab_case() {
+    for (i, workload) in WORKLOADS.iter().enumerate() {
+        assert!(kebab(workload.name), "{}", workload.name);
+        assert!(WORKLOADS[..i].iter().all(|w| w.name != workload.name), "{}", workload.name);
+        assert_eq!(find(workload.name).map(|w| w.about), Some(workload.about));
+        assert!(workload.ops.iter().all(|op| kebab(op.f) && !op.about.is_empty()));
+        assert!(workload.params.iter().all(|p| kebab(p.name) && !p.about.is_empty()));
+        assert!(!(workload.checkers)(&defaults(workload)).is_empty(), "{}", workload.name);
+    }
+    assert!(find("registre").is_none());
+}
+
+#[test]
+fn the_same_seed_and_outcomes_make_the_same_calls() {
+    for workload in WORKLOADS {
+        let outcome = |n: u64| match n % 7 {
+            0 => Outcome::Info("timeout".into()),
+            1 => Outcome::Fail("refused".into()),
+            _ => Outcome::Ok(Value::Int(n as i64)),
+        };
+        let first = calls(workload, 1, outcome);
+        assert_eq!(first, calls(workload, 1, outcome), "{}", workload.name);
+        assert_ne!(first, calls(workload, 2, outcome), "{}", workload.name);
+    }
+}
+
+#[test]
+fn the_load_uses_its_whole_alphabet_and_nothing_else() {
+    for workload in WORKLOADS {
+        let made = calls(workload, 1, |n| Outcome::Ok(Value::Int(n as i64)));
+        for op in workload.ops {
+            assert!(
+                made.iter().any(|call| call.f == op.f),
+                "{} never calls {}",
+                workload.name,
+                op.f
+            );
+        }
+        let known = |call: &danso_vocab::Call| workload.ops.iter().any(|op| op.f == call.f);
+        assert!(made.iter().all(known), "{}", workload.name);
+    }
+}
+
+/// A system of which nothing is known but that one client got one answer may well be correct.
+#[test]
+fn checkers_accept_calls_of_unknown_outcome() {
+    for workload in WORKLOADS {
+        let made = calls(workload, 3, |n| Outcome::Ok(Value::Int(n as i64)));
+        let mut events = Vec::new();
+        for (process, call) in (0..).map(Process).zip(made.iter().take(200).cloned()) {
+            let outcome = Outcome::Info("timeout".into());
+            events.push(Event::Invoke { process, node: None, call });
+            events.push(Event::Complete { process, outcome });
+        }
+        let write =
+            made.iter().find(|call| workload.ops.iter().any(|op| op.f == call.f && !op.reads));
+        if let Some(call) = write.cloned() {
+            let process = Process(10_000);
+            events.push(Event::Invoke { process, node: None, call });
+            events.push(Event::Complete { process, outcome: Outcome::Ok(Value::Nil) });
+        }
+        let history = History::of((0..).map(Time).zip(events)).unwrap();
+        for checker in (workload.checkers)(&defaults(workload)) {
+            let finding = checker.check(&history, &Limits::default());
+            assert_eq!(finding.verdict, Verdict::Valid, "{}: {}", workload.name, finding.reason);
+        }
+    }
+}
