@@ -20,6 +20,8 @@ const LANE: i32 = 30;
 const BAR: i32 = 20;
 const BAND_ROW: i32 = 18;
 const AXIS: i32 = 26;
+/// After how many pixels a long bar says again what it is.
+const AGAIN: i32 = 340;
 /// Room above the lanes, for what the dotted lines say.
 const HEAD: i32 = 16;
 /// Rows for the names of fault windows.
@@ -142,7 +144,10 @@ fn background(layout: &Layout<'_>, bands: &[Band], top: i32, height: i32) -> Mar
                 }
                 rect .wash x=(band.x) y="0" width=(band.width) height=(bottom) {}
                 rect .cap x=(band.x) y=(BAND_ROW * band.row as i32) width=(band.width) height=(BAND_ROW - 4) rx="2" {}
-                text x=(band.x.max(0) + 5) y=(BAND_ROW * band.row as i32 + 11) { (band.window.label()) }
+                @let label = band.window.label();
+                @for x in places(band.x + 5, band.x + band.width, label.chars().count()) {
+                    text x=(x) y=(BAND_ROW * band.row as i32 + 11) { (label) }
+                }
             }
         }
         @for (row, process) in (0..).zip(&layout.lanes) {
@@ -179,9 +184,19 @@ fn operation(bar: &Bar<'_>, number: usize, layout: &Layout<'_>, top: i32) -> Mar
             } @else {
                 path .open d=(open_ended(bar.start, y, layout.width)) {}
             }
-            text x=(bar.start + 7) y=(middle + 4) { (bar.label) }
+            @for x in places(bar.start + 7, bar.end.unwrap_or(layout.width), bar.label.chars().count()) {
+                text x=(x) y=(middle + 4) { (bar.label) }
+            }
         }
     }
+}
+
+/// Where to write the name of something that reaches from `start` to `end`: at its start, and
+/// again where somebody who scrolled along no longer sees that.
+fn places(start: i32, end: i32, chars: usize) -> impl Iterator<Item = i32> {
+    let room = 8 * chars as i32 + 16;
+    let again = (1..).map(move |i| start + i * AGAIN).take_while(move |x| x + room < end);
+    std::iter::once(start).chain(again)
 }
 
 /// A bar without an end: an arrow out of the picture.

@@ -23,6 +23,13 @@ pub struct BugSpec {
     pub about: &'static str,
 }
 
+/// The target with these options; those not given have their defaults. The error is one line
+/// and names what there is.
+pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>;
+
+/// Runs one node with these arguments until it is told to stop; the error is one line.
+pub type RunNode = fn(Vec<String>) -> Result<(), String>;
+
 /// A bundled target.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSpec {
@@ -36,11 +43,10 @@ pub struct TargetSpec {
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
     pub bugs: &'static [BugSpec],
-    /// The target with these options; those not given have their defaults. The error is one
-    /// line and names what there is.
-    pub build: fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>,
-    /// Runs one node until it is told to stop: what `danso node NAME ARGS…` does.
-    pub node: Option<fn(Vec<String>) -> Result<(), String>>,
+    /// Makes the recipe.
+    pub build: Build,
+    /// What `danso node NAME ARGS…` does, if there is a node of ours.
+    pub node: Option<RunNode>,
 }
 
 /// All bundled targets.

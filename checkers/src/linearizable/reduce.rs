@@ -21,9 +21,12 @@ pub(super) struct Reductions {
     /// Never replace a register's value that somebody still needs and nobody can bring back.
     pub(super) suppliers: bool,
     /// Linearize a write that nobody can observe any more just before the next write, and try it
-    /// by itself only when it must respond. Never use an operation of unknown outcome whose
-    /// value nobody can observe any more.
+    /// by itself only when it must respond.
     pub(super) blind: bool,
+    /// Use an operation of unknown outcome only if one that was invoked may observe its effect.
+    pub(super) purpose: bool,
+    /// Take a configuration for dead if one is that has used less and is otherwise the same.
+    pub(super) dominance: bool,
     /// Remember dead configurations.
     pub(super) memo: bool,
 }
@@ -38,6 +41,8 @@ impl Reductions {
         evidence: true,
         suppliers: true,
         blind: true,
+        purpose: true,
+        dominance: true,
         memo: true,
     };
 
@@ -51,6 +56,8 @@ impl Reductions {
         evidence: false,
         suppliers: false,
         blind: false,
+        purpose: false,
+        dominance: false,
         memo: false,
     };
 }

@@ -12,10 +12,9 @@
 //! Everything before the event is linearized, everything invoked after it is not. That is all
 //! the future depends on, so configurations proved dead are remembered by these four exactly.
 
+mod dead;
 mod prune;
 mod used;
-
-use rustc_hash::FxHashSet;
 
 use danso_vocab::Stop;
 
@@ -25,6 +24,7 @@ use super::mask::Mask;
 use super::object::{Class, Object};
 use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
+use dead::Dead;
 use used::Used;
 
 /// What one search may spend.
@@ -81,13 +81,20 @@ pub(super) fn search(
     }
 }
 
-/// A configuration; see the [module](self).
+/// A configuration without what was used.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Config<M> {
+struct Place<M> {
     event: u32,
     state: u32,
-    used: u32,
     mask: M,
+}
+
+/// A configuration; see the [module](self).
+#[derive(Clone)]
+struct Config<M> {
+    place: Place<M>,
+    /// The operations of unknown outcome used so far, as a multiset of [`Used`].
+    used: u32,
 }
 
 /// A configuration being explored.
@@ -119,7 +126,7 @@ struct Search<'s, 'a, M> {
     cursor: Cursor<'s>,
     used: Used,
     stack: Vec<Frame<M>>,
-    dead: FxHashSet<Config<M>>,
+    dead: Dead<M>,
     /// The items linearized so far, in order.
     trail: Vec<u32>,
     furthest: u32,
@@ -141,9 +148,9 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             demand: prune::demand(object, line, reductions),
             held: vec![object.initial],
             cursor: Cursor::new(line),
-            used: Used::new(line.pools.len()),
+            used: Used::new(),
             stack: Vec::new(),
-            dead: FxHashSet::default(),
+            dead: Dead::new(),
             trail: Vec::new(),
             furthest: 0,
             visited: 0,
@@ -151,12 +158,8 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
     }
 
     fn run(mut self, budget: &Budget) -> Searched {
-        let mut config = Config {
-            event: 0,
-            state: Machine::INIT,
-            used: Used::NONE,
-            mask: M::empty(self.line.slots),
-        };
+        let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
+        let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
             let order = std::mem::take(&mut self.trail);
             return self.report(Outcome::Linearizable(order));
@@ -168,12 +171,12 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             }
             let Some(frame) = self.stack.last() else { break };
             let (config, from) = (frame.config.clone(), frame.next);
-            self.cursor.seek(config.event);
+            self.cursor.seek(config.place.event);
             self.trail.truncate(frame.trail as usize);
             let Some((candidate, next)) = self.candidate(&config, from) else {
                 self.stack.pop();
                 if self.reductions.memo {
-                    self.dead.insert(config);
+                    self.dead.add(config, &self.used, self.reductions.dominance);
                 }
                 continue;
             };
@@ -184,7 +187,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
                 let order = std::mem::take(&mut self.trail);
                 return self.report(Outcome::Linearizable(order));
             }
-            if self.dead.contains(&config) {
+            if self.dead.has(&config, &self.used, self.reductions.dominance) {
                 continue;
             }
             self.push(config);
@@ -200,17 +203,17 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         self.trail.push(candidate.item);
         match candidate.from {
             Ok(pool) => config.used = self.used.one_more(config.used, pool),
-            Err(slot) => config.mask.put(slot),
+            Err(slot) => config.place.mask.put(slot),
         }
-        let changed = config.state != candidate.state;
-        config.state = candidate.state;
+        let changed = config.place.state != candidate.state;
+        config.place.state = candidate.state;
         if self.reductions.eager_observers && changed {
             for open in &self.cursor.open {
                 if self.classes[open.class as usize].observer
-                    && !config.mask.has(open.slot)
-                    && self.machine.step(config.state, open.class).is_some()
+                    && !config.place.mask.has(open.slot)
+                    && self.machine.step(config.place.state, open.class).is_some()
                 {
-                    config.mask.put(open.slot);
+                    config.place.mask.put(open.slot);
                     self.trail.push(open.item);
                 }
             }
@@ -225,25 +228,25 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
                     let class = self.line.class(item);
                     if self.reductions.eager_observers
                         && self.classes[class as usize].observer
-                        && self.machine.step(config.state, class).is_some()
+                        && self.machine.step(config.place.state, class).is_some()
                     {
-                        config.mask.put(self.line.slot(item));
+                        config.place.mask.put(self.line.slot(item));
                         self.trail.push(item);
                     }
                 }
                 End::Response(item) => {
                     let slot = self.line.slot(item);
-                    if !config.mask.has(slot) {
+                    if !config.place.mask.has(slot) {
                         break;
                     }
-                    config.mask.take(slot);
+                    config.place.mask.take(slot);
                 }
             }
             self.cursor.forward();
         }
-        config.event = self.cursor.at;
-        self.furthest = self.furthest.max(config.event);
-        config.event == self.line.len()
+        config.place.event = self.cursor.at;
+        self.furthest = self.furthest.max(config.place.event);
+        config.place.event == self.line.len()
     }
 
     /// The first candidate from place `from` on, and the place after it. The operation that must
@@ -265,32 +268,34 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
 
     fn open_candidate(&mut self, config: &Config<M>, place: usize) -> Option<Candidate> {
         let open = self.cursor.open[place];
-        if config.mask.has(open.slot) {
+        if config.place.mask.has(open.slot) {
             return None;
         }
         if self.reductions.eager_observers && self.classes[open.class as usize].observer {
             // It would have been linearized if it were possible here.
             return None;
         }
-        let twin = |o: &Open| o.class == open.class && !config.mask.has(o.slot);
+        let twin = |o: &Open| o.class == open.class && !config.place.mask.has(o.slot);
         if self.reductions.twins && self.cursor.open.range(..place).any(twin) {
             return None;
         }
         if place > 0 && self.reductions.blind && self.is_blind_write(config, open.class) {
             return None;
         }
-        let state = self.machine.step(config.state, open.class)?;
+        let state = self.machine.step(config.place.state, open.class)?;
         let candidate = Candidate { item: open.item, state, from: Err(open.slot) };
         (!self.is_ruled_out(config, &candidate, open.class)).then_some(candidate)
     }
 
     fn pool_candidate(&mut self, config: &Config<M>, pool: u32) -> Option<Candidate> {
         let pools = &self.line.pools[pool as usize];
-        let item = pools.next(self.used.of(config.used, pool), config.event)?;
+        let item = pools.next(self.used.of(config.used, pool), config.place.event)?;
         let class = pools.class;
-        let state = self.machine.step(config.state, class)?;
+        let state = self.machine.step(config.place.state, class)?;
         // One that changes nothing may as well never happen.
-        if state == config.state || self.reductions.blind && self.is_blind(config, class) {
+        if state == config.place.state
+            || self.reductions.purpose && self.is_pointless(config, class)
+        {
             return None;
         }
         let candidate = Candidate { item, state, from: Ok(pool) };
@@ -316,15 +321,11 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
     }
 
     fn bytes(&self) -> u64 {
-        let wide = M::empty(self.line.slots).heap();
-        let dead = size_of::<Config<M>>() + 1 + wide;
-        // A full table doubles: count the old and the new one before that happens.
-        let full = self.dead.len() + 1024 >= self.dead.capacity();
-        let table = self.dead.capacity() * 8 / 7 * dead * if full { 3 } else { 1 };
-        let stack = self.stack.capacity() * (size_of::<Frame<M>>() + wide);
+        let heap = M::empty(self.line.slots).heap();
+        let stack = self.stack.capacity() * (size_of::<Frame<M>>() + heap);
         let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
         let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
-        (table + stack + rest) as u64
+        (self.dead.bytes(heap) + stack + rest) as u64
     }
 
     fn report(self, outcome: Outcome) -> Searched {

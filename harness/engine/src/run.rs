@@ -208,6 +208,7 @@ impl Conductor {
         for node in nodes {
             self.note(Note::new(note::NODE_UP, ()).nodes([node]));
         }
+        tracing::info!(after = ?since.elapsed(), "all nodes serve");
         Ok(since.elapsed())
     }
 
@@ -306,6 +307,7 @@ impl Conductor {
     }
 
     fn phase(&self, name: &'static str) {
+        tracing::info!("phase {name}");
         self.setup.monitor.enter(name);
         self.note(Note::new(note::PHASE, name));
     }
@@ -319,6 +321,7 @@ async fn record_deaths(cluster: Arc<Cluster>, recorder: Arc<Recorder>) {
     let mut deaths = cluster.processes.deaths();
     drop(cluster);
     while let Ok(died) = deaths.recv().await {
+        tracing::warn!(node = %died.node, status = died.status, "a node ended by itself");
         let value = Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
         recorder.record(&Event::Note(Note::new(note::NODE_CRASHED, value).nodes([died.node])));
     }

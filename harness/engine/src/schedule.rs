@@ -149,6 +149,7 @@ impl Context {
                 self.recorder.record(&Event::Note(note));
                 let names: Vec<_> = wound.nodes().iter().map(NodeId::to_string).collect();
                 let words = format!("{} {}", fault.kind, names.join(","));
+                tracing::info!("{id} {words}");
                 self.monitor.fault(id, Some(words));
                 Some(wound)
             }
@@ -164,6 +165,7 @@ impl Context {
         let nodes = wound.nodes().to_vec();
         match wound.heal(&self.cluster).await {
             Ok(effect) => {
+                tracing::info!("{} healed: {}", injection.id, effect.words);
                 let value =
                     Value::of([("bit", effect.bit.into()), ("effect", effect.words.into())]);
                 let note = Note::new(note::HEAL, value).nodes(nodes).fault(injection.id);

@@ -12,10 +12,12 @@ use super::{
 use crate::label::number;
 
 const HEIGHT: u32 = 340;
-/// The most points: all that did not end ok (but no more than `MOST_ODD` of a kind), the slowest,
-/// and an even sample of the rest.
+/// The most points: the slowest, all whose outcome nobody knows (but no more than `MOST_INFO`),
+/// and an even sample of the rest. Those that failed get their share but at least `FEW_FAIL`: a
+/// rare failure must show, and a common one (a compare that did not match) must not drown the ok.
 const MOST: usize = 4000;
-const MOST_ODD: usize = 1200;
+const MOST_INFO: usize = 1200;
+const FEW_FAIL: usize = 400;
 const SLOWEST: usize = 400;
 
 /// A point to draw.
@@ -42,7 +44,7 @@ pub(crate) fn draw(history: &History, backdrop: &Backdrop) -> Option<(String, St
         format!("All {} answered operations.", number(total as u64))
     } else {
         format!(
-            "{} of {} answered operations: the odd and the slow, and an even sample of the rest.",
+            "{} of {} answered operations: the slowest, those nobody knows about, and an even sample of the rest.",
             number(points.len() as u64),
             number(total as u64)
         )
@@ -80,8 +82,8 @@ fn render(
         .draw()?;
     let of = |status: Status| points.iter().filter(move |p| p.status == status);
     let at = |p: &Point| (p.at, p.took);
-    chart.draw_series(of(Status::Ok).map(|p| Circle::new(at(p), 2, colour(p.status).filled())))?;
     chart.draw_series(of(Status::Fail).map(|p| Cross::new(at(p), 3, colour(p.status))))?;
+    chart.draw_series(of(Status::Ok).map(|p| Circle::new(at(p), 2, colour(p.status).filled())))?;
     chart.draw_series(
         of(Status::Info).map(|p| TriangleMarker::new(at(p), 4, colour(p.status).filled())),
     )?;
@@ -103,9 +105,11 @@ fn choose(history: &History) -> (Vec<Point>, usize) {
     let took = |op: &Op<'_>| op.latency().unwrap_or_default();
     let of = |status| answered.iter().copied().filter(move |op| op.status() == status);
     let mut chosen: Vec<Op<'_>> = Vec::new();
-    for odd in [Status::Fail, Status::Info] {
-        chosen.extend(sample(&of(odd).collect::<Vec<_>>(), MOST_ODD));
-    }
+    let (info, fail): (Vec<_>, Vec<_>) = (of(Status::Info).collect(), of(Status::Fail).collect());
+    // Leaves room for the slowest and as many others.
+    let share = (MOST - MOST_INFO - 2 * SLOWEST) * fail.len() / answered.len().max(1);
+    chosen.extend(sample(&info, MOST_INFO));
+    chosen.extend(sample(&fail, share.max(FEW_FAIL)));
     let mut ok: Vec<Op<'_>> = of(Status::Ok).collect();
     let room = MOST - chosen.len();
     if ok.len() > room {
@@ -169,6 +173,27 @@ mod tests {
         assert!(points.iter().any(|p| p.took > 8e-7), "the slowest");
         for status in [Status::Info, Status::Fail] {
             assert_eq!(points.iter().filter(|p| p.status == status).count(), 1);
+        }
+    }
+
+    #[test]
+    fn any_mixture_fits() {
+        for (ok, fail, info) in [(900, 90_000, 9_000), (1, 20_000, 0), (0, 0, 9_000), (5_000, 1, 1)]
+        {
+            let mut builder = HistoryBuilder::new();
+            for i in 0..ok + fail + info {
+                let (time, process) = (Time(u64::from(i)), Process(i));
+                builder.invoke(time, process, None, "f", None, ().into()).unwrap();
+                let outcome = match i {
+                    i if i < ok => Outcome::Ok(().into()),
+                    i if i < ok + fail => Outcome::Fail("x".into()),
+                    _ => Outcome::Info("x".into()),
+                };
+                builder.complete(time, process, None, outcome).unwrap();
+            }
+            let (points, total) = choose(&builder.finish());
+            assert_eq!(total, (ok + fail + info) as usize);
+            assert!((1000..=MOST).contains(&points.len()), "{} points", points.len());
         }
     }
 }

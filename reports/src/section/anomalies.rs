@@ -123,7 +123,7 @@ fn row(op: Op<'_>, number: usize, first: bool, keyed: bool) -> Markup {
             th .num scope="row" { a href={ "#" (timeline::anchor(number, op.id())) } { (op.id()) } }
             td { (op.process()) }
             td { (op.node().map_or_else(never, |node| node.to_string())) }
-            td { (inert::clip(op.f(), 60)) }
+            td .value { (inert::clip(op.f(), 60)) }
             @if keyed { td .value { @if let Some(key) = op.key() { (label::value(key)) } } }
             td .value { @if !op.arg().is_nil() { (label::value(op.arg())) } }
             td .value { span .key.(status) {} (label::result(op)) }

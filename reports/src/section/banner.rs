@@ -172,7 +172,9 @@ fn facts(record: &Record<'_>) -> Vec<(&'static str, String, String)> {
     let faults = &record.results.faults;
     let bit = faults.iter().filter(|fault| fault.bit).count();
     let seen = if faults.is_empty() { String::new() } else { format!(" {bit} seen to bite") };
-    facts.push(("Faults", number(faults.len() as u64), seen));
+    if record.plan.is_some() || !faults.is_empty() {
+        facts.push(("Faults", number(faults.len() as u64), seen));
+    }
     let anomalies: usize = record.results.findings.iter().map(|f| f.anomalies.len()).sum();
     if anomalies > 0 {
         facts.push(("Anomalies", number(anomalies as u64), String::new()));

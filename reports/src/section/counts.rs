@@ -16,7 +16,7 @@ const MOST: usize = 12;
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     let (by_f, all) = figures(record);
     if all.counts.total() == 0 {
-        return Some(html! { p .none { "No operation was recorded." } });
+        return None;
     }
     let table = html! {
         table .figures {

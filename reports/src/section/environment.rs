@@ -8,6 +8,7 @@ use crate::{Record, inert};
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     let environment = &record.results.environment;
     if environment.is_empty() {
+        record.plan?;
         return Some(html! { p .none { "The environment was not recorded." } });
     }
     let rows: Vec<_> = environment

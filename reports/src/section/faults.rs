@@ -12,7 +12,7 @@ use crate::{Record, inert};
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     let faults = &record.results.faults;
     if faults.is_empty() {
-        return Some(unreported(record));
+        return unreported(record);
     }
     let table = html! {
         table {
@@ -55,10 +55,12 @@ fn row(fault: &FaultReport) -> Markup {
 }
 
 /// The results tell of no faults: perhaps the history does.
-fn unreported(record: &Record<'_>) -> Markup {
+fn unreported(record: &Record<'_>) -> Option<Markup> {
     let windows = all(record);
     if windows.is_empty() {
-        return html! { p .none { "No fault was injected." } };
+        // Of a history from elsewhere nobody here knows.
+        record.plan?;
+        return Some(html! { p .none { "No fault was injected." } });
     }
     let table = html! {
         table {
@@ -75,8 +77,8 @@ fn unreported(record: &Record<'_>) -> Markup {
             }
         }
     };
-    html! {
+    Some(html! {
         p .none { "As the history tells it; what these faults did was not reported." }
         (scroller("Faults", &table))
-    }
+    })
 }

@@ -8,9 +8,7 @@ use crate::section::scroller;
 
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     if record.history.is_empty() {
-        return Some(
-            html! { p .none { "No operation was recorded, so there is nothing to draw." } },
-        );
+        return None;
     }
     let Some(backdrop) = Backdrop::of(record) else {
         return Some(

@@ -1,9 +1,10 @@
 //! How do I make it happen again? Everything that was decided before the run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use danso_vocab::time::human;
-use danso_vocab::{Fault, Injection, Nodes, Plan, Start};
+use danso_vocab::{Fault, Injection, Nodes, Plan, Start, Value};
 use maud::{Markup, html};
 
 use crate::section::{pairs, scroller};
@@ -24,6 +25,8 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
             (command(&results.reproduce))
         });
     };
+    let target = inert::clip(&plan.target.name, 80);
+    let workload = inert::clip(&plan.workload.name, 80);
     Some(html! {
         p {
             "Seed " b { (plan.seed) } " fixes the plan: every client's operations, every fault and \
@@ -32,6 +35,8 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
         }
         @if !results.reproduce.is_empty() { (command(&results.reproduce)) }
         (pairs(&decided(plan)))
+        (choices(&format!("Options of {target}"), &plan.target.options))
+        (choices(&format!("Parameters of {workload}"), &plan.workload.params))
         (schedule(plan))
         @if !plan.left_out.is_empty() {
             h3 { "Left out" }
@@ -46,7 +51,7 @@ fn command(command: &str) -> Markup {
 
 fn decided(plan: &Plan) -> Vec<(String, String)> {
     let rate = plan.load.rate.map_or("full speed".to_owned(), |r| format!("{r} ops/s"));
-    let mut rows = vec![
+    vec![
         ("target".to_owned(), inert::clip(&plan.target.name, 80)),
         ("nodes".to_owned(), plan.target.nodes().to_string()),
         ("workload".to_owned(), inert::clip(&plan.workload.name, 80)),
@@ -69,13 +74,19 @@ fn decided(plan: &Plan) -> Vec<(String, String)> {
                 plan.expect.ok_rate * 100.0
             ),
         ),
-    ];
-    let options = plan.target.options.iter().map(|(k, v)| ("target option", k, v));
-    let params = plan.workload.params.iter().map(|(k, v)| ("workload param", k, v));
-    for (what, name, value) in options.chain(params) {
-        rows.push((format!("{what} {}", inert::clip(name, 60)), inert::clip(value, 200)));
+    ]
+}
+
+/// Names and values somebody could have chosen otherwise.
+fn choices(title: &str, chosen: &BTreeMap<String, Value>) -> Markup {
+    let row = |(name, value): (&String, &Value)| {
+        let value = if value.is_nil() { "–".to_owned() } else { inert::clip(value, 200) };
+        (inert::clip(name, 60), value)
+    };
+    let rows: Vec<_> = chosen.iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() { h3 { (title) } (pairs(&rows)) }
     }
-    rows
 }
 
 /// A span that somebody chose, so mostly a round one.

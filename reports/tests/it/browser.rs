@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::hostile::poisoned;
 use crate::sample::{self, Sample};
@@ -19,20 +20,31 @@ fn browser() -> Option<PathBuf> {
 /// The page's document after loading, and what the browser complained of.
 fn load(browser: &Path, page: &Path) -> (String, Vec<String>) {
     let profile = tempfile::tempdir().expect("a folder for the browser");
-    let output = Command::new(browser)
+    let file = |name: &str| profile.path().join(name);
+    let create = |name: &str| std::fs::File::create(file(name)).expect("a file to write to");
+    let mut child = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--disable-dev-shm-usage", "--enable-logging=stderr", "--v=0", "--dump-dom"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}", page.display()))
-        .output()
+        .stdout(create("dom"))
+        .stderr(create("log"))
+        .spawn()
         .expect("the browser starts");
-    let complaints = String::from_utf8_lossy(&output.stderr)
-        .lines()
-        .filter(|line| line.contains("CONSOLE"))
-        .map(str::to_owned)
-        .collect();
-    (String::from_utf8_lossy(&output.stdout).into_owned(), complaints)
+    let started = Instant::now();
+    while child.try_wait().expect("the browser is ours").is_none() {
+        if started.elapsed() > Duration::from_secs(90) {
+            let _ = child.kill();
+            panic!("the browser does not come back from {}", page.display());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let text =
+        |name| String::from_utf8_lossy(&std::fs::read(file(name)).expect("read")).into_owned();
+    let log = text("log");
+    let complaints = log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned);
+    (text("dom"), complaints.collect())
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A target that answers with markup, escapes and lies: none of it may do anything.
 
+use std::collections::BTreeSet;
+
 use danso_reports::NodeLog;
 use danso_vocab::event::note;
 use danso_vocab::{
@@ -15,9 +17,9 @@ const SHARP: [&str; 7] = [
     "<script>x</script>",
     "\"onload=\"x",
     "'onload='x",
-    "&lt;b&gt;&",
-    "]]></svg><b>",
-    "--></style><b>",
+    "&lt;u&gt;&",
+    "]]></svg><u>",
+    "--></style><u>",
     "a\u{0}\u{8}\u{1b}[2J\u{7f}\u{85}\u{202e}b\u{feff}",
 ];
 
@@ -93,17 +95,20 @@ pub(crate) fn poisoned(sharp: &str) -> Sample {
 
 #[test]
 fn markup_from_a_target_stays_text() {
-    let tags = |sample: &Sample| -> Vec<String> {
+    // As kinds: how often a long bar repeats its label depends on the label.
+    let kinds = |sample: &Sample| -> BTreeSet<String> {
         let page = markup::read(&sample.html());
-        let names = |t: &markup::Tag| {
+        let kind = |t: &markup::Tag| {
             let names: Vec<&str> = t.attributes.iter().map(|(k, _)| k.as_str()).collect();
             format!("{} {}", t.name, names.join(" "))
         };
-        page.tags.iter().map(names).collect()
+        page.tags.iter().map(kind).collect()
     };
-    let tame = tags(&poisoned("abcdefgh"));
+    let tame = kinds(&poisoned("abcdefgh"));
     for sharp in SHARP {
-        assert_eq!(tags(&poisoned(sharp)), tame, "{sharp:?} changed the page's structure");
+        let sharp_kinds = kinds(&poisoned(sharp));
+        let new: Vec<_> = sharp_kinds.symmetric_difference(&tame).collect();
+        assert!(new.is_empty(), "{sharp:?} changed the page's structure: {new:?}");
     }
 }
 

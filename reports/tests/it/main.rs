@@ -1,5 +1,7 @@
 //! What people are handed, looked at from outside: the failing run first.
 
+#![expect(clippy::unwrap_used, reason = "the samples are tests as well")]
+
 mod big;
 mod browser;
 mod hostile;

@@ -196,6 +196,12 @@ impl Node {
         }
     }
 
+    /// The insides, for the simulation to judge: protocol, state, and how far it is applied.
+    #[cfg(test)]
+    pub(crate) fn inspect(&self) -> (&Raft, &Kv, u64) {
+        (&self.raft, &self.kv, self.applied)
+    }
+
     fn dedupes(&self) -> bool {
         self.bug != Some(Bug::DupApply)
     }

@@ -15,7 +15,7 @@ pub(super) fn demand(
     line: &Timeline,
     reductions: Reductions,
 ) -> Option<Demand> {
-    let asked = reductions.suppliers || reductions.blind;
+    let asked = reductions.suppliers || reductions.blind || reductions.purpose;
     if asked { Demand::new(object, line) } else { None }
 }
 
@@ -29,7 +29,7 @@ impl<M: Mask> Search<'_, '_, M> {
         class: u32,
     ) -> bool {
         let Some(demand) = &self.demand else { return false };
-        if candidate.state == config.state {
+        if candidate.state == config.place.state {
             return false;
         }
         let state = candidate.state as usize;
@@ -37,7 +37,7 @@ impl<M: Mask> Search<'_, '_, M> {
             self.held.resize(state + 1, None);
         }
         self.held[state] = self.held[state].or(demand.touch(class).leaves());
-        let Some(value) = self.held[config.state as usize] else { return false };
+        let Some(value) = self.held[config.place.state as usize] else { return false };
         self.reductions.suppliers
             && !self.is_supplied(demand, config, value)
             && self.is_needed(demand, config, value, candidate.item)
@@ -46,39 +46,52 @@ impl<M: Mask> Search<'_, '_, M> {
     /// Whether an operation other than `except` that has to be linearized needs this value.
     fn is_needed(&self, demand: &Demand, config: &Config<M>, value: u32, except: u32) -> bool {
         let needs = |o: &Open| demand.touch(o.class).needs() == Some(value) && o.item != except;
-        demand.needed_from(value, config.event) || self.waiting(config).any(needs)
+        demand.needed_from(value, config.place.event) || self.waiting(config).any(needs)
     }
 
     /// Whether any operation not linearized yet may leave this value.
     fn is_supplied(&self, demand: &Demand, config: &Config<M>, value: u32) -> bool {
         let leaves = |o: &Open| demand.touch(o.class).leaves() == Some(value);
         let unused = |pool: &u32| self.has_unused(config, *pool);
-        demand.supplied_from(value, config.event)
+        demand.supplied_from(value, config.place.event)
             || demand.pools_supplying(value).iter().any(unused)
             || self.waiting(config).any(leaves)
     }
 
     /// Whether operations of this class are unconditional writes that nobody can observe.
     pub(super) fn is_blind_write(&self, config: &Config<M>, class: u32) -> bool {
-        let writes = |demand: &Demand| matches!(demand.touch(class), Touch::Writes(_));
-        self.demand.as_ref().is_some_and(writes) && self.is_blind(config, class)
+        let Some(demand) = &self.demand else { return false };
+        let Touch::Writes(value) = demand.touch(class) else { return false };
+        !self.is_observed_later(demand, config, value) && !self.is_awaited(demand, config, value)
     }
 
-    /// Whether nobody can observe the value an operation of this class leaves.
-    pub(super) fn is_blind(&self, config: &Config<M>, class: u32) -> bool {
+    /// Whether using an operation of unknown outcome of this class now serves nothing, because
+    /// no operation that was invoked could observe it. If it is ever of use, it is of use right
+    /// before the operation that observes it.
+    pub(super) fn is_pointless(&self, config: &Config<M>, class: u32) -> bool {
         let Some(demand) = &self.demand else { return false };
         let Some(value) = demand.touch(class).leaves() else { return false };
-        let observes = |o: &Open| {
-            let touch = demand.touch(o.class);
-            touch.needs() == Some(value) || matches!(touch, Touch::Misses(_))
+        let available = |pool: &u32| {
+            let used = self.used.of(config.used, *pool);
+            self.line.pools[*pool as usize].next(used, config.place.event).is_some()
         };
-        !self.is_observed_later(demand, config, value) && !self.waiting(config).any(observes)
+        !self.is_awaited(demand, config, value)
+            && !demand.pools_needing(value).iter().any(available)
+    }
+
+    /// Whether an open operation that is not linearized may observe this value.
+    fn is_awaited(&self, demand: &Demand, config: &Config<M>, value: u32) -> bool {
+        self.waiting(config).any(|o| match demand.touch(o.class) {
+            Touch::Reads(v) | Touch::Swaps(v, _) => v == value,
+            Touch::Misses(v) => v != value,
+            Touch::Writes(_) => false,
+        })
     }
 
     fn is_observed_later(&self, demand: &Demand, config: &Config<M>, value: u32) -> bool {
         let unused = |pool: &u32| self.has_unused(config, *pool);
-        demand.needed_from(value, config.event)
-            || demand.missed_from(config.event)
+        demand.needed_from(value, config.place.event)
+            || demand.missed_from(config.place.event)
             || demand.pools_needing(value).iter().any(unused)
     }
 
@@ -101,25 +114,29 @@ impl<M: Mask> Search<'_, '_, M> {
         if absorbed.is_empty() {
             return;
         }
-        let mut wanted = Vec::new();
+        // The same question as `is_awaited`, asked for many values at once.
+        let (mut wanted, mut missed) = (Vec::new(), Vec::new());
         for open in self.waiting(config) {
             match demand.touch(open.class) {
-                Touch::Misses(_) => return,
-                touch => wanted.extend(touch.needs()),
+                Touch::Reads(value) | Touch::Swaps(value, _) => wanted.push(value),
+                Touch::Misses(value) => missed.push(value),
+                Touch::Writes(_) => {}
             }
         }
         wanted.sort_unstable();
-        let is_wanted = |value| wanted.binary_search(&value).is_ok();
-        absorbed.retain(|o| !demand.touch(o.class).leaves().is_some_and(is_wanted));
+        missed.dedup();
+        let is_awaited =
+            |value: u32| wanted.binary_search(&value).is_ok() || missed.iter().any(|m| *m != value);
+        absorbed.retain(|o| !demand.touch(o.class).leaves().is_some_and(is_awaited));
         for open in absorbed {
             self.trail.push(open.item);
-            config.mask.put(open.slot);
+            config.place.mask.put(open.slot);
         }
     }
 
     /// The open operations that are not linearized.
     fn waiting<'s>(&'s self, config: &'s Config<M>) -> impl Iterator<Item = &'s Open> {
-        self.cursor.open.iter().filter(|open| !config.mask.has(open.slot))
+        self.cursor.open.iter().filter(|open| !config.place.mask.has(open.slot))
     }
 
     /// Whether a pool has operations left, now or later.

@@ -1,48 +1,89 @@
-//! [`Used`]: how many operations of each pool were used.
+//! [`Used`]: which operations of unknown outcome were used.
 
 use rustc_hash::FxHashMap;
 
-/// Vectors of counts, one a pool, interned so that a configuration holds one number.
+/// Multisets of pools, interned so that a configuration holds one number.
 pub(super) struct Used {
-    counts: Vec<Box<[u32]>>,
+    /// By id: the pools, ascending, each as often as it was used.
+    sets: Vec<Box<[u32]>>,
     ids: FxHashMap<Box<[u32]>, u32>,
     next: FxHashMap<(u32, u32), u32>,
+    bytes: usize,
 }
 
 impl Used {
-    /// The vector of zeros.
+    /// The empty multiset.
     pub(super) const NONE: u32 = 0;
 
-    pub(super) fn new(pools: usize) -> Used {
-        let none: Box<[u32]> = vec![0; pools].into();
+    pub(super) fn new() -> Used {
         Used {
-            counts: vec![none.clone()],
-            ids: FxHashMap::from_iter([(none, Used::NONE)]),
+            sets: vec![Box::default()],
+            ids: FxHashMap::from_iter([(Box::default(), Used::NONE)]),
             next: FxHashMap::default(),
+            bytes: 0,
         }
     }
 
+    /// How often `pool` is in the multiset `id`.
     pub(super) fn of(&self, id: u32, pool: u32) -> u32 {
-        self.counts[id as usize][pool as usize]
+        if id == Used::NONE {
+            return 0;
+        }
+        let set = &self.sets[id as usize];
+        let from = set.partition_point(|p| *p < pool);
+        set[from..].iter().take_while(|p| **p == pool).count() as u32
     }
 
+    /// The multiset `id` with one more of `pool`.
     pub(super) fn one_more(&mut self, id: u32, pool: u32) -> u32 {
         if let Some(next) = self.next.get(&(id, pool)) {
             return *next;
         }
-        let mut counts = self.counts[id as usize].clone();
-        counts[pool as usize] += 1;
-        let fresh = self.counts.len() as u32;
-        let next = *self.ids.entry(counts.clone()).or_insert(fresh);
+        let mut set = self.sets[id as usize].to_vec();
+        set.insert(set.partition_point(|p| *p <= pool), pool);
+        let set: Box<[u32]> = set.into();
+        let fresh = self.sets.len() as u32;
+        let next = *self.ids.entry(set.clone()).or_insert(fresh);
         if next == fresh {
-            self.counts.push(counts);
+            // Stored twice, with two headers and a table entry.
+            self.bytes += 2 * size_of_val(&*set) + 64;
+            self.sets.push(set);
         }
         self.next.insert((id, pool), next);
         next
     }
 
+    /// Whether everything in the multiset `a` is in `b` as often.
+    pub(super) fn is_within(&self, a: u32, b: u32) -> bool {
+        if a == b || a == Used::NONE {
+            return true;
+        }
+        let mut b = self.sets[b as usize].iter();
+        self.sets[a as usize].iter().all(|pool| b.by_ref().any(|p| p == pool))
+    }
+
+    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let vector = self.counts.first().map_or(0, |c| size_of_val(&**c)) + 32;
-        self.counts.len() * 2 * vector + self.next.capacity() * 16
+        self.bytes + self.next.capacity() * 14
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multisets_compare() {
+        let mut used = Used::new();
+        let make = |used: &mut Used, pools: &[u32]| {
+            pools.iter().fold(Used::NONE, |id, pool| used.one_more(id, *pool))
+        };
+        let (a, b) = (make(&mut used, &[3, 1, 3]), make(&mut used, &[1, 3, 3]));
+        assert_eq!(a, b, "order does not matter");
+        assert_eq!((used.of(a, 3), used.of(a, 2), used.of(a, 1)), (2, 0, 1));
+        let less = make(&mut used, &[3, 3]);
+        let other = make(&mut used, &[1, 1]);
+        assert!(used.is_within(less, a) && used.is_within(Used::NONE, less));
+        assert!(!used.is_within(a, less) && !used.is_within(other, a));
     }
 }

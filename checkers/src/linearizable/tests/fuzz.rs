@@ -55,6 +55,8 @@ fn reductions(bits: u64) -> Reductions {
         memo: bit(5),
         suppliers: bit(6),
         blind: bit(7),
+        purpose: bit(8),
+        dominance: bit(9),
     }
 }
 

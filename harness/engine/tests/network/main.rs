@@ -3,6 +3,8 @@
 //! Not under the usual test harness: `prepare` needs a process with one thread, and each setup
 //! another privilege. So every case runs in a fresh process of this same binary.
 
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
 mod cases;
 mod peers;
 mod setup;

@@ -88,7 +88,8 @@ impl Setup {
             Setup::RootlessTun if !geteuid().is_root() => Ok(()),
             Setup::RootlessTun => device(Some(0o666)).and_then(|()| nobody()),
             Setup::RootlessVeth => device(Some(0o600)).and_then(|()| nobody()),
-            Setup::Proxy | Setup::None => nobody(),
+            // Root by name only cannot become anyone else, and has as little.
+            Setup::Proxy | Setup::None => nobody().or(Ok(())),
             Setup::Powerless => powerless(),
         };
         // SAFETY: this process has one thread, so the child may do anything.
