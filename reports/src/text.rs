@@ -15,19 +15,11 @@ const MOST_LINES: usize = 12;
 const MOST_OPS: usize = 12;
 const MOST_FAULTS: usize = 40;
 
-/// A short summary without colours: verdict, reason, anomalies, counts, faults and the command
-/// that does it again. Nothing in it can act on a terminal.
+/// A short summary without colours: anomalies, counts, faults; last, where the eye is, verdict,
+/// reason and the command that does it again. Nothing in it can act on a terminal.
 pub fn text(record: &Record<'_>) -> String {
     let results = record.results;
     let mut out = Lines(String::new());
-    out.say("verdict", results.verdict.word());
-    if let Some(why) = &results.interrupted {
-        let why = inert::clip(why, 600);
-        out.say("interrupted", if why.is_empty() { "the run was cut short" } else { &why });
-    }
-    if !results.reason.is_empty() {
-        out.say("reason", inert::clip(&results.reason, 1200));
-    }
     out.say("record", inert::clip(record.title, 200));
     if let Some(plan) = record.plan {
         let (target, workload) = (&plan.target, &plan.workload.name);
@@ -40,6 +32,14 @@ pub fn text(record: &Record<'_>) -> String {
     anomalies(record, &mut out);
     counts(record, &mut out);
     faults(record, &mut out);
+    out.say("verdict", results.verdict.word());
+    if let Some(why) = &results.interrupted {
+        let why = inert::clip(why, 600);
+        out.say("interrupted", if why.is_empty() { "the run was cut short" } else { &why });
+    }
+    if !results.reason.is_empty() {
+        out.say("reason", inert::clip(&results.reason, 1200));
+    }
     if !results.reproduce.is_empty() {
         out.say("reproduce", inert::line(&results.reproduce));
     }

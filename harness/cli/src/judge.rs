@@ -10,15 +10,17 @@ use danso_vocab::{
     Anomaly, FaultId, Finding, History, Injection, Note, OpSpec, Plan, Results, Start, Time, Value,
 };
 
-/// Puts findings and the run's own evidence together.
+/// Puts findings and the run's own evidence together. `interrupted` is known from elsewhere
+/// than the history, which may have been kept from saying so.
 pub(crate) fn judge(
     history: &History,
     plan: Option<&Plan>,
     ops: &[OpSpec],
     mut findings: Vec<Finding>,
+    interrupted: Option<String>,
 ) -> Results {
     let faults = plan.map(|p| fault_reports(history, p)).unwrap_or_default();
-    let interrupted = interruption(history, plan.is_some());
+    let interrupted = interrupted.or_else(|| interruption(history, plan.is_some()));
     findings.extend(crashes(history));
     findings.push(coverage(history, plan, ops, &faults, interrupted.as_deref()));
     let worst = findings.iter().max_by_key(|f| f.verdict);

@@ -85,6 +85,20 @@ pub(crate) fn load_run(path: &Path) -> anyhow::Result<Loaded> {
     })
 }
 
+/// Writes a file so that it is there whole or not at all.
+///
+/// # Errors
+/// If it cannot be written; nothing is left of it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let fresh = path.with_extension("new");
+    let written = std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path));
+    if written.is_err() {
+        // Half a file is worse than none; what cannot be removed either is told below.
+        let _ = std::fs::remove_file(&fresh);
+    }
+    written.with_context(|| format!("{} cannot be written", path.display()))
+}
+
 /// The ends of all nodes' outputs.
 pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
     let mut logs = Vec::new();

@@ -158,8 +158,9 @@ pub fn unknown_kind(kind: &str) -> String {
     format!("there is no fault `{kind}`; there are: {}", known.join(", "))
 }
 
-/// The default schedule: one fault at a time, every kind in turn in random order, windows and
-/// gaps of random length, so that a run of a dozen seconds meets each kind.
+/// The default schedule: one fault at a time, every kind in turn in random order, windows of 1.5
+/// to 3.5 s and gaps of 1 to 2.5 s; shorter ones where the load is shorter than 16 s, so that
+/// each of three kinds is met all the same.
 ///
 /// # Errors
 /// If a kind cannot be drawn for this cluster.
@@ -172,12 +173,14 @@ pub fn auto(
     let mut injections = Vec::new();
     let mut order: Vec<_> = kinds.to_vec();
     let mut turn = 0;
-    let mut at = Duration::from_millis(rng.between(800, 1500));
+    let unit = (load / 16).clamp(Duration::from_millis(50), Duration::from_secs(1));
+    let some = |rng: &mut Rng, low, high| unit * rng.between(low, high) as u32 / 1000;
+    let mut at = some(rng, 800, 1500);
     while !order.is_empty() {
         if turn % order.len() == 0 {
             rng.shuffle(&mut order);
         }
-        let lasts = Duration::from_millis(rng.between(1500, 3500));
+        let lasts = some(rng, 1500, 3500);
         if at + lasts > load {
             break;
         }
@@ -185,7 +188,7 @@ pub fn auto(
         let fault = nemesis.draw(&BTreeMap::new(), nodes, rng)?;
         let start = Start::At(Time::from(at));
         injections.push(Injection { id: FaultId(0), fault, start, lasts });
-        at += lasts + Duration::from_millis(rng.between(1000, 2500));
+        at += lasts + some(rng, 1000, 2500);
         turn += 1;
     }
     Ok(Schedule::new(injections))

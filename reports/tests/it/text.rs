@@ -8,8 +8,9 @@ fn a_failing_run_in_a_few_lines() {
     let text = sample.text();
     let anomaly = &sample.results.findings[0].anomalies[0];
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "verdict     invalid");
-    assert_eq!(lines[1], format!("reason      {}", anomaly.because));
+    let last = format!("reproduce   {}", sample.results.reproduce);
+    let reason = format!("reason      {}", anomaly.because);
+    assert_eq!(lines[lines.len() - 3..], ["verdict     invalid", &reason, &last]);
     assert!(lines.contains(&"run         register on raft-kv, 3 nodes"));
     assert!(lines.contains(&"anomaly     stale-read on k3"));
     let read = sample.history.op(anomaly.ops[0]).unwrap();
@@ -18,14 +19,12 @@ fn a_failing_run_in_a_few_lines() {
         assert!(text.contains(line));
     }
     assert!(text.contains("F0 partition n1, 5.000 s to 9.500 s, bit: 1 204 packets"));
-    let last = format!("reproduce   {}", sample.results.reproduce);
-    assert_eq!(lines.last(), Some(&last.as_str()));
     assert!(lines.len() < 40, "{} lines are not short", lines.len());
 }
 
 #[test]
 fn the_other_ends() {
-    assert!(sample::valid().text().starts_with("verdict     valid\n"));
+    assert!(sample::valid().text().contains("\nverdict     valid\n"));
     let text = sample::interrupted().text();
     assert!(text.contains("\ninterrupted SIGINT after 6.0 s of 17 s\n"), "{text}");
     assert!(text.contains("F1 kill n3, never injected, not seen to bite"), "{text}");

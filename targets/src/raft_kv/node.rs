@@ -303,7 +303,7 @@ impl Node {
         }
         let Some(term) = self.raft.log().term(self.applied) else { return };
         let last = Position { term, index: self.applied };
-        self.raft.compact(Arc::new(Snapshot { last, state: self.kv.clone() }));
+        self.raft.compact(Arc::new(Snapshot { last, state: self.kv.clone() }), every / 4);
     }
 
     fn fail(&mut self, failed: impl IntoIterator<Item = Failed>) {

@@ -39,8 +39,8 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
             prepared.open(&NetworkSpec { nodes, ports: parts.target.ports().to_vec() })?;
         let facts = execute(&plan, &parts, &site, network, &Interrupt::default())?;
         let (results, checked) =
-            super::run::timed(|| conclude(&site, &Budget::of(&LimitArgs::default())?));
-        let results = results?;
+            super::run::timed(|| conclude(&site, &Budget::of(&LimitArgs::default())?, None));
+        let (_, results) = results?;
         let ops: u64 = results.counts.values().copied().map(Counts::total).sum();
         let rate = ops as f64 / plan.load.time.as_secs_f64();
         println!(

@@ -58,9 +58,9 @@ fn check_one(
         (Some(checker), plan) => {
             let checkers = [checker(initial.clone())];
             let findings = checking::check(&loaded.history, &checkers, budget);
-            Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings))
+            Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings, None))
         }
-        (None, Some(_)) => super::run::judged(&loaded, budget),
+        (None, Some(_)) => super::run::judged(&loaded, budget, None),
         (None, None) => {
             let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
             Err(usage(format!(

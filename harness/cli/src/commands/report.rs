@@ -17,12 +17,11 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<Exit> {
     }
     let results = match &loaded.results {
         Some(results) => results.clone(),
-        None => super::run::judged(&loaded, &Budget::of(&LimitArgs::default())?)?,
+        None => super::run::judged(&loaded, &Budget::of(&LimitArgs::default())?, None)?,
     };
     let site = loaded.site.as_ref().context("a run folder has a place")?;
     let html = html(&loaded, &results)?;
-    std::fs::write(site.report(), html)
-        .with_context(|| format!("{} cannot be written", site.report().display()))?;
+    load::write_whole(&site.report(), html.as_bytes())?;
     println!("report: {}", site.report().display());
     Ok(Exit::Valid)
 }

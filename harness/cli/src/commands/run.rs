@@ -29,10 +29,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     for reason in &plan.left_out {
         println!("left out: {reason}");
     }
-    let site = site(&args.out, &plan)?;
     // Before anything starts a thread: a rootless network moves this process.
     let choice: Choice = plan.network.parse().map_err(|e: NetworkError| usage(e.to_string()))?;
     let prepared = network::prepare(choice).map_err(|e| usage(e.to_string()))?;
+    let site = site(&args.out, &plan)?;
     start_log(&site)?;
     for note in &prepared.notes {
         println!("network: {note}");
@@ -43,37 +43,27 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let ports = parts.target.ports().to_vec();
     let network = prepared.open(&NetworkSpec { nodes, ports })?;
     let about = network.describe();
-    println!("network: {about}");
-    let facts = execute(&plan, &parts, &site, network, &interrupt);
-    let interrupted = facts.as_ref().err().map(ToString::to_string);
-    let facts = match facts {
+    println!("network: {}: {about}", network.backend().word());
+    let facts = match execute(&plan, &parts, &site, network, &interrupt) {
         Ok(facts) => Some(facts),
         // A history that is cut off is still worth checking; the exit tells that it is.
         Err(RunError::Recording(_)) => None,
         Err(error) => return Err(error).with_context(|| site.root().display().to_string()),
     };
     println!("checking…");
-    let mut results = conclude(&site, &budget)?;
+    // What ended the run may have kept the history from saying so.
+    let (loaded, mut results) = conclude(&site, &budget, interrupt.raised())?;
     results.environment = environment(&about, facts.as_ref());
     results.reproduce = reproduce(&plan);
-    if results.interrupted.is_none() {
-        results.interrupted.clone_from(&interrupted);
+    let stored = store(&site, &loaded, &results);
+    print_summary(&loaded, &results);
+    if facts.is_none() {
+        let why = results.interrupted.unwrap_or_default();
+        anyhow::bail!("{}: {why}; free some space and run again", site.history().display());
     }
-    finish(&site, &results)?;
-    if let Some(error) = interrupted {
-        anyhow::bail!("{}: {error}", site.root().display());
-    }
-    if let Some(reason) = disk_trouble(&results) {
-        anyhow::bail!("{}: {reason}", site.root().display());
-    }
+    stored?;
+    println!("report      {}", site.report().display());
     Ok(Exit::of(results.verdict))
-}
-
-/// A run that ended because its history could not be written answers with the environment's
-/// exit, whatever the part that was written says.
-fn disk_trouble(results: &Results) -> Option<String> {
-    let reason = results.interrupted.as_ref()?;
-    reason.contains("cannot be written").then(|| reason.clone())
 }
 
 /// The plan asked for: drawn, or read from a plan.json.
@@ -222,41 +212,41 @@ fn listen_for_signals(interrupt: &Interrupt) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks what a run folder holds.
+/// Checks what a run folder holds; `interrupted` is what its history may have missed.
 ///
 /// # Errors
 /// If it holds no readable history.
-pub(crate) fn conclude(site: &Site, budget: &Budget) -> anyhow::Result<Results> {
+pub(crate) fn conclude(
+    site: &Site,
+    budget: &Budget,
+    interrupted: Option<String>,
+) -> anyhow::Result<(Loaded, Results)> {
     let loaded = load::load_run(site.root())?;
     for notice in &loaded.notices {
         println!("note: {notice}");
     }
-    judged(&loaded, budget)
+    let results = judged(&loaded, budget, interrupted)?;
+    Ok((loaded, results))
 }
 
 /// Checks a loaded run by its workload's own checkers.
-pub(crate) fn judged(loaded: &Loaded, budget: &Budget) -> anyhow::Result<Results> {
+pub(crate) fn judged(
+    loaded: &Loaded,
+    budget: &Budget,
+    interrupted: Option<String>,
+) -> anyhow::Result<Results> {
     let plan = loaded.plan.as_ref().context("a run folder has a plan")?;
     let parts = Parts::of(plan)?;
     let checkers = (parts.workload.checkers)(&parts.params);
     let findings = check::check(&loaded.history, &checkers, budget);
-    Ok(judge::judge(&loaded.history, Some(plan), parts.workload.ops, findings))
+    Ok(judge::judge(&loaded.history, Some(plan), parts.workload.ops, findings, interrupted))
 }
 
-/// Stores results and report, and prints the end of a run.
-fn finish(site: &Site, results: &Results) -> anyhow::Result<()> {
-    let write = |path: std::path::PathBuf, bytes: &[u8]| {
-        std::fs::write(&path, bytes)
-            .with_context(|| format!("{} cannot be written", path.display()))
-    };
-    let stored = write(site.results(), &codec::results::write(results));
-    let loaded = load::load_run(site.root())?;
-    let reported = super::report::html(&loaded, results)
-        .and_then(|html| write(site.report(), html.as_bytes()));
-    print_summary(&loaded, results);
-    println!("report:    {}", site.report().display());
-    println!("reproduce: {}", results.reproduce);
-    stored.and(reported)
+/// Stores results and report; each whole or not at all.
+fn store(site: &Site, loaded: &Loaded, results: &Results) -> anyhow::Result<()> {
+    let stored = load::write_whole(&site.results(), &codec::results::write(results));
+    let html = super::report::html(loaded, results);
+    stored.and(html.and_then(|html| load::write_whole(&site.report(), html.as_bytes())))
 }
 
 /// Prints what a person wants to know first.

@@ -62,7 +62,7 @@ fn good() -> Vec<Event> {
 fn judged(events: Vec<Event>, plan: &Plan) -> Results {
     let timed = events.into_iter().enumerate().map(|(i, e)| (Time(i as u64 + 1), e));
     let history = History::of(timed).unwrap();
-    judge(&history, Some(plan), OPS, vec![Finding::valid("linearizable", "fine")])
+    judge(&history, Some(plan), OPS, vec![Finding::valid("linearizable", "fine")], None)
 }
 
 #[track_caller]

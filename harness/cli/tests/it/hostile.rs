@@ -9,14 +9,14 @@ fn a_taken_port_is_named() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     // The wildcard address takes the port on every loopback address.
-    let port = 7000;
+    let port = 7400;
     let Ok(_taken) = TcpListener::bind(("0.0.0.0", port)) else {
         println!("skipped: port {port} is in use by somebody else");
         return;
     };
     let args = ["run", "raft-kv", "--network", "none", "--faults", "none", "--time", "2s"];
     let said = danso(dir.path(), &args);
-    said.exits(255).says("7000");
+    said.exits(255).says("7400");
     assert_eq!(said.err.trim().lines().count(), 1, "{}", said.err);
 }
 

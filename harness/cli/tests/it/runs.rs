@@ -13,7 +13,7 @@ fn a_run_leaves_a_complete_folder_that_can_be_checked_and_reported_again() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["run", "raft-kv", "--time", "12s", "--rate", "300", "--seed", "5"];
     let said = danso(dir.path(), &args);
-    said.exits(0).says("seed 5:").says("report.html").says("reproduce: danso run raft-kv");
+    said.exits(0).says("seed 5:").says("report.html").says("reproduce   danso run raft-kv");
     let run = latest(dir.path());
     for file in
         ["plan.json", "history.jsonl", "results.json", "report.html", "undo.log", "danso.log"]

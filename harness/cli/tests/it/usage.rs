@@ -46,7 +46,7 @@ fn impossible_sizes_are_refused() {
     refused(&["run", "raft-kv", "--nodes", "4"], &["3, 5, 7", "not with 4"]);
     refused(&["run", "raft-kv", "--nodes", "0"], &["not with 0"]);
     refused(&["run", "raft-kv", "--processes", "0"], &["0 processes"]);
-    refused(&["run", "raft-kv", "--time", "1s", "--faults", "kill"], &["too short"]);
+    refused(&["run", "raft-kv", "--time", "100ms", "--faults", "kill"], &["too short"]);
     refused(&["run", "raft-kv", "--network", "none", "--faults", "partition"], &["links"]);
 }
 
@@ -100,7 +100,9 @@ fn mistakes_in_a_test_file_name_their_place() {
         std::fs::write(dir.path().join("t.toml"), text).unwrap();
         let said = danso(dir.path(), &["run", "t.toml"]);
         said.exits(254);
-        say.iter().for_each(|s| drop(said.says(s)));
+        for text in say {
+            said.says(text);
+        }
     };
     let target = "[target]\nkind = \"raft-kv\"\n";
     refused(&format!("{target}nods = 3\n"), &["t.toml:3:1", "nods"]);

@@ -116,8 +116,9 @@ fn windows_follow_the_timing_arguments() {
 #[test]
 fn the_default_schedule_is_repeatable_and_meets_every_kind() {
     let nodes = NodeId::all(3);
-    for seed in 0..30 {
-        let draw = || auto(NEMESES, &nodes, Duration::from_secs(20), &mut Rng::new(seed)).unwrap();
+    for (seed, load) in (0..60).zip([5, 12, 20, 60].into_iter().cycle()) {
+        let load = Duration::from_secs(load);
+        let draw = || auto(NEMESES, &nodes, load, &mut Rng::new(seed)).unwrap();
         let schedule = draw();
         assert_eq!(schedule, draw());
         for nemesis in NEMESES {

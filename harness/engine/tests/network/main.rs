@@ -7,6 +7,7 @@
 
 mod cases;
 mod peers;
+mod remains;
 mod setup;
 
 use std::process::{Child, ExitCode, Stdio};
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("--case") => cases::run(&args[1]),
-        Some("--hold") => cases::hold(&args[1]),
+        Some("--hold") => remains::hold(&args[1]),
         Some("--nothing") => {}
         Some("--list") => {
             for name in cases::names() {

@@ -39,8 +39,6 @@ use super::bug::Bug;
 use super::kv::Command;
 
 pub(crate) use self::log::{Entry, Log, Position};
-#[cfg(test)]
-pub(crate) use self::message::{Append, Ballot, Fit, PreVoted, Voted};
 pub(crate) use self::message::{Message, Snapshot};
 pub(crate) use self::read::ReadId;
 

@@ -7,17 +7,14 @@ use danso_vocab::NodeId;
 use super::message::{Install, Installed, Message, Snapshot};
 use super::{Event, Raft, Role};
 
-/// Entries kept before a snapshot's end, so that a peer that is only a little behind gets
-/// entries and not the whole state.
-const KEPT: u64 = 512;
-
 impl Raft {
-    /// Takes a snapshot of an applied state and drops the entries it covers.
-    pub(crate) fn compact(&mut self, snapshot: Arc<Snapshot>) {
+    /// Takes a snapshot of an applied state and drops the entries it covers but the last `keep`:
+    /// a peer that is only a little behind shall get entries and not the whole state.
+    pub(crate) fn compact(&mut self, snapshot: Arc<Snapshot>, keep: u64) {
         let index = snapshot.last.index;
         self.snapshot = Some(snapshot);
         self.new_snapshot = true;
-        self.log.compact(index.saturating_sub(KEPT).max(self.log.base().index));
+        self.log.compact(index.saturating_sub(keep).max(self.log.base().index));
     }
 
     pub(super) fn on_install(&mut self, now: u64, from: NodeId, m: Install) {

@@ -39,11 +39,8 @@ struct Pending {
     ticket: Option<u64>,
 }
 
-/// What a client does when it is its turn.
-pub(super) enum Turn {
-    Send { to: usize, ticket: u64, request: Request },
-    Nothing,
-}
+/// An attempt: to which node, under which number, what.
+pub(super) type Attempt = (usize, u64, Request);
 
 impl Client {
     pub(super) fn new(number: u64, nodes: usize, start: u64) -> Client {
@@ -67,7 +64,7 @@ impl Client {
         tickets: &mut u64,
         rng: &mut Rng,
         oracle: &mut Oracle,
-    ) -> Turn {
+    ) -> Attempt {
         if let Some(pending) = &mut self.pending {
             if pending.ticket.take().is_some() {
                 pending.certain = false;
@@ -81,15 +78,26 @@ impl Client {
             Some(pending) => pending,
             empty => {
                 let request = draw(self.number, self.life, &mut self.seq, &self.last_seen, rng);
-                let at = if rng.chance(1, 4) { rng.below(self.nodes as u64) as usize } else { self.home };
+                let at = if rng.chance(1, 4) {
+                    rng.below(self.nodes as u64) as usize
+                } else {
+                    self.home
+                };
                 let shown = oracle.shown;
-                empty.insert(Pending { request, shown, since: now, at, certain: true, ticket: None })
+                empty.insert(Pending {
+                    request,
+                    shown,
+                    since: now,
+                    at,
+                    certain: true,
+                    ticket: None,
+                })
             }
         };
         *tickets += 1;
         pending.ticket = Some(*tickets);
         self.turn_at = now + PATIENCE;
-        Turn::Send { to: pending.at, ticket: *tickets, request: pending.request.clone() }
+        (pending.at, *tickets, pending.request.clone())
     }
 
     fn give_up(&mut self, oracle: &mut Oracle) {

@@ -38,7 +38,9 @@ impl Disk {
     }
 
     fn persist_parts(&mut self, ready: &Ready, steps: u64, entries: usize) {
-        if steps >= 1 && let Some(hard) = ready.hard {
+        if steps >= 1
+            && let Some(hard) = ready.hard
+        {
             self.kept.hard = hard;
         }
         if steps < 2 {

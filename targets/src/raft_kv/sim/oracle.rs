@@ -43,13 +43,13 @@ impl Oracle {
     }
 
     /// How many entries were committed.
-    pub(super) fn commits(&self) -> usize {
-        self.committed.len()
+    pub(super) fn commits(&self) -> u64 {
+        self.committed.len() as u64
     }
 
     /// How many terms had a leader.
-    pub(super) fn terms(&self) -> usize {
-        self.leaders.len()
+    pub(super) fn terms(&self) -> u64 {
+        self.leaders.len() as u64
     }
 
     /// Looks at a node after a step.

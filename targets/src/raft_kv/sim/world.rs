@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use danso_vocab::{NodeId, Rng};
 
-use super::clients::{Client, Turn};
+use super::clients::Client;
 use super::disk::Disk;
 use super::nemesis::{self, Trouble};
 use super::oracle::{Oracle, Violation};
@@ -24,16 +24,21 @@ pub(super) struct Setup {
     pub(super) pre_vote: bool,
     pub(super) max_entries: usize,
     pub(super) snapshot_every: u64,
+    /// Misfortune hits whoever has just won an election, and nobody else: what it takes for the
+    /// paper's figure 8.
+    pub(super) haunted: bool,
     /// How long things go wrong, in ms. Then everything heals.
     pub(super) trouble_ms: u64,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Summary {
     pub(super) steps: u64,
-    pub(super) commits: usize,
-    pub(super) terms: usize,
+    pub(super) commits: u64,
+    pub(super) terms: u64,
+    /// Snapshots that a leader sent and a follower took.
+    pub(super) installed: u64,
     pub(super) succeeded: u64,
 }
 
@@ -73,8 +78,11 @@ pub(super) struct World {
     lost: u64,
     doubled: u64,
     late: u64,
+    /// The usual latency at most.
+    latency: u64,
     oracle: Oracle,
     steps: u64,
+    installed: u64,
 }
 
 impl World {
@@ -96,8 +104,10 @@ impl World {
             lost: if calm { 0 } else { rng.below(100) },
             doubled: if calm { 0 } else { rng.below(50) },
             late: rng.below(100),
+            latency: if rng.chance(1, 3) { 25 * MS } else { 3 * MS },
             oracle: Oracle::new(),
             steps: 0,
+            installed: 0,
             rng,
         };
         for i in 0..setup.nodes {
@@ -105,7 +115,9 @@ impl World {
             world.servers.push(Server { node: None, disk, ready_at: None, paused_until: 0 });
             world.start(i);
         }
-        world.at(800 * MS, What::Trouble);
+        if !setup.haunted {
+            world.at(800 * MS, What::Trouble);
+        }
         world.until(setup.trouble_ms * MS)?;
         world.calm_down();
         let before: Vec<u64> = world.clients.iter().map(|c| c.succeeded).collect();
@@ -119,6 +131,7 @@ impl World {
             steps: world.steps,
             commits: world.oracle.commits(),
             terms: world.oracle.terms(),
+            installed: world.installed,
             succeeded: world.clients.iter().map(|c| c.succeeded).sum(),
         })
     }
@@ -180,7 +193,7 @@ impl World {
                 if self.now < self.setup.trouble_ms * MS {
                     let trouble = nemesis::draw(self.setup.nodes, &mut self.rng);
                     self.strike(trouble);
-                    let next = self.now + self.rng.between(50, 1_200) * MS;
+                    let next = self.now + self.rng.between(50, 1_000) * MS;
                     self.at(next, What::Trouble);
                 }
             }
@@ -222,6 +235,8 @@ impl World {
         }
         server.disk.persist(&ready);
         self.oracle.look(NodeId(i as u16 + 1), node, &ready.events)?;
+        let installed = ready.events.iter().filter(|e| matches!(e, Event::Installed(_)));
+        self.installed += installed.count() as u64;
         self.provoke(i, &ready.events);
         self.send(i, ready);
         Ok(())
@@ -256,21 +271,18 @@ impl World {
         if self.rng.chance(self.late, 1_000) {
             self.rng.below(400 * MS)
         } else {
-            self.rng.between(MS / 10, 3 * MS)
+            self.rng.between(MS / 10, self.latency)
         }
     }
 
     fn take_turn(&mut self, client: usize) {
-        let turn = {
-            let oracle = &mut self.oracle;
-            self.clients[client].turn(self.now, &mut self.tickets, &mut self.rng, oracle)
-        };
-        if let Turn::Send { to, ticket, request } = turn {
-            self.waiting.insert(ticket, client);
-            if !self.rng.chance(self.lost, 1_000) {
-                let time = self.now + self.latency();
-                self.at(time, What::Request { to, ticket, request });
-            }
+        let oracle = &mut self.oracle;
+        let (to, ticket, request) =
+            self.clients[client].turn(self.now, &mut self.tickets, &mut self.rng, oracle);
+        self.waiting.insert(ticket, client);
+        if !self.rng.chance(self.lost, 1_000) {
+            let time = self.now + self.latency();
+            self.at(time, What::Request { to, ticket, request });
         }
     }
 
@@ -297,13 +309,16 @@ impl World {
         if self.now >= self.setup.trouble_ms * MS {
             return;
         }
+        if self.setup.haunted {
+            return self.haunt(i, events);
+        }
         for event in events {
             let (crash, cut) = match event {
-                Event::VotedFor(..) => (4, 0),
-                Event::Became(Role::Leader, _) => (4, 4),
+                Event::VotedFor(..) => (3, 0),
+                Event::Became(Role::Leader, _) => (4, 8),
                 _ => (0, 0),
             };
-            let time = self.now + self.rng.below(20 * MS);
+            let time = self.now + if self.rng.chance(1, 2) { 0 } else { self.rng.below(60 * MS) };
             match self.rng.below(20) {
                 x if x < crash => self.at(time, What::Strike(Trouble::Crash(vec![i]))),
                 x if x < crash + cut => {
@@ -314,6 +329,25 @@ impl World {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Cuts a new leader off: at once, when it has sent a little, or not at all.
+    fn haunt(&mut self, i: usize, events: &[Event]) {
+        if !events.iter().any(|e| matches!(e, Event::Became(Role::Leader, _))) {
+            return;
+        }
+        let delay = match self.rng.below(3) {
+            0 => return,
+            1 => 0,
+            _ => self.rng.below(150 * MS),
+        };
+        let others: Vec<usize> = (0..self.setup.nodes).filter(|o| *o != i).collect();
+        let trouble = Trouble::Cut(nemesis::between(&[i], &others));
+        if delay == 0 {
+            self.strike(trouble);
+        } else {
+            self.at(self.now + delay, What::Strike(trouble));
         }
     }
 
