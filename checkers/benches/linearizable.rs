@@ -36,6 +36,13 @@ const SHAPES: &[Shape] = &[
         ..BASE
     },
     Shape { name: "5 values, 20 processes, 1 % unknown", processes: 20, crash: 1, ..BASE },
+    Shape { name: "30 values, 10 processes, 5 % unknown", domain: 30, crash: 5, ..BASE },
+    Shape { name: "5 values, 10 processes, 5 % unknown", domain: 5, crash: 5, ..BASE },
+    Shape { name: "5 values, 10 processes, 5 % unknown, wrong", domain: 5, crash: 5, wrong:true, ..BASE },
+    Shape { name: "30 values, 10 processes, 20 % unknown", domain: 30, crash: 20, ..BASE },
+    Shape { name: "1000 values, 10 processes, 5 % unknown", domain: 1000, crash: 5, ..BASE },
+    Shape { name: "1000 values, 10 processes, 5 % unknown, wrong", domain: 1000, crash: 5, wrong:true, ..BASE },
+    Shape { name: "30 values, 2k ops, 10 processes, 2 % unknown, wrong", domain: 30, crash: 2, wrong:true, ops: 2000, ..BASE },
     Shape {
         name: "30 values, 10 processes, 5 % unknown, wrong read",
         domain: 30,
@@ -76,7 +83,8 @@ fn main() {
         let history = history(shape);
         let checker = linearizable(CasRegister::new(Value::Nil));
         let start = Instant::now();
-        let finding = checker.check(&history, &Limits::default());
+        let limits = Limits { memory: 1 << 30, ..Limits::default() };
+        let finding = checker.check(&history, &limits);
         let spent = start.elapsed();
         println!(
             "{:<56} {:>8} {:>10.1?} {:>9} states {:>6} MiB",

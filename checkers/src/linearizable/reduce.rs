@@ -27,6 +27,8 @@ pub(super) struct Reductions {
     pub(super) purpose: bool,
     /// Take a configuration for dead if one is that has used less and is otherwise the same.
     pub(super) dominance: bool,
+    /// Decide first with unlimited use of operations of unknown outcome.
+    pub(super) relax: bool,
     /// Remember dead configurations.
     pub(super) memo: bool,
 }
@@ -43,6 +45,7 @@ impl Reductions {
         blind: true,
         purpose: true,
         dominance: true,
+        relax: true,
         memo: true,
     };
 
@@ -58,6 +61,7 @@ impl Reductions {
         blind: false,
         purpose: false,
         dominance: false,
+        relax: false,
         memo: false,
     };
 }

@@ -58,7 +58,8 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct Searched {
     pub(super) outcome: Outcome,
-    /// The furthest event that no configuration got past; the number of events if one did.
+    /// The furthest event that any configuration got to, the number of events being the end. If
+    /// there is no linearization, usually but not always the first event that none gets past.
     pub(super) furthest: u32,
     /// Configurations visited.
     pub(super) visited: u64,
@@ -131,6 +132,8 @@ struct Search<'s, 'a, M> {
     trail: Vec<u32>,
     furthest: u32,
     visited: u64,
+    /// By pool: whether each of its operations can be used once only.
+    counted: Vec<bool>,
 }
 
 impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
@@ -154,20 +157,48 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             trail: Vec::new(),
             furthest: 0,
             visited: 0,
+            counted: vec![true; line.pools.len()],
         }
     }
 
+    /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
+    /// what cannot be linearized even so cannot be at all, and what is dead even so is dead. If
+    /// a linearization is found that uses some pool too often, the uses of that pool are counted
+    /// from then on.
     fn run(mut self, budget: &Budget) -> Searched {
+        if self.reductions.relax && self.demand.is_some() {
+            self.counted.fill(false);
+        }
+        loop {
+            let outcome = self.explore(budget);
+            let Outcome::Linearizable(order) = &outcome else { return self.report(outcome) };
+            match self.line.each_once(order) {
+                Ok(order) => return self.report(Outcome::Linearizable(order)),
+                Err(overused) if overused.iter().all(|p| self.counted[*p as usize]) => {
+                    // Cannot be; and if it were, the order would not replay.
+                    return self.report(outcome);
+                }
+                Err(overused) => overused.iter().for_each(|p| self.counted[*p as usize] = true),
+            }
+            for frame in self.stack.drain(..) {
+                self.dead.forget(&frame.config.place);
+            }
+            self.cursor.seek(0);
+            self.furthest = 0;
+        }
+    }
+
+    fn explore(&mut self, budget: &Budget) -> Outcome {
         let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
         let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
-            let order = std::mem::take(&mut self.trail);
-            return self.report(Outcome::Linearizable(order));
+            return Outcome::Linearizable(std::mem::take(&mut self.trail));
         }
-        self.push(config);
+        let relaxed = self.counted.contains(&false);
+        self.push(config, relaxed);
         for steps in 1_u64.. {
             if let Some(bound) = self.exceeded(steps, budget) {
-                return self.report(Outcome::OutOf(bound));
+                return Outcome::OutOf(bound);
             }
             let Some(frame) = self.stack.last() else { break };
             let (config, from) = (frame.config.clone(), frame.next);
@@ -175,7 +206,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             self.trail.truncate(frame.trail as usize);
             let Some((candidate, next)) = self.candidate(&config, from) else {
                 self.stack.pop();
-                if self.reductions.memo {
+                if self.reductions.memo && !relaxed {
                     self.dead.add(config, &self.used, self.reductions.dominance);
                 }
                 continue;
@@ -184,24 +215,26 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             let mut config = config;
             self.apply(&mut config, &candidate);
             if self.settle(&mut config) {
-                let order = std::mem::take(&mut self.trail);
-                return self.report(Outcome::Linearizable(order));
+                return Outcome::Linearizable(std::mem::take(&mut self.trail));
             }
-            if self.dead.has(&config, &self.used, self.reductions.dominance) {
-                continue;
+            if !self.dead.has(&config, &self.used, self.reductions.dominance) {
+                self.push(config, relaxed);
             }
-            self.push(config);
         }
-        self.report(Outcome::Refuted)
+        Outcome::Refuted
     }
 
     /// Linearizes a candidate, and with it every open observer that its effect makes possible.
     fn apply(&mut self, config: &mut Config<M>, candidate: &Candidate) {
         if self.reductions.blind {
-            self.absorb(config, candidate);
+            for open in self.absorbed(config, candidate.item) {
+                self.trail.push(open.item);
+                config.place.mask.put(open.slot);
+            }
         }
         self.trail.push(candidate.item);
         match candidate.from {
+            Ok(pool) if !self.counted[pool as usize] => {}
             Ok(pool) => config.used = self.used.one_more(config.used, pool),
             Err(slot) => config.place.mask.put(slot),
         }
@@ -292,18 +325,25 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         let item = pools.next(self.used.of(config.used, pool), config.place.event)?;
         let class = pools.class;
         let state = self.machine.step(config.place.state, class)?;
-        // One that changes nothing may as well never happen.
-        if state == config.place.state
-            || self.reductions.purpose && self.is_pointless(config, class)
-        {
+        if self.reductions.purpose && self.is_pointless(config, class) {
+            return None;
+        }
+        // One that changes nothing may as well never happen, unless it hides other writes.
+        let hides = || self.reductions.blind && !self.absorbed(config, item).is_empty();
+        if state == config.place.state && !hides() {
             return None;
         }
         let candidate = Candidate { item, state, from: Ok(pool) };
         (!self.is_ruled_out(config, &candidate, class)).then_some(candidate)
     }
 
-    fn push(&mut self, config: Config<M>) {
+    fn push(&mut self, config: Config<M>, relaxed: bool) {
         self.visited += 1;
+        if relaxed {
+            // Where uses are not counted a path can come back to where it was. There is no use
+            // in that, so what is being explored counts as dead already.
+            self.dead.add(config.clone(), &self.used, self.reductions.dominance);
+        }
         self.stack.push(Frame { config, next: 0, trail: self.trail.len() as u32 });
     }
 

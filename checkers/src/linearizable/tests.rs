@@ -4,6 +4,7 @@ mod fuzz;
 mod limits;
 mod objects;
 mod oracle;
+mod regressions;
 mod simulate;
 
 use danso_vocab::{Event, History, Limits, Model, Outcome, Process, Time, Value, Verdict};

@@ -91,7 +91,7 @@ fn faults(
 ) -> anyhow::Result<(Schedule, Vec<String>)> {
     // Which backend it will be does not matter yet: every one but `none` can cut links.
     let backend = if spec.network == "none" { Backend::None } else { Backend::Switch };
-    let fits = |n: &dyn Nemesis| nemesis::available(n, backend, processes);
+    let fits = |n: &dyn Nemesis| nemesis::available(n, backend, processes, nodes.len());
     let mut rng = rng.split("faults");
     match &spec.faults {
         Faults::Auto => {

@@ -94,15 +94,23 @@ pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
     NEMESES.iter().copied().find(|n| n.kind() == kind)
 }
 
-/// Whether a nemesis can work here; the reason if not.
+/// Whether a nemesis can work on `nodes` nodes here; the reason if not.
 ///
 /// # Errors
 /// The missing capability and the mend.
-pub fn available(nemesis: &dyn Nemesis, backend: Backend, processes: bool) -> Result<(), String> {
+pub fn available(
+    nemesis: &dyn Nemesis,
+    backend: Backend,
+    processes: bool,
+    nodes: usize,
+) -> Result<(), String> {
     let kind = nemesis.kind();
     match nemesis.needs() {
         Need::Processes if !processes => {
             Err(format!("{kind} needs node processes of danso's own; this target has none"))
+        }
+        Need::Links if nodes < 2 => {
+            Err(format!("{kind} needs two nodes or more: there is no link to cut"))
         }
         Need::Links if backend == Backend::None => {
             Err(format!("{kind} needs links that can be cut; use --network switch or proxy"))

@@ -100,6 +100,9 @@ impl Params {
     }
 }
 
+/// Makes the generator of one worker.
+pub type MakeGenerator = fn(&Params, Seat) -> Result<Box<dyn Generator>, ParamError>;
+
 /// A workload: what clients do and how the history is judged. The functions get complete
 /// parameters; they refuse values that make no sense.
 pub struct Workload {
@@ -112,9 +115,9 @@ pub struct Workload {
     /// Its parameters.
     pub params: &'static [ParamSpec],
     /// What a worker does during the load.
-    pub generator: fn(&Params, Seat) -> Result<Box<dyn Generator>, ParamError>,
+    pub generator: MakeGenerator,
     /// What a worker does after everything has healed, until done.
-    pub closing: fn(&Params, Seat) -> Result<Box<dyn Generator>, ParamError>,
+    pub closing: MakeGenerator,
     /// Who judges.
     pub checkers: fn(&Params) -> Vec<Box<dyn Checker>>,
 }

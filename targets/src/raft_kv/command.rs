@@ -51,7 +51,8 @@ pub(super) fn run(args: Vec<String>) -> Result<(), String> {
     result
 }
 
-async fn serve(args: NodeArgs) -> Result<(), String> {
+/// A node's life.
+pub(super) async fn serve(args: NodeArgs) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
     let listener = TcpListener::bind(args.listen)
         .await

@@ -2,6 +2,17 @@
 //!
 //! While the disk is busy requests gather, so that one fsync and one message to each peer serve
 //! all of them. Nothing is sent or answered before what it rests on is durable.
+//!
+//! What a node says on stderr, a line each, so that faults can wait for it:
+//!
+//! | line | told |
+//! | --- | --- |
+//! | `restored term=5 log=120 snapshot=100`, `listening on 10.0.0.1:7400` | at the start |
+//! | `became candidate term=5`, `became follower term=5` | before it is persisted |
+//! | `became leader term=5` | before the term's first entry is persisted or sent |
+//! | `voted for n2 term=5` | when the vote is persisted and on its way |
+//! | `first commit index=121 term=5` | by a leader whose commit index has moved in its term, when those who waited for it have their answers |
+//! | `installed snapshot index=100` | before it is persisted |
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -101,7 +112,7 @@ impl Driver {
     }
 
     fn carry_out(&mut self, mut ready: Ready, mut slots: Vec<Slot>) -> Result<(), String> {
-        tell(ready.events.iter().filter(|e| !matches!(e, Event::VotedFor(..))));
+        tell(ready.events.iter().filter(|e| !e.is_told_after()));
         self.storage.persist(&ready).map_err(|e| e.to_string())?;
         for (to, parcel) in ready.parcels.drain(..) {
             match slots.iter_mut().find(|s| s.to == to) {
@@ -118,7 +129,7 @@ impl Driver {
                 let _ = client.send(answer);
             }
         }
-        tell(ready.events.iter().filter(|e| matches!(e, Event::VotedFor(..))));
+        tell(ready.events.iter().filter(|e| e.is_told_after()));
         Ok(())
     }
 }
@@ -140,6 +151,7 @@ fn tell<'a>(events: impl Iterator<Item = &'a Event>) {
             }
             Event::VotedFor(node, term) => format!("voted for {node} term={term}"),
             Event::Installed(index) => format!("installed snapshot index={index}"),
+            Event::FirstCommit { index, term } => format!("first commit index={index} term={term}"),
         });
     }
 }

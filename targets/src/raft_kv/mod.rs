@@ -28,6 +28,8 @@ mod target;
 mod waiters;
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod sim;
 
 use std::sync::Arc;

@@ -51,8 +51,8 @@ pub(crate) enum Input {
     Parcel(NodeId, Parcel),
 }
 
-/// What the shell must do, in this order: tell the events that are no votes, persist, send and
-/// answer, tell the votes.
+/// What the shell must do, in this order: tell events, persist, send and answer, tell the other
+/// events.
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
     pub(crate) events: Vec<Event>,
@@ -104,6 +104,9 @@ pub(crate) struct Node {
     sweep_due: u64,
     answers: Vec<(u64, Answer)>,
     parcels: Vec<(NodeId, Parcel)>,
+    /// What was applied, for the simulation to judge.
+    #[cfg(test)]
+    pub(crate) witnessed: Vec<Arc<Entry>>,
 }
 
 impl Node {
@@ -128,6 +131,8 @@ impl Node {
             sweep_due: now,
             answers: Vec::new(),
             parcels: Vec::new(),
+            #[cfg(test)]
+            witnessed: Vec::new(),
         }
     }
 
@@ -196,7 +201,7 @@ impl Node {
         }
     }
 
-    /// The insides, for the simulation to judge: protocol, state, and how far it is applied.
+    /// The insides: protocol, state, and how far it is applied.
     #[cfg(test)]
     pub(crate) fn inspect(&self) -> (&Raft, &Kv, u64) {
         (&self.raft, &self.kv, self.applied)
@@ -264,6 +269,8 @@ impl Node {
         }
         while self.applied < self.raft.commit() {
             let Some(entry) = self.raft.log().get(self.applied + 1).cloned() else { break };
+            #[cfg(test)]
+            self.witnessed.push(entry.clone());
             self.applied = entry.index;
             let dedupe = self.dedupes();
             let effect = entry.command.as_ref().map(|c| self.kv.apply(entry.index, c, dedupe));
@@ -321,3 +328,7 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

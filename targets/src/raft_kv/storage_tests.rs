@@ -138,3 +138,77 @@ fn the_bug_forgets_the_log_and_nothing_else() {
     assert_eq!(restored.base.index, 7);
     assert!(restored.entries.is_empty());
 }
+
+use proptest::prelude::*;
+
+/// Appends from an index that may lie in the past, or takes a snapshot.
+#[derive(Clone, Debug)]
+enum Step {
+    Append { back: u64, count: u64 },
+    Snapshot { keep: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4_u64, 1..5_u64).prop_map(|(back, count)| Step::Append { back, count }),
+        1 => (0..6_u64).prop_map(|keep| Step::Snapshot { keep }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    /// Whatever was written, and wherever the last append was cut short: what comes back is what
+    /// was written, or what was written before that append and a part of it.
+    #[test]
+    fn what_comes_back_is_what_was_written(
+        steps in prop::collection::vec(step(), 1..12),
+        lost in 0..400_usize,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut storage, _) = open(dir.path());
+        let (mut base, mut log): (u64, Vec<(u64, u64)>) = (0, Vec::new());
+        let mut committed = 0;
+        let (mut before, mut sound) = (log.clone(), fs::read(&path).unwrap().len());
+        for (term, step) in (1..).zip(steps) {
+            match step {
+                Step::Append { back, count } => {
+                    before = log.clone();
+                    let free = base + log.len() as u64 - committed;
+                    log.truncate(log.len() - back.min(free) as usize);
+                    sound = fs::read(&path).unwrap().len();
+                    let first = base + log.len() as u64 + 1;
+                    storage.persist(&entries(first..=first + count - 1, term)).unwrap();
+                    log.extend((first..first + count).map(|i| (i, term)));
+                }
+                Step::Snapshot { keep } => {
+                    let Some(&(index, last_term)) = log.last() else { continue };
+                    let cut = log.len().saturating_sub(keep as usize + 1);
+                    let base_term = if cut == 0 { continue } else { log[cut - 1].1 };
+                    base += cut as u64;
+                    committed = index;
+                    log.drain(..cut);
+                    let kept = log.iter().map(|(i, t)| entry(*i, *t)).collect();
+                    let at = Position { index: base, term: base_term };
+                    let snapshot = Some((snapshot(index, last_term), at));
+                    storage.persist(&Ready { snapshot, entries: kept, ..Ready::default() }).unwrap();
+                    before = log.clone();
+                    sound = fs::read(&path).unwrap().len();
+                }
+            }
+        }
+        let (_, restored) = open(dir.path());
+        prop_assert_eq!(&places(&restored), &log);
+        prop_assert_eq!(restored.base.index, base);
+        // The last append, cut short: nobody was told that it is durable.
+        let whole = fs::read(&path).unwrap();
+        let end = whole.len().saturating_sub(lost).max(sound);
+        fs::write(&path, &whole[..end]).unwrap();
+        let (_, restored) = open(dir.path());
+        let kept = places(&restored);
+        // Not one record of the append came through, so nothing was replaced; or some did.
+        let some = kept.len() <= log.len() && kept[..] == log[..kept.len()];
+        prop_assert!(kept == before || some, "{:?} of {:?}", kept, log);
+    }
+}

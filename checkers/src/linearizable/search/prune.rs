@@ -95,24 +95,23 @@ impl<M: Mask> Search<'_, '_, M> {
             || demand.pools_needing(value).iter().any(unused)
     }
 
-    /// If the candidate is an unconditional write, linearizes before it every open one whose
-    /// value nobody can observe any more.
-    pub(super) fn absorb(&mut self, config: &mut Config<M>, candidate: &Candidate) {
-        let Some(demand) = &self.demand else { return };
-        let class = self.line.class(candidate.item);
-        if !matches!(demand.touch(class), Touch::Writes(_)) {
-            return;
+    /// The open writes, other than `item`, whose value nobody can observe any more, if `item` is
+    /// an unconditional write: just before it they can be linearized for nothing.
+    pub(super) fn absorbed(&self, config: &Config<M>, item: u32) -> Vec<Open> {
+        let Some(demand) = &self.demand else { return Vec::new() };
+        if !matches!(demand.touch(self.line.class(item)), Touch::Writes(_)) {
+            return Vec::new();
         }
         let unobserved_later = |open: &&Open| match demand.touch(open.class) {
             Touch::Writes(value) => {
-                open.item != candidate.item && !self.is_observed_later(demand, config, value)
+                open.item != item && !self.is_observed_later(demand, config, value)
             }
             _ => false,
         };
         let mut absorbed: Vec<Open> =
             self.waiting(config).filter(unobserved_later).copied().collect();
         if absorbed.is_empty() {
-            return;
+            return absorbed;
         }
         // The same question as `is_awaited`, asked for many values at once.
         let (mut wanted, mut missed) = (Vec::new(), Vec::new());
@@ -128,10 +127,7 @@ impl<M: Mask> Search<'_, '_, M> {
         let is_awaited =
             |value: u32| wanted.binary_search(&value).is_ok() || missed.iter().any(|m| *m != value);
         absorbed.retain(|o| !demand.touch(o.class).leaves().is_some_and(is_awaited));
-        for open in absorbed {
-            self.trail.push(open.item);
-            config.place.mask.put(open.slot);
-        }
+        absorbed
     }
 
     /// The open operations that are not linearized.

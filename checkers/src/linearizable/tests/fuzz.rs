@@ -44,7 +44,7 @@ fn fuzz<M: Model + Clone>(
     assert!(valid > 0 && invalid > 0, "{name}: a test that sees one verdict only shows nothing");
 }
 
-fn reductions(bits: u64) -> Reductions {
+pub(super) fn reductions(bits: u64) -> Reductions {
     let bit = |i: u64| bits >> i & 1 == 1;
     Reductions {
         eager_observers: bit(0),
@@ -57,6 +57,7 @@ fn reductions(bits: u64) -> Reductions {
         blind: bit(7),
         purpose: bit(8),
         dominance: bit(9),
+        relax: bit(10),
     }
 }
 
@@ -80,7 +81,7 @@ fn shape(rng: &mut Rng) -> Shape {
         crash: *rng.pick(&[0, 10, 30]).unwrap(),
         keys: *rng.pick(&[0, 0, 1, 2]).unwrap(),
         touch: *rng.pick(&[0, 20, 60]).unwrap(),
-        lies: rng.below(4),
+        lies: rng.below(9),
     }
 }
 

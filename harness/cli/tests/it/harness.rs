@@ -73,7 +73,7 @@ pub(crate) fn start(dir: &Path, args: &[&str]) -> Child {
 
 /// Runs a shell script in `dir` with `$DANSO` set.
 pub(crate) fn shell(dir: &Path, script: &str) -> Said {
-    let mut command = Command::new("sh");
+    let mut command = Command::new("bash");
     command.args(["-ec", script]).current_dir(dir).env("DANSO", DANSO);
     Said::of(&command.output().unwrap())
 }

@@ -100,13 +100,25 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Became(Role, u64),
-    /// A vote for somebody else. To be told when it is given, not before.
+    /// A vote for somebody else.
     VotedFor(NodeId, u64),
     Installed(u64),
+    /// A leader's commit index, in its term, moved for the first time: it can serve.
+    FirstCommit {
+        index: u64,
+        term: u64,
+    },
 }
 
-/// What the driver must do, in this order: tell the events that are no votes, persist, send,
-/// tell the votes.
+impl Event {
+    /// Whether it is to be told when what follows from it was done, and not before: whoever
+    /// kills a node for such a line shall not prevent what the line says.
+    pub(crate) fn is_told_after(&self) -> bool {
+        matches!(self, Event::VotedFor(..) | Event::FirstCommit { .. })
+    }
+}
+
+/// What the driver must do, in this order: tell events, persist, send, tell the other events.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     pub(crate) events: Vec<Event>,

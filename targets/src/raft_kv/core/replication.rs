@@ -17,6 +17,8 @@ pub(super) struct Leading {
     /// The last `seq` sent.
     seq: u64,
     pub(super) peers: BTreeMap<NodeId, Progress>,
+    /// Whether the commit index has moved in this term.
+    committed: bool,
 }
 
 /// How far a peer is.
@@ -47,7 +49,7 @@ impl Raft {
             heartbeat_due: now,
         };
         let peers = self.config.peers.iter().map(|p| (*p, progress)).collect();
-        self.leading = Some(Leading { seq: 0, peers });
+        self.leading = Some(Leading { seq: 0, peers, committed: false });
         self.events.push(Event::Became(Role::Leader, self.term));
         // Entries of earlier terms are committed only along with one of this term (5.4.2), so
         // there must be one even if nobody asks for anything.
@@ -229,19 +231,22 @@ impl Raft {
 
     /// Commits what a majority has (5.3), if the last of it is of this term (5.4.2).
     pub(super) fn advance_commit(&mut self) {
-        let Some(leading) = &self.leading else { return };
+        let Some(leading) = &mut self.leading else { return };
         let last = self.log.last().index;
         let mut matched: Vec<u64> = leading.peers.values().map(|p| p.matched).collect();
         matched.push(last);
         matched.sort_unstable_by(|a, b| b.cmp(a));
         let held = match self.config.bug {
             Some(Bug::CommitMinority) => last,
-            _ => matched[self.majority() - 1],
+            _ => matched[matched.len() / 2],
         };
         let own_term =
             self.log.term(held) == Some(self.term) || self.config.bug == Some(Bug::CommitOldTerm);
         if held > self.commit && own_term {
             self.commit = held;
+            if !std::mem::replace(&mut leading.committed, true) {
+                self.events.push(Event::FirstCommit { index: held, term: self.term });
+            }
         }
     }
 }

@@ -124,14 +124,15 @@ impl Client {
         let Some(pending) = self.pending.as_mut().filter(|p| p.ticket == Some(ticket)) else {
             return Ok(());
         };
-        match (answer, &pending.request) {
+        let told = match (answer, &pending.request) {
             (Answer::Value { value }, Request::Read { key }) => {
-                oracle.found(key, &value, pending.shown)?;
+                let found = oracle.found(key, &value, pending.shown);
                 self.last_seen = value;
+                found
             }
-            (Answer::Effect(Effect::Superseded), _) => return Err("superseded".to_owned()),
+            (Answer::Effect(Effect::Superseded), _) => Err("superseded".to_owned()),
             (Answer::Effect(effect), Request::Apply(command)) => {
-                oracle.changed(command, effect, pending.shown)?;
+                oracle.changed(command, effect, pending.shown)
             }
             (Answer::Refused(refusal), _) => {
                 pending.certain &= refusal.definite;
@@ -141,12 +142,12 @@ impl Client {
                 self.turn_at = now + 20_000_000;
                 return Ok(());
             }
-            (answer, request) => return Err(format!("{answer:?} to {request:?}")),
-        }
+            (answer, request) => Err(format!("{answer:?} to {request:?}")),
+        };
         self.pending = None;
         self.succeeded += 1;
         self.turn_at = now + rng.below(30_000_000);
-        Ok(())
+        told
     }
 }
 

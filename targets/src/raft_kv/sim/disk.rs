@@ -7,31 +7,48 @@ use danso_vocab::Rng;
 use crate::raft_kv::bug::Bug;
 use crate::raft_kv::core::{Entry, Restored};
 use crate::raft_kv::node::Ready;
+use crate::raft_kv::storage::Storage;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Disk {
     kept: Restored,
     pub(super) boots: u32,
+    bug: Option<Bug>,
     forgets_log: bool,
+    /// Real files, if this is not a make-believe.
+    real: Option<(tempfile::TempDir, Option<Storage>)>,
 }
 
 impl Disk {
-    pub(super) fn new(bug: Option<Bug>) -> Disk {
-        Disk { forgets_log: bug == Some(Bug::NoFsyncLog), ..Disk::default() }
+    pub(super) fn new(bug: Option<Bug>, real: bool) -> Disk {
+        let real = real.then(|| (tempfile::tempdir().expect("a directory"), None));
+        Disk { bug, forgets_log: bug == Some(Bug::NoFsyncLog), real, ..Disk::default() }
     }
 
     /// A start of the node: what it finds.
     pub(super) fn start(&mut self) -> Restored {
         self.boots += 1;
+        if let Some((dir, storage)) = &mut self.real {
+            let (opened, restored) = Storage::open(dir.path(), false, self.bug).expect("a disk");
+            assert_eq!(opened.boots(), self.boots);
+            *storage = Some(opened);
+            return restored;
+        }
         self.kept.clone()
     }
 
     pub(super) fn persist(&mut self, ready: &Ready) {
+        if let Some((_, Some(storage))) = &mut self.real {
+            return storage.persist(ready).expect("a disk");
+        }
         self.persist_parts(ready, 3, usize::MAX);
     }
 
     /// A crash in the middle: some of the steps, in order, the last one perhaps in part.
     pub(super) fn persist_partly(&mut self, ready: &Ready, rng: &mut Rng) {
+        if self.real.is_some() {
+            return;
+        }
         let steps = rng.between(0, 2);
         let entries = rng.below(ready.entries.len() as u64 + 1) as usize;
         self.persist_parts(ready, steps, entries);

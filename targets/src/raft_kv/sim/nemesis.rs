@@ -2,6 +2,10 @@
 
 use danso_vocab::Rng;
 
+use crate::raft_kv::core::{Event, Role};
+
+const MS: u64 = 1_000_000;
+
 /// A misfortune.
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
@@ -37,8 +41,54 @@ pub(super) fn draw(n: usize, rng: &mut Rng) -> Trouble {
     }
 }
 
+/// A misfortune for node `i` at the worst moment, when it has just voted or won; and after how
+/// long, in ns.
+pub(super) fn provoked(
+    i: usize,
+    events: &[Event],
+    n: usize,
+    rng: &mut Rng,
+) -> Option<(u64, Trouble)> {
+    events.iter().find_map(|event| {
+        let (crash, cut) = match event {
+            Event::VotedFor(..) => (3, 0),
+            Event::Became(Role::Leader, _) => (4, 8),
+            _ => return None,
+        };
+        let delay = if rng.chance(1, 2) { 0 } else { rng.below(60 * MS) };
+        match rng.below(20) {
+            x if x < crash => Some((delay, Trouble::Crash(vec![i]))),
+            x if x < crash + cut => {
+                let others: Vec<usize> = (0..n).filter(|o| *o != i).collect();
+                let keep = rng.below(others.len() as u64) as usize;
+                Some((delay, Trouble::Cut(between(&[i], &others[keep..]))))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Cuts a new leader `i` off: at once, when it has sent a little, or not at all.
+pub(super) fn haunted(
+    i: usize,
+    events: &[Event],
+    n: usize,
+    rng: &mut Rng,
+) -> Option<(u64, Trouble)> {
+    if !events.iter().any(|e| matches!(e, Event::Became(Role::Leader, _))) {
+        return None;
+    }
+    let delay = match rng.below(3) {
+        0 => return None,
+        1 => 0,
+        _ => rng.below(150 * MS),
+    };
+    let others: Vec<usize> = (0..n).filter(|o| *o != i).collect();
+    Some((delay, Trouble::Cut(between(&[i], &others))))
+}
+
 /// All links between two groups, both ways.
-pub(super) fn between(a: &[usize], b: &[usize]) -> Vec<(usize, usize)> {
+fn between(a: &[usize], b: &[usize]) -> Vec<(usize, usize)> {
     let pairs = a.iter().flat_map(|x| b.iter().map(move |y| (*x, *y)));
     pairs.flat_map(|(x, y)| [(x, y), (y, x)]).collect()
 }

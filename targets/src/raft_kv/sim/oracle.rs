@@ -56,7 +56,7 @@ impl Oracle {
     pub(super) fn look(
         &mut self,
         id: NodeId,
-        node: &Node,
+        node: &mut Node,
         events: &[Event],
     ) -> Result<(), Violation> {
         for event in events {
@@ -68,7 +68,7 @@ impl Oracle {
     }
 
     /// Election safety, leader completeness.
-    fn new_leader(&mut self, id: NodeId, term: u64, node: &Node) -> Result<(), Violation> {
+    fn new_leader(&mut self, id: NodeId, term: u64, node: &mut Node) -> Result<(), Violation> {
         let first = *self.leaders.entry(term).or_insert(id);
         if first != id {
             return Err(format!("election safety: {first} and {id} lead term {term}"));
@@ -85,19 +85,18 @@ impl Oracle {
     }
 
     /// State machine safety: everybody applies the same.
-    fn new_commits(&mut self, id: NodeId, node: &Node) -> Result<(), Violation> {
-        let (raft, kv, applied) = node.inspect();
-        let before = self.applied.insert(id, applied).unwrap_or(0);
-        for index in before + 1..=applied {
-            // What a snapshot brought has no entry; the state is compared below.
-            let Some(entry) = raft.log().get(index) else { continue };
+    fn new_commits(&mut self, id: NodeId, node: &mut Node) -> Result<(), Violation> {
+        for entry in std::mem::take(&mut node.witnessed) {
+            let (index, known) = (entry.index, self.committed.len() as u64);
             match self.committed.get(index as usize - 1) {
-                Some((first, _)) if first == entry => {}
+                Some((first, _)) if *first == entry => {}
                 Some(_) => return Err(format!("state machine safety: {id} differs at {index}")),
-                None if self.committed.len() as u64 == index - 1 => self.commit(entry, raft.term()),
+                None if known == index - 1 => self.commit(&entry, node.inspect().0.term()),
                 None => return Err(format!("{id} applies {index}, but nobody applied before it")),
             }
         }
+        let (_, kv, applied) = node.inspect();
+        let before = self.applied.insert(id, applied).unwrap_or(0);
         match self.states.get(applied as usize) {
             Some(state) if applied == before || state == kv => Ok(()),
             _ => Err(format!("state machine safety: {id} has another state at {applied}")),

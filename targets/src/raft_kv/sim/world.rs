@@ -10,7 +10,7 @@ use super::nemesis::{self, Trouble};
 use super::oracle::{Oracle, Violation};
 use crate::raft_kv::answer::Answer;
 use crate::raft_kv::bug::Bug;
-use crate::raft_kv::core::{Config, Event, Role};
+use crate::raft_kv::core::{Config, Event};
 use crate::raft_kv::node::{Input, Limits, Node, Parcel, Ready, Request};
 
 const MS: u64 = 1_000_000;
@@ -27,6 +27,10 @@ pub(super) struct Setup {
     /// Misfortune hits whoever has just won an election, and nobody else: what it takes for the
     /// paper's figure 8.
     pub(super) haunted: bool,
+    /// The disks are files.
+    pub(super) real_disk: bool,
+    /// Whether a violation ends the run, or everything goes on regardless.
+    pub(super) judged: bool,
     /// How long things go wrong, in ms. Then everything heals.
     pub(super) trouble_ms: u64,
 }
@@ -85,6 +89,12 @@ pub(super) struct World {
     installed: u64,
 }
 
+impl Setup {
+    fn judge(&self, found: Result<(), Violation>) -> Result<(), Violation> {
+        if self.judged { found } else { Ok(()) }
+    }
+}
+
 impl World {
     /// Runs a world to its end.
     pub(super) fn run(setup: Setup) -> Result<Summary, Violation> {
@@ -111,7 +121,7 @@ impl World {
             rng,
         };
         for i in 0..setup.nodes {
-            let disk = Disk::new(setup.bug);
+            let disk = Disk::new(setup.bug, setup.real_disk);
             world.servers.push(Server { node: None, disk, ready_at: None, paused_until: 0 });
             world.start(i);
         }
@@ -122,7 +132,7 @@ impl World {
         world.calm_down();
         let before: Vec<u64> = world.clients.iter().map(|c| c.succeeded).collect();
         world.until((setup.trouble_ms + 6_000) * MS)?;
-        world.oracle.finish()?;
+        setup.judge(world.oracle.finish())?;
         let stuck = world.clients.iter().zip(before).any(|(c, before)| c.succeeded < before + 3);
         if stuck && setup.bug.is_none() {
             return Err("liveness: a client is stuck though everything healed".to_owned());
@@ -171,7 +181,7 @@ impl World {
                 self.take_turn(client);
             }
             if self.steps.is_multiple_of(64) {
-                self.compare_logs()?;
+                self.setup.judge(self.compare_logs())?;
             }
         }
     }
@@ -187,7 +197,8 @@ impl World {
             What::Answer { client, ticket, answer } => {
                 let oracle = &mut self.oracle;
                 let client = &mut self.clients[client];
-                client.answered(self.now, ticket, answer, &mut self.rng, oracle)?;
+                let told = client.answered(self.now, ticket, answer, &mut self.rng, oracle);
+                self.setup.judge(told)?;
             }
             What::Trouble => {
                 if self.now < self.setup.trouble_ms * MS {
@@ -227,6 +238,8 @@ impl World {
         server.ready_at = None;
         let Some(node) = &mut server.node else { return Ok(()) };
         let ready = node.ready(self.now);
+        let looked = self.oracle.look(NodeId(i as u16 + 1), node, &ready.events);
+        self.setup.judge(looked)?;
         let writes = ready.hard.is_some() || !ready.entries.is_empty();
         if writes && self.now < self.setup.trouble_ms * MS && self.rng.chance(1, 500) {
             server.disk.persist_partly(&ready, &mut self.rng);
@@ -234,7 +247,6 @@ impl World {
             return Ok(());
         }
         server.disk.persist(&ready);
-        self.oracle.look(NodeId(i as u16 + 1), node, &ready.events)?;
         let installed = ready.events.iter().filter(|e| matches!(e, Event::Installed(_)));
         self.installed += installed.count() as u64;
         self.provoke(i, &ready.events);
@@ -304,50 +316,16 @@ impl World {
         }
     }
 
-    /// Faults at the worst moments: when somebody votes or wins.
+    /// Faults at the worst moments.
     fn provoke(&mut self, i: usize, events: &[Event]) {
         if self.now >= self.setup.trouble_ms * MS {
             return;
         }
-        if self.setup.haunted {
-            return self.haunt(i, events);
-        }
-        for event in events {
-            let (crash, cut) = match event {
-                Event::VotedFor(..) => (3, 0),
-                Event::Became(Role::Leader, _) => (4, 8),
-                _ => (0, 0),
-            };
-            let time = self.now + if self.rng.chance(1, 2) { 0 } else { self.rng.below(60 * MS) };
-            match self.rng.below(20) {
-                x if x < crash => self.at(time, What::Strike(Trouble::Crash(vec![i]))),
-                x if x < crash + cut => {
-                    let others: Vec<usize> = (0..self.setup.nodes).filter(|o| *o != i).collect();
-                    let keep = self.rng.below(others.len() as u64) as usize;
-                    let links = nemesis::between(&[i], &others[keep..]);
-                    self.at(time, What::Strike(Trouble::Cut(links)));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Cuts a new leader off: at once, when it has sent a little, or not at all.
-    fn haunt(&mut self, i: usize, events: &[Event]) {
-        if !events.iter().any(|e| matches!(e, Event::Became(Role::Leader, _))) {
-            return;
-        }
-        let delay = match self.rng.below(3) {
-            0 => return,
-            1 => 0,
-            _ => self.rng.below(150 * MS),
-        };
-        let others: Vec<usize> = (0..self.setup.nodes).filter(|o| *o != i).collect();
-        let trouble = Trouble::Cut(nemesis::between(&[i], &others));
-        if delay == 0 {
-            self.strike(trouble);
-        } else {
-            self.at(self.now + delay, What::Strike(trouble));
+        let draw = if self.setup.haunted { nemesis::haunted } else { nemesis::provoked };
+        match draw(i, events, self.setup.nodes, &mut self.rng) {
+            Some((0, trouble)) => self.strike(trouble),
+            Some((delay, trouble)) => self.at(self.now + delay, What::Strike(trouble)),
+            None => {}
         }
     }
 
