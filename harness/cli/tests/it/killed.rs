@@ -1,7 +1,7 @@
 //! SIGKILL of the controller in mid-partition: nothing of ours is left.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -15,38 +15,43 @@ struct Traces {
     processes: BTreeSet<String>,
     interfaces: BTreeSet<String>,
     mounts: BTreeSet<String>,
-    namespaces: BTreeSet<String>,
 }
 
 fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
+/// Processes that carry the run folder in their arguments or working directory.
+fn processes(marker: &str) -> Vec<PathBuf> {
+    let ours = |path: &PathBuf| {
+        // A zombie has neither: it is gone but for its parent's wait.
+        let cmdline = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        let cwd = std::fs::read_link(path.join("cwd")).unwrap_or_default();
+        String::from_utf8_lossy(&cmdline).contains(marker) || cwd.starts_with(marker)
+    };
+    let pids = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    pids.filter(|path| path.join("ns").exists()).filter(ours).collect()
+}
+
+/// The network namespaces these processes' threads live in.
+fn namespaces(processes: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let threads = processes.iter().flat_map(|p| std::fs::read_dir(p.join("task")));
+    let links = threads.flatten().flatten().map(|t| std::fs::read_link(t.path().join("ns/net")));
+    links.flatten().collect()
+}
+
+/// All network namespaces anybody lives in.
+fn all_namespaces() -> BTreeSet<PathBuf> {
+    namespaces(&processes(""))
+}
+
 fn traces(marker: &str) -> Traces {
-    let mut processes = BTreeSet::new();
-    let mut namespaces = BTreeSet::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let path = entry.path();
-        let cmdline =
-            String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).unwrap_or_default())
-                .replace('\0', " ");
-        // A zombie has no command line: it is gone but for its parent's wait.
-        if cmdline.contains(marker) {
-            processes.insert(format!("{} {cmdline}", path.display()));
-        }
-        if let Ok(namespace) = std::fs::read_link(path.join("ns/net")) {
-            namespaces.insert(namespace.display().to_string());
-        }
-    }
+    let names = |p: PathBuf| format!("{} {}", p.display(), read(p.join("cmdline")));
+    let interface = |l: &str| l.split_once(':').map(|(name, _)| name.trim().to_owned());
     Traces {
-        processes,
-        interfaces: read("/proc/net/dev")
-            .lines()
-            .filter_map(|l| l.split_once(':'))
-            .map(|(n, _)| n.trim().to_owned())
-            .collect(),
+        processes: processes(marker).into_iter().map(names).collect(),
+        interfaces: read("/proc/net/dev").lines().filter_map(interface).collect(),
         mounts: read("/proc/self/mounts").lines().map(str::to_owned).collect(),
-        namespaces,
     }
 }
 
@@ -75,14 +80,19 @@ fn a_killed_controller_leaves_nothing() {
             std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_millis(100 + 7 * round));
-        assert!(!traces(&marker).processes.is_empty(), "nodes carry the folder in their arguments");
+        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+        let mut made = namespaces(&processes(&marker));
+        made.remove(&own);
+        assert!(processes(&marker).len() >= 4, "the controller and three nodes");
         kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).unwrap();
         child.wait().unwrap();
         let deadline = Instant::now() + Duration::from_secs(5);
-        while traces(&marker) != before && Instant::now() < deadline {
+        let gone = || traces(&marker) == before && all_namespaces().is_disjoint(&made);
+        while !gone() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(traces(&marker), before, "round {round}");
+        assert!(all_namespaces().is_disjoint(&made), "round {round}: {made:?} are left");
         let said = danso(dir.path(), &["check", "danso-runs/latest"]);
         said.exits(2).says("the controller died");
         let run = latest(dir.path());
