@@ -31,6 +31,7 @@ mod object;
 mod reduce;
 mod search;
 mod timeline;
+mod violation;
 mod witness;
 
 #[cfg(test)]
@@ -180,9 +181,12 @@ fn split(history: &History) -> Result<Vec<Vec<u32>>, String> {
     let mut ids = rustc_hash::FxHashMap::default();
     let mut objects: Vec<Vec<u32>> = Vec::new();
     let (mut keyed, mut bare) = (None, None);
-    for op in history.ops().filter(|op| op.status() != Status::Fail) {
-        let which = if op.key_id().is_some() { &mut keyed } else { &mut bare };
-        which.get_or_insert(op);
+    // Failed operations come along: a read of what they would have written is worth a name.
+    for op in history.ops() {
+        if op.status() != Status::Fail {
+            let which = if op.key_id().is_some() { &mut keyed } else { &mut bare };
+            which.get_or_insert(op);
+        }
         let object = *ids.entry(op.key_id()).or_insert_with(|| {
             objects.push(Vec::new());
             objects.len() - 1

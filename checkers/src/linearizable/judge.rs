@@ -1,12 +1,13 @@
 //! [`Judge`]: rules on one object at a time.
 
-use danso_vocab::{Anomaly, History, Limits, Model, OpId};
+use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status, Value};
 
 use super::machine::Machine;
 use super::object::Object;
 use super::reduce::{Reductions, reduce};
 use super::search::{Bound, Budget, Outcome, Searched, search};
 use super::timeline::{End, Timeline};
+use super::violation::{Violation, explain};
 use super::witness::replays;
 
 /// Rules on single objects.
@@ -75,19 +76,19 @@ impl<M: Model> Judge<'_, M> {
                 }
             }
             Outcome::Refuted => {
-                let End::Response(item) = line.event(searched.furthest) else {
-                    unreachable!("a configuration only waits for responses")
+                let stuck_at = match line.event_at(searched.furthest) {
+                    Some(End::Response(item)) => items[item as usize].res,
+                    _ => 0,
                 };
-                let op = object.op(&items[item as usize]);
-                Ruling::Violated {
-                    at: op.res_rank(),
-                    anomaly: Anomaly {
-                        name: "non-linearizable".into(),
-                        key: object.key.cloned(),
-                        ops: vec![op.id()],
-                        because: format!("{op} cannot be ordered"),
-                        explain: Vec::new(),
-                    },
+                let aborted = |value: &Value| self.aborted(history, rows, value);
+                let violation =
+                    explain(&object, &mut machine, &budget, &searched, stuck_at, &aborted);
+                match violation {
+                    Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },
+                    None => Ruling::Undecided(format!(
+                        "{}a refutation was found that does not hold up: this is a defect of danso, please report it",
+                        prefix(&object)
+                    )),
                 }
             }
             Outcome::OutOf(bound) => {
@@ -101,6 +102,16 @@ impl<M: Model> Judge<'_, M> {
             concurrency: line.slots as u64,
             bytes: searched.bytes,
         }
+    }
+
+    /// A failed operation that would have left this value.
+    fn aborted<'h>(&self, history: &'h History, rows: &[u32], value: &Value) -> Option<Op<'h>> {
+        let leaves = |op: &Op<'h>| match self.model.access(op.f(), op.arg(), Ret::Unknown) {
+            Some(Access::Writes(v) | Access::Swaps { new: v, .. }) => v == value,
+            _ => false,
+        };
+        let ops = rows.iter().map(|row| history.row(*row as usize));
+        ops.filter(|op| op.status() == Status::Fail).find(leaves)
     }
 
     fn gave_up(

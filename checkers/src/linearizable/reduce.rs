@@ -50,7 +50,6 @@ impl Reductions {
     };
 
     /// None of them: the plain search.
-    #[cfg(test)]
     pub(super) const NONE: Reductions = Reductions {
         eager_observers: false,
         twins: false,
@@ -76,6 +75,13 @@ pub(super) fn reduce(object: &Object<'_>, items: &[Item], reductions: Reductions
     if object.register && reductions.unobserved {
         unobserved(object, &mut items);
     }
+    items
+}
+
+/// The items of a register, with deadlines where another operation proves that one happened.
+pub(super) fn with_evidence(object: &Object<'_>) -> Vec<Item> {
+    let mut items = object.items.clone();
+    evidence(object, &mut items);
     items
 }
 

@@ -143,6 +143,11 @@ impl Timeline {
         self.events.len() as u32
     }
 
+    /// The event at `at`, if there is one.
+    pub(super) fn event_at(&self, at: u32) -> Option<End> {
+        (at < self.len()).then(|| self.event(at))
+    }
+
     /// The event at `at`.
     pub(super) fn event(&self, at: u32) -> End {
         let event = self.events[at as usize];

@@ -1,25 +1,23 @@
 //! Every combination of reductions against the oracle. `DANSO_FUZZ_CASES` scales the number of
 //! histories, `DANSO_FUZZ_SEED` starts elsewhere.
 
-use danso_vocab::{History, Model, Rng, Verdict};
+use std::collections::BTreeMap;
+
+use danso_vocab::{Anomaly, Checker, History, Limits, Model, Op, Rng, Verdict};
 
 use super::objects::{self, Counter, Queue};
 use super::simulate::{self, Shape};
-use super::{Reductions, oracle, verdict};
+use super::{Linearizable, Reductions, oracle, verdict};
 use crate::models::CasRegister;
 
 fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-fn fuzz<M: Model + Clone>(
-    name: &str,
-    model: M,
-    shape: impl Fn(&mut Rng) -> Shape,
-    also: impl Fn(&M, &History, Verdict),
-) {
+fn fuzz<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shape) {
     let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split(name);
     let (mut valid, mut invalid) = (0_u64, 0_u64);
+    let mut names = BTreeMap::<String, u64>::new();
     for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
         let shape = shape(&mut rng);
         let history = simulate::history(&mut rng, &shape);
@@ -34,14 +32,31 @@ fn fuzz<M: Model + Clone>(
             Verdict::Invalid
         };
         let some = reductions(rng.bits());
-        for reductions in [Reductions::ALL, Reductions::NONE, some] {
+        for reductions in [Reductions::NONE, some] {
             let got = verdict(model.clone(), &history, reductions);
             assert_eq!(got, want, "{name} case {case} with {reductions:?}\n{}", show(&history));
         }
-        also(&model, &history, want);
+        let finding = Linearizable::new(model.clone()).check(&history, &Limits::default());
+        assert_eq!(finding.verdict, want, "{name} case {case}\n{}", show(&history));
+        for anomaly in finding.anomalies {
+            convinces(&model, &history, &anomaly);
+            *names.entry(anomaly.name.into_owned()).or_default() += 1;
+        }
     }
-    println!("{name}: {valid} valid, {invalid} invalid");
+    println!("{name}: {valid} valid, {invalid} invalid {names:?}");
     assert!(valid > 0 && invalid > 0, "{name}: a test that sees one verdict only shows nothing");
+}
+
+/// The operations of an anomaly are of its key and are not linearizable by themselves.
+fn convinces<M: Model>(model: &M, history: &History, anomaly: &Anomaly) {
+    let ops: Vec<Op<'_>> = anomaly
+        .ops
+        .iter()
+        .map(|id| history.op(*id).unwrap_or_else(|| panic!("{id} of {anomaly:?} does not exist")))
+        .collect();
+    assert!(ops.iter().all(|op| op.key() == anomaly.key.as_ref()), "{anomaly:?}");
+    let alone = oracle::object(model, &ops);
+    assert!(!alone, "{anomaly:#?} is linearizable by itself\n{}", show(history));
 }
 
 pub(super) fn reductions(bits: u64) -> Reductions {
@@ -87,18 +102,13 @@ fn shape(rng: &mut Rng) -> Shape {
 
 #[test]
 fn registers() {
-    fuzz("register", CasRegister::default(), shape, |_, _, _| {});
+    fuzz("register", CasRegister::default(), shape);
 }
 
 #[test]
 fn registers_that_observe_mismatches() {
     let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..shape(rng) };
-    fuzz(
-        "strict",
-        CasRegister::new(1.into()),
-        |rng| Shape { init: vec![1], ..strict(rng) },
-        |_, _, _| {},
-    );
+    fuzz("strict", CasRegister::new(1.into()), |rng| Shape { init: vec![1], ..strict(rng) });
 }
 
 #[test]
@@ -108,7 +118,7 @@ fn queues() {
         draw: objects::queue_call,
         ..shape(rng)
     };
-    fuzz("queue", Queue, queue, |_, _, _| {});
+    fuzz("queue", Queue, queue);
 }
 
 #[test]
@@ -119,5 +129,5 @@ fn counters() {
         init: vec![0],
         ..shape(rng)
     };
-    fuzz("counter", Counter, counter, |_, _, _| {});
+    fuzz("counter", Counter, counter);
 }

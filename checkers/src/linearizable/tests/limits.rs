@@ -1,6 +1,6 @@
 //! Bounds, widths and depths.
 
-use danso_vocab::{Checker, History, Limits, Verdict};
+use danso_vocab::{History, Limits, Verdict};
 
 use super::objects::Queue;
 use super::*;

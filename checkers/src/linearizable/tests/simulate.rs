@@ -115,7 +115,12 @@ fn lie(rng: &mut Rng, shape: &Shape, events: &mut [Event]) {
     let lie = if rng.chance(2, 3) {
         result(&events[b]).cloned().expect("it was picked for having one")
     } else {
-        Value::Int(rng.below(shape.domain + 1) as i64)
+        // Now and then a value that was never written.
+        let beyond = u64::from(rng.chance(1, 8));
+        Value::Int(match shape.unique {
+            true => 101 + rng.below(shape.ops as u64) as i64,
+            false => rng.below(shape.domain + beyond) as i64,
+        })
     };
     if let Event::Complete { outcome: Outcome::Ok(value), .. } = &mut events[a]
         && std::mem::discriminant(value) == std::mem::discriminant(&lie)

@@ -1,0 +1,125 @@
+//! From a refuted object to an anomaly a person can check by hand.
+//!
+//! 1. Cut the history at the first response that makes it impossible: the operation that responds
+//!    there cannot be ordered.
+//! 2. On a register, look for the known ways to be wrong (`pattern.rs`): they need two to five
+//!    operations and make the clearest sentences.
+//! 3. Otherwise take operations away as long as that provably keeps the verdict (`shrink.rs`).
+//! 4. Refute what is left once more with the plain search, and show the orders it tried
+//!    (`orders.rs`).
+//!
+//! The operations of an anomaly are in themselves not linearizable: with their results and times,
+//! and without all others.
+
+mod orders;
+mod pattern;
+mod prober;
+mod shrink;
+mod words;
+
+use danso_vocab::{Anomaly, Op, Value};
+
+use super::machine::Machine;
+use super::object::{Item, Object, Touch};
+use super::search::{Budget, Searched};
+use orders::Orders;
+use pattern::Pattern;
+use prober::Prober;
+
+/// Operations beyond which a core is not refuted again and its orders are not shown: the plain
+/// search could take for ever.
+const SMALL: usize = 16;
+
+/// Operations named at most. More can only remain for models that say nothing of values.
+const NAMED: usize = 100;
+
+/// What was found out about a refuted object.
+pub(super) struct Violation {
+    pub(super) anomaly: Anomaly,
+    /// The rank of the response that made it impossible.
+    pub(super) at: u32,
+}
+
+/// Explains why an object that a search refuted is not linearizable. `aborted` finds a failed
+/// operation that would have left a value. `None` if the refutation does not hold up.
+pub(super) fn explain<'h>(
+    object: &Object<'h>,
+    machine: &mut Machine<'_>,
+    budget: &Budget,
+    searched: &Searched,
+    stuck_at: u64,
+    aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
+) -> Option<Violation> {
+    let mut prober = Prober::new(object, machine, budget, searched.visited);
+    let prefix = prober.shortest_bad_prefix(stuck_at);
+    let stuck = *prefix.iter().filter(|item| item.must()).max_by_key(|item| item.res)?;
+    let at = object.op(&stuck).res_rank();
+    if let Some(pattern) = pattern::find(object, &stuck, aborted) {
+        let core = items_of(object, &pattern.rows);
+        if prober.plainly_refuted(&core) == Some(true) {
+            let anomaly = by_pattern(object, prober.machine, pattern, &core);
+            return Some(Violation { anomaly, at });
+        }
+    }
+    let core = shrink::shrink(&mut prober, prefix, stuck.row);
+    if core.len() <= SMALL && prober.plainly_refuted(&core) == Some(false) {
+        return None;
+    }
+    let anomaly = by_search(object, prober.machine, &core, &stuck);
+    Some(Violation { anomaly, at })
+}
+
+/// The items of these rows, by invocation, with their real ends. Failed operations have none.
+fn items_of(object: &Object<'_>, rows: &[u32]) -> Vec<Item> {
+    object.items.iter().filter(|item| rows.contains(&item.row)).copied().collect()
+}
+
+fn by_pattern(
+    object: &Object<'_>,
+    machine: &mut Machine<'_>,
+    pattern: Pattern,
+    core: &[Item],
+) -> Anomaly {
+    let mut explain = pattern.explain;
+    explain.extend(Orders::of(object, machine, core).lines());
+    Anomaly {
+        name: pattern.name.into(),
+        key: object.key.cloned(),
+        ops: pattern.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
+        because: pattern.because,
+        explain,
+    }
+}
+
+fn by_search(
+    object: &Object<'_>,
+    machine: &mut Machine<'_>,
+    core: &[Item],
+    stuck: &Item,
+) -> Anomaly {
+    let mut ops = vec![object.op(stuck).id()];
+    // The latest ones are the likeliest to matter.
+    let others = core.iter().rev().filter(|item| item.row != stuck.row);
+    ops.extend(others.map(|item| object.op(item).id()).take(NAMED - 1));
+    let orders = (core.len() <= SMALL).then(|| Orders::of(object, machine, core));
+    let possible = orders
+        .as_ref()
+        .and_then(|o| o.states_before(stuck.row))
+        .map_or_else(String::new, |states| format!(": by then the state could only be {states}"));
+    let answer = match object.touch(stuck) {
+        Some(Touch::Swaps(..)) => "succeeding".to_owned(),
+        Some(Touch::Misses(_)) => "being refused".to_owned(),
+        _ => match object.op(stuck).ret() {
+            Some(ret) => format!("returning {ret}"),
+            None => "taking effect".to_owned(),
+        },
+    };
+    let who = words::who(object, stuck);
+    let because =
+        format!("no order of these {} operations explains {who} {answer}{possible}", core.len());
+    let mut explain = orders.map_or_else(Vec::new, |orders| orders.lines());
+    if ops.len() < core.len() {
+        explain.push(format!("only the last {} of the operations are listed", ops.len()));
+    }
+    Anomaly { name: "non-linearizable".into(), key: object.key.cloned(), ops, because, explain }
+}

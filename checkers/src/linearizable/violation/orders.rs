@@ -1,0 +1,123 @@
+//! [`Orders`]: the ways to order a few operations, each as far as it goes.
+
+use rustc_hash::FxHashSet;
+
+use super::super::machine::Machine;
+use super::super::object::{Item, Object};
+
+/// Orders shown.
+const SHOWN: usize = 8;
+
+/// Steps after which no more orders are looked for.
+const STEPS: usize = 20_000;
+
+/// All maximal partial linearizations of a few operations, up to a bound.
+pub(super) struct Orders {
+    found: Vec<Stuck>,
+}
+
+/// An order that cannot be continued.
+struct Stuck {
+    /// The steps in words, with the state after each.
+    steps: Vec<String>,
+    state: String,
+    /// The row of the operation that would have to come next, and itself in words.
+    refused: u32,
+    refused_op: String,
+}
+
+/// The search for them: all of it, since the operations are few.
+struct Walk<'o, 'h, 'm, 'a> {
+    object: &'o Object<'h>,
+    machine: &'m mut Machine<'a>,
+    items: &'o [Item],
+    steps: usize,
+    /// Where it was: the set of operations done, and the state.
+    seen: FxHashSet<(u32, u32)>,
+    found: Vec<Stuck>,
+}
+
+impl Orders {
+    pub(super) fn of(object: &Object<'_>, machine: &mut Machine<'_>, items: &[Item]) -> Orders {
+        if items.len() > 32 {
+            return Orders { found: Vec::new() };
+        }
+        let mut walk = Walk {
+            object,
+            machine,
+            items,
+            steps: 0,
+            seen: FxHashSet::default(),
+            found: Vec::new(),
+        };
+        walk.go(0, Machine::INIT, &mut Vec::new());
+        let mut found = walk.found;
+        found.sort_by_key(|stuck| std::cmp::Reverse(stuck.steps.len()));
+        Orders { found }
+    }
+
+    /// The states in which the operation of this row was refused.
+    pub(super) fn states_before(&self, row: u32) -> Option<String> {
+        let mut states: Vec<&str> = Vec::new();
+        for stuck in self.found.iter().filter(|stuck| stuck.refused == row) {
+            if !states.contains(&stuck.state.as_str()) {
+                states.push(&stuck.state);
+            }
+        }
+        match states.as_slice() {
+            [] => None,
+            [one] => Some((*one).to_owned()),
+            [some @ .., last] if some.len() < 5 => Some(format!("{} or {last}", some.join(", "))),
+            _ => None,
+        }
+    }
+
+    /// One line an order.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |stuck: &Stuck| {
+            let done = match stuck.steps.is_empty() {
+                true => format!("at first the state is {}", stuck.state),
+                false => format!("after {} the state is {}", stuck.steps.join(", "), stuck.state),
+            };
+            format!("{done}, where {} is impossible", stuck.refused_op)
+        };
+        let mut lines: Vec<String> = self.found.iter().take(SHOWN).map(line).collect();
+        if self.found.len() > SHOWN {
+            lines.push(format!("{} more orders end like this", self.found.len() - SHOWN));
+        }
+        lines
+    }
+}
+
+impl Walk<'_, '_, '_, '_> {
+    fn go(&mut self, done: u32, state: u32, order: &mut Vec<u32>) {
+        self.steps += 1;
+        if !self.seen.insert((done, state)) || self.steps > STEPS {
+            return;
+        }
+        let todo = |i: &usize| done >> i & 1 == 0;
+        let musts = (0..self.items.len()).filter(todo).filter(|i| self.items[*i].must());
+        let Some(first) = musts.min_by_key(|i| self.items[*i].res) else { return };
+        let end = self.items[first].res;
+        let mut stuck = true;
+        for i in (0..self.items.len()).filter(todo).filter(|i| self.items[*i].inv < end) {
+            let Some(next) = self.machine.step(state, self.items[i].class) else { continue };
+            if next == state && !self.items[i].must() {
+                continue;
+            }
+            stuck = false;
+            order.push(i as u32);
+            self.go(done | 1 << i, next, order);
+            order.pop();
+        }
+        if stuck {
+            let shown = |i: &u32| self.object.op(&self.items[*i as usize]).to_string();
+            self.found.push(Stuck {
+                steps: order.iter().map(shown).collect(),
+                state: self.machine.describe(state),
+                refused: self.items[first].row,
+                refused_op: self.object.op(&self.items[first]).to_string(),
+            });
+        }
+    }
+}

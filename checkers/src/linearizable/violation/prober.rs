@@ -1,0 +1,89 @@
+//! [`Prober`]: asks whether parts of an object are refuted too.
+
+use super::super::machine::Machine;
+use super::super::object::{Item, NEVER, Object};
+use super::super::reduce::{Reductions, reduce};
+use super::super::search::{Bound, Budget, Outcome, search};
+use super::super::timeline::Timeline;
+
+/// Searches parts of an object, on a budget. What is not refuted within it counts as not
+/// refuted: that can only make an anomaly larger.
+pub(super) struct Prober<'o, 'h, 'm, 'a> {
+    pub(super) object: &'o Object<'h>,
+    pub(super) machine: &'m mut Machine<'a>,
+    budget: Budget,
+    /// Configurations that may still be visited.
+    left: u64,
+}
+
+impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
+    /// A prober that spends about as much as the search that led here, a few times over.
+    pub(super) fn new(
+        object: &'o Object<'h>,
+        machine: &'m mut Machine<'a>,
+        budget: &Budget,
+        visited: u64,
+    ) -> Self {
+        let left = visited.saturating_mul(10).saturating_add(1_000_000);
+        Prober { object, machine, budget: budget.clone(), left }
+    }
+
+    /// Whether these items are certainly not linearizable.
+    pub(super) fn refuted(&mut self, items: &[Item]) -> bool {
+        let outcome = self.ask(items, Reductions::ALL);
+        outcome == Outcome::Refuted
+    }
+
+    /// The same by the search without any reduction; `None` if it takes too long.
+    pub(super) fn plainly_refuted(&mut self, items: &[Item]) -> Option<bool> {
+        self.left = self.left.max(1_000_000);
+        // Without a memory of dead ends even small parts can take for ever.
+        match self.ask(items, Reductions { memo: true, ..Reductions::NONE }) {
+            Outcome::Refuted => Some(true),
+            Outcome::Linearizable(_) => Some(false),
+            Outcome::OutOf(_) => None,
+        }
+    }
+
+    fn ask(&mut self, items: &[Item], reductions: Reductions) -> Outcome {
+        if self.left == 0 {
+            return Outcome::OutOf(Bound::States);
+        }
+        let items = reduce(self.object, items, reductions);
+        let line = Timeline::new(self.object, &items, reductions.pools);
+        let budget = Budget { states: self.budget.states.min(self.left), ..self.budget.clone() };
+        let searched = search(self.object, &line, self.machine, reductions, &budget);
+        self.left = self.left.saturating_sub(searched.visited.max(1));
+        searched.outcome
+    }
+
+    /// The items up to the first response at which they are refuted; those open there need not
+    /// happen, but if they do, then with the result they had. `stuck_at` is a good guess.
+    pub(super) fn shortest_bad_prefix(&mut self, stuck_at: u64) -> Vec<Item> {
+        let all = self.object.items.clone();
+        let mut ends: Vec<u64> = all.iter().filter(|i| i.must()).map(|i| i.res).collect();
+        ends.sort_unstable();
+        // The prefix that ends at `bad` is refuted (all of it is), the one before `good` is not.
+        let (mut good, mut bad) = (0, ends.len() - 1);
+        let guess = ends.partition_point(|end| *end < stuck_at).min(bad);
+        let mut probe = guess;
+        while good < bad {
+            if self.refuted(&until(&all, ends[probe])) {
+                bad = probe;
+                // A good guess is confirmed by the prefix just before it.
+                probe = if probe == guess && probe > good { probe - 1 } else { (good + bad) / 2 };
+            } else {
+                good = probe + 1;
+                probe = (good + bad) / 2;
+            }
+        }
+        until(&all, ends[bad])
+    }
+}
+
+/// The items invoked before `end`; of those that respond after it, the observers are left out,
+/// since they tell nothing, and the others need not happen.
+pub(super) fn until(items: &[Item], end: u64) -> Vec<Item> {
+    let cut = |item: &Item| Item { res: if item.res > end { NEVER } else { item.res }, ..*item };
+    items.iter().filter(|item| item.inv < end).map(cut).collect()
+}
