@@ -38,11 +38,30 @@ const SHAPES: &[Shape] = &[
     Shape { name: "5 values, 20 processes, 1 % unknown", processes: 20, crash: 1, ..BASE },
     Shape { name: "30 values, 10 processes, 5 % unknown", domain: 30, crash: 5, ..BASE },
     Shape { name: "5 values, 10 processes, 5 % unknown", domain: 5, crash: 5, ..BASE },
-    Shape { name: "5 values, 10 processes, 5 % unknown, wrong", domain: 5, crash: 5, wrong:true, ..BASE },
+    Shape {
+        name: "5 values, 10 processes, 5 % unknown, wrong",
+        domain: 5,
+        crash: 5,
+        wrong: true,
+        ..BASE
+    },
     Shape { name: "30 values, 10 processes, 20 % unknown", domain: 30, crash: 20, ..BASE },
     Shape { name: "1000 values, 10 processes, 5 % unknown", domain: 1000, crash: 5, ..BASE },
-    Shape { name: "1000 values, 10 processes, 5 % unknown, wrong", domain: 1000, crash: 5, wrong:true, ..BASE },
-    Shape { name: "30 values, 2k ops, 10 processes, 2 % unknown, wrong", domain: 30, crash: 2, wrong:true, ops: 2000, ..BASE },
+    Shape {
+        name: "1000 values, 10 processes, 5 % unknown, wrong",
+        domain: 1000,
+        crash: 5,
+        wrong: true,
+        ..BASE
+    },
+    Shape {
+        name: "30 values, 2k ops, 10 processes, 2 % unknown, wrong",
+        domain: 30,
+        crash: 2,
+        wrong: true,
+        ops: 2000,
+        ..BASE
+    },
     Shape {
         name: "30 values, 10 processes, 5 % unknown, wrong read",
         domain: 30,

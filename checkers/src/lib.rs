@@ -7,7 +7,7 @@
 //!
 //! | module | decides |
 //! | --- | --- |
-//! | [`linearizable`] | whether single objects look atomic, by search, for any [`Model`] |
+//! | [`mod@linearizable`] | whether single objects look atomic, by search, for any [`Model`] |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //!
 //! [`Model`]: danso_vocab::Model

@@ -1,6 +1,6 @@
 //! [`Reductions`]: what makes the search small, each provably without effect on the verdict.
 
-use super::object::{Item, NEVER, Object, Touch};
+use super::object::{Item, Object, Touch};
 
 /// Which reductions to use. Tests compare every combination with an oracle; the product uses
 /// all of them.
@@ -70,7 +70,8 @@ impl Reductions {
 pub(super) fn reduce(object: &Object<'_>, items: &[Item], reductions: Reductions) -> Vec<Item> {
     let mut items = items.to_vec();
     if object.register && reductions.evidence {
-        evidence(object, &mut items);
+        // Those that have an end respond soon enough: an earlier deadline saves no search.
+        evidence(object, &mut items, |item| !item.must());
     }
     if object.register && reductions.unobserved {
         unobserved(object, &mut items);
@@ -78,16 +79,18 @@ pub(super) fn reduce(object: &Object<'_>, items: &[Item], reductions: Reductions
     items
 }
 
-/// The items of a register, with deadlines where another operation proves that one happened.
-pub(super) fn with_evidence(object: &Object<'_>) -> Vec<Item> {
-    let mut items = object.items.clone();
-    evidence(object, &mut items);
+/// These items of a register, each with the earliest deadline that another one proves.
+pub(super) fn with_evidence(object: &Object<'_>, items: &[Item]) -> Vec<Item> {
+    let mut items = items.to_vec();
+    if object.register {
+        evidence(object, &mut items, |_| true);
+    }
     items
 }
 
 /// If only one operation can leave a value and an operation that happened needs it, the former
 /// happened, and before the latter's end.
-fn evidence(object: &Object<'_>, items: &mut [Item]) {
+fn evidence(object: &Object<'_>, items: &mut [Item], applies: impl Fn(&Item) -> bool) {
     let mut establishers = vec![Establisher::Nobody; object.values.len()];
     for (i, item) in items.iter().enumerate() {
         if let Some(value) = object.touch(item).and_then(Touch::leaves) {
@@ -110,7 +113,7 @@ fn evidence(object: &Object<'_>, items: &mut [Item]) {
         // Just before the event that ends the other one; that itself may be such a deadline.
         let deadline = (items[i].res - 1) | 1;
         // One before its own invocation is a contradiction, which the search shall find.
-        if items[w].res == NEVER && deadline > items[w].inv {
+        if applies(&items[w]) && deadline < items[w].res && deadline > items[w].inv {
             items[w].res = deadline;
             todo.push(w);
         }

@@ -1,5 +1,6 @@
 //! The checker against an oracle, on small histories by the million.
 
+mod anomalies;
 mod fuzz;
 mod limits;
 mod objects;

@@ -81,7 +81,8 @@ fn by_pattern(
     core: &[Item],
 ) -> Anomaly {
     let mut explain = pattern.explain;
-    explain.extend(Orders::of(object, machine, core).lines());
+    // A compare-and-set among them may lack what it needs itself: that would explain nothing.
+    explain.extend(Orders::of(object, machine, core).only_at(pattern.rows[0]).lines());
     Anomaly {
         name: pattern.name.into(),
         key: object.key.cloned(),
@@ -97,15 +98,35 @@ fn by_search(
     core: &[Item],
     stuck: &Item,
 ) -> Anomaly {
-    let mut ops = vec![object.op(stuck).id()];
-    // The latest ones are the likeliest to matter.
-    let others = core.iter().rev().filter(|item| item.row != stuck.row);
-    ops.extend(others.map(|item| object.op(item).id()).take(NAMED - 1));
-    let orders = (core.len() <= SMALL).then(|| Orders::of(object, machine, core));
-    let possible = orders
-        .as_ref()
-        .and_then(|o| o.states_before(stuck.row))
-        .map_or_else(String::new, |states| format!(": by then the state could only be {states}"));
+    let orders = Orders::of(object, machine, core);
+    let pattern = pattern::find_in(object, core, stuck);
+    // What the sentence is about comes first, then the latest: they are the likeliest to matter.
+    let mut rows = pattern.as_ref().map_or(vec![stuck.row], |pattern| pattern.rows.clone());
+    for item in core.iter().rev() {
+        if !rows.contains(&item.row) {
+            rows.push(item.row);
+        }
+    }
+    rows.truncate(NAMED);
+    let (name, because) = match pattern {
+        Some(pattern) => (pattern.name, pattern.because),
+        None => ("non-linearizable", unexplained(object, core, stuck, &orders)),
+    };
+    let mut explain = orders.lines();
+    if rows.len() < core.len() {
+        explain.push(format!("only {} of {} operations are listed", rows.len(), core.len()));
+    }
+    Anomaly {
+        name: name.into(),
+        key: object.key.cloned(),
+        ops: rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
+        because,
+        explain,
+    }
+}
+
+/// What to say when there is no better name for it.
+fn unexplained(object: &Object<'_>, core: &[Item], stuck: &Item, orders: &Orders) -> String {
     let answer = match object.touch(stuck) {
         Some(Touch::Swaps(..)) => "succeeding".to_owned(),
         Some(Touch::Misses(_)) => "being refused".to_owned(),
@@ -114,12 +135,12 @@ fn by_search(
             None => "taking effect".to_owned(),
         },
     };
+    let possible = orders
+        .states_before(stuck.row)
+        .map_or_else(String::new, |states| format!(": by then the state could only be {states}"));
     let who = words::who(object, stuck);
-    let because =
-        format!("no order of these {} operations explains {who} {answer}{possible}", core.len());
-    let mut explain = orders.map_or_else(Vec::new, |orders| orders.lines());
-    if ops.len() < core.len() {
-        explain.push(format!("only the last {} of the operations are listed", ops.len()));
+    match core.len() {
+        1 => format!("{who} cannot have ended by {answer}{possible}"),
+        n => format!("no order of these {n} operations explains {who} {answer}{possible}"),
     }
-    Anomaly { name: "non-linearizable".into(), key: object.key.cloned(), ops, because, explain }
 }

@@ -1,9 +1,11 @@
 //! House rules as tests. Each failure says which rule, where, and what to do.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 
 /// Who may import whom, in the product (tests may import anything of the workspace).
 const IMPORTS: &[(&str, &[&str])] = &[
@@ -39,9 +41,11 @@ fn root() -> PathBuf {
 }
 
 fn metadata() -> Metadata {
+    // For this platform only: crates of others are not downloaded.
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
-        .other_options(["--locked".to_owned(), "--offline".to_owned()])
+        .other_options(["--locked".to_owned(), "--filter-platform".to_owned(), host])
         .exec()
         .unwrap()
 }
@@ -75,7 +79,7 @@ fn pure_crates_reach_nothing_impure() {
     let metadata = metadata();
     let resolve = metadata.resolve.as_ref().unwrap();
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|n| (&n.id, n)).collect();
-    let name = |id| metadata[id].name.to_string();
+    let name = |id: &PackageId| metadata[id].name.to_string();
     for pure in PURE {
         let start = ours(&metadata)[*pure].id.clone();
         let (mut todo, mut seen) = (vec![start], BTreeSet::new());
@@ -150,6 +154,9 @@ fn what_is_banned_stays_out() {
 #[test]
 fn every_unsafe_block_says_why_it_is_sound() {
     for (path, text) in sources() {
+        if path.ends_with("ci/tidy/tests/tidy.rs") {
+            continue;
+        }
         let lines: Vec<&str> = text.lines().collect();
         for (i, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();

@@ -13,7 +13,7 @@
 //! | `schedule` | carries out a plan's injections and heals them |
 //! | [`recorder`] | the history file, as it happens |
 //! | `interpreter` | workers that drive clients from generators |
-//! | [`run`] | all of it, in order |
+//! | [`mod@run`] | all of it, in order |
 //! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
 pub mod cluster;

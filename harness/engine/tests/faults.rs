@@ -1,5 +1,7 @@
 //! Kill and pause, seen from inside a node: a script that prints the time, again and again.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;

@@ -143,6 +143,7 @@ pub(super) fn counter_call(rng: &mut Rng, _: &Shape, _: &mut i64) -> Call {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "all behaviours have one type")]
 pub(super) fn counter(state: &mut Vec<i64>, call: &Call) -> Option<Value> {
     match call.arg.int() {
         None => Some(Value::Int(state[0])),

@@ -27,7 +27,7 @@ pub(super) struct Shape {
 enum Phase {
     Idle,
     Invoked(Call),
-    Done(Call, Option<Value>),
+    Done(Option<Value>),
 }
 
 /// A random history of this shape.
@@ -81,9 +81,9 @@ fn simulate(rng: &mut Rng, shape: &Shape) -> Vec<Event> {
             }
             Phase::Invoked(call) => {
                 let ret = (shape.behaviour)(&mut states[key(&call)], &call);
-                Phase::Done(call, ret)
+                Phase::Done(ret)
             }
-            Phase::Done(_, ret) => {
+            Phase::Done(ret) => {
                 let outcome = ret.map_or(Outcome::Fail("refused".into()), Outcome::Ok);
                 events.push(Event::Complete { process, outcome });
                 Phase::Idle

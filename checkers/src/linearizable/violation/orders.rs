@@ -56,6 +56,12 @@ impl Orders {
         Orders { found }
     }
 
+    /// Without those that end at another operation than that of this row.
+    pub(super) fn only_at(mut self, row: u32) -> Orders {
+        self.found.retain(|stuck| stuck.refused == row);
+        self
+    }
+
     /// The states in which the operation of this row was refused.
     pub(super) fn states_before(&self, row: u32) -> Option<String> {
         let mut states: Vec<&str> = Vec::new();
@@ -72,16 +78,29 @@ impl Orders {
         }
     }
 
-    /// One line an order.
+    /// One line an order. What all of them begin with is said once.
     pub(super) fn lines(&self) -> Vec<String> {
+        let Some(first) = self.found.first() else { return Vec::new() };
+        let agrees = |n: &usize| self.found.iter().all(|s| s.steps.get(*n) == first.steps.get(*n));
+        let mut common = (0..first.steps.len()).take_while(agrees).count();
+        if self.found.len() == 1 || common < 3 {
+            common = 0;
+        }
         let line = |stuck: &Stuck| {
-            let done = match stuck.steps.is_empty() {
-                true => format!("at first the state is {}", stuck.state),
-                false => format!("after {} the state is {}", stuck.steps.join(", "), stuck.state),
+            let steps = &stuck.steps[common..];
+            let done = match (steps.is_empty(), common) {
+                (true, 0) => "at first".to_owned(),
+                (true, _) => "then".to_owned(),
+                (false, 0) => format!("after {}", steps.join(", ")),
+                (false, _) => format!("then, after {}", steps.join(", ")),
             };
-            format!("{done}, where {} is impossible", stuck.refused_op)
+            format!("{done} the state is {}, where {} is impossible", stuck.state, stuck.refused_op)
         };
-        let mut lines: Vec<String> = self.found.iter().take(SHOWN).map(line).collect();
+        let mut lines = Vec::new();
+        if common > 0 {
+            lines.push(format!("every order begins with {}", first.steps[..common].join(", ")));
+        }
+        lines.extend(self.found.iter().take(SHOWN).map(line));
         if self.found.len() > SHOWN {
             lines.push(format!("{} more orders end like this", self.found.len() - SHOWN));
         }

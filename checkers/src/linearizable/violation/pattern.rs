@@ -16,7 +16,9 @@
 //! | `non-monotonic-read` | all writers of *v* had ended before an operation began that saw another value, and that had ended before *x* began |
 //! | `lost-update` | *x* is a compare-and-set, and *v* had been replaced as in a stale or non-monotonic read; or two compare-and-sets succeeded from *v* although it was written only once |
 //!
-//! Whatever fits none of them is called `non-linearizable`.
+//! If nothing fits, the search takes operations away (`shrink.rs`) and the last four are tried on
+//! what is left, without regard to writers of unknown outcome: that these cannot help either is
+//! what the search has shown. Whatever still fits nothing is called `non-linearizable`.
 
 use danso_vocab::{Op, Value};
 
@@ -39,25 +41,21 @@ pub(super) fn find<'h>(
     stuck: &Item,
     aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
 ) -> Option<Pattern> {
-    if !object.register {
-        return None;
-    }
-    let value = object.touch(stuck)?.needs()?;
-    let items = with_evidence(object);
-    let x = *object.items.iter().find(|item| item.row == stuck.row)?;
-    let leaves = |item: &&Item| {
-        object.touch(item).and_then(Touch::leaves) == Some(value) && item.row != x.row
-    };
-    let all: Vec<Item> = items.iter().filter(leaves).copied().collect();
-    let case =
-        Case { object, items: &items, x, value, initial: object.initial == Some(value), all };
-    case.from_nowhere(aborted).or_else(|| case.replaced()).or_else(|| case.taken_twice())
+    let items = with_evidence(object, &object.items);
+    let case = Case::new(object, &items, stuck, false)?;
+    case.out_of_nowhere(aborted).or_else(|| case.replaced()).or_else(|| case.taken_twice())
+}
+
+/// The pattern that `stuck` completes in `core`, which is known to be refuted.
+pub(super) fn find_in(object: &Object<'_>, core: &[Item], stuck: &Item) -> Option<Pattern> {
+    let items = with_evidence(object, core);
+    Case::new(object, &items, stuck, true)?.replaced()
 }
 
 /// What is known about the operation and the value.
 struct Case<'c, 'h> {
     object: &'c Object<'h>,
-    /// All items, with deadlines where there is evidence.
+    /// The items looked at, with deadlines where there is evidence.
     items: &'c [Item],
     x: Item,
     value: u32,
@@ -65,9 +63,30 @@ struct Case<'c, 'h> {
     initial: bool,
     /// All operations that leave the value.
     all: Vec<Item>,
+    /// The items are known to be refuted, so that writers of unknown outcome cannot help.
+    refuted: bool,
 }
 
-impl<'h> Case<'_, 'h> {
+impl<'c, 'h> Case<'c, 'h> {
+    fn new(
+        object: &'c Object<'h>,
+        items: &'c [Item],
+        stuck: &Item,
+        refuted: bool,
+    ) -> Option<Case<'c, 'h>> {
+        if !object.register {
+            return None;
+        }
+        let value = object.touch(stuck)?.needs()?;
+        let x = *object.items.iter().find(|item| item.row == stuck.row)?;
+        let leaves = |item: &&Item| {
+            object.touch(item).and_then(Touch::leaves) == Some(value) && item.row != x.row
+        };
+        let all = items.iter().filter(leaves).copied().collect();
+        let initial = object.initial == Some(value);
+        Some(Case { object, items, x, value, initial, all, refuted })
+    }
+
     fn v(&self) -> &'h Value {
         self.object.values[self.value as usize]
     }
@@ -86,7 +105,7 @@ impl<'h> Case<'_, 'h> {
         Pattern { name, rows, because, explain: Vec::new() }
     }
 
-    fn from_nowhere(&self, aborted: &dyn Fn(&Value) -> Option<Op<'h>>) -> Option<Pattern> {
+    fn out_of_nowhere(&self, aborted: &dyn Fn(&Value) -> Option<Op<'h>>) -> Option<Pattern> {
         if self.initial {
             return None;
         }
@@ -127,28 +146,34 @@ impl<'h> Case<'_, 'h> {
         // One that takes the value away comes after the only operation that can have left it.
         let takes = matches!(self.object.touch(other), Some(Touch::Swaps(v, _)) if v == self.value);
         let only = self.all.len() + usize::from(self.initial) == 1;
-        takes && only || self.writers().all(|writer| writer.res < other.inv)
+        let hopeless = |writer: &Item| self.refuted && !self.object.op(writer).is_ok();
+        takes && only || self.writers().all(|w| w.res < other.inv || hopeless(w))
     }
 
     /// The operation that shows that the value had been replaced before *x* began: the latest
-    /// that replaced it, or else the latest that saw another.
+    /// that replaced it, or else the latest that saw another. Where it takes a search to know that
+    /// the value did not come back, the later of the two says more.
     fn replaced(&self) -> Option<Pattern> {
-        let known = |item: &&Item| {
-            item.must() && item.res < self.x.inv && item.row != self.x.row && self.all_before(item)
+        // The sentence says that it had ended, so evidence that it could have is not enough.
+        let ended = |item: &Item| {
+            let op = self.object.op(item);
+            op.is_ok() && u64::from(op.res_rank()) * 2 < self.x.inv
         };
-        let happened = |item: &&Item| self.object.op(item).is_ok();
+        let known = |item: &&Item| ended(item) && self.all_before(item);
         let replaces = |item: &&Item| {
             self.object.touch(item).and_then(Touch::leaves).is_some_and(|v| v != self.value)
         };
         let sees = |item: &&Item| {
             self.object.touch(item).and_then(Touch::needs).is_some_and(|v| v != self.value)
         };
-        let known = || self.items.iter().filter(known).filter(happened);
-        let latest = known().filter(replaces).max_by_key(|item| item.inv);
-        latest.map(|m| self.by_write(m)).or_else(|| {
-            let latest = known().filter(sees).max_by_key(|item| item.inv);
-            latest.map(|z| self.by_read(z))
-        })
+        let known = || self.items.iter().filter(known);
+        let write = known().filter(replaces).max_by_key(|item| item.inv);
+        let read = known().filter(sees).max_by_key(|item| item.inv);
+        match (write, read) {
+            (Some(m), Some(z)) if self.refuted && z.inv > m.inv => Some(self.by_read(z)),
+            (Some(m), _) => Some(self.by_write(m)),
+            (None, read) => read.map(|z| self.by_read(z)),
+        }
     }
 
     /// The rows that show where a value came from: its last writer before `than`, and what proves
@@ -187,6 +212,14 @@ impl<'h> Case<'_, 'h> {
         self.items.iter().filter(needs).collect()
     }
 
+    /// Why the value of *x* cannot be.
+    fn gone(&self) -> String {
+        match self.refuted {
+            false => format!("nothing wrote {} after that", self.v()),
+            true => format!("no order of these {} operations explains both", self.items.len()),
+        }
+    }
+
     fn by_write(&self, m: &Item) -> Pattern {
         let new = self.object.touch(m).and_then(Touch::leaves).unwrap_or(self.value);
         let needs_new = |item: &&Item| {
@@ -198,9 +231,8 @@ impl<'h> Case<'_, 'h> {
         let (did, whose) = (self.did(), whose(self.object, m));
         let before = before(self.object, m, &self.x);
         let persists = again > 0 && instead == 0;
-        let plain = format!(
-            "{did} although {whose} had finished {before} it began, and nothing wrote {v} after that"
-        );
+        let plain =
+            format!("{did} although {whose} had finished {before} it began, and {}", self.gone());
         let (name, because) = match (self.object.touch(&self.x), seen) {
             (Some(Touch::Swaps(..)), _) => {
                 ("lost-update", format!("{plain}: it replaced {u} unseen"))
@@ -233,7 +265,8 @@ impl<'h> Case<'_, 'h> {
         let (did, whose) = (self.did(), whose(self.object, z));
         let before = before(self.object, z, &self.x);
         let plain = format!(
-            "{did} although {whose} had finished {before} it began and had seen {u}, and nothing wrote {v} after that"
+            "{did} although {whose} had finished {before} it began and had seen {u}, and {}",
+            self.gone()
         );
         let (name, because) = match self.object.touch(&self.x) {
             Some(Touch::Swaps(..)) => ("lost-update", plain),

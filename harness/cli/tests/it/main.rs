@@ -1,5 +1,7 @@
 //! The binary as users run it. Tests that start clusters take turns: two cores are few.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod canaries;
 mod docs;
 mod harness;
