@@ -1,5 +1,7 @@
-//! How long it takes to decide histories of one register. Prints one line a shape.
+//! How long it takes to decide histories of registers. Prints one line a shape; an argument
+//! selects those whose line contains it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use danso_checkers::linearizable;
@@ -7,186 +9,186 @@ use danso_checkers::models::CasRegister;
 use danso_vocab::{Call, Event, History, Limits, Outcome, Process, Rng, Time, Value};
 
 /// A history to make.
+#[derive(Clone, Copy)]
 struct Shape {
-    name: &'static str,
     ops: usize,
-    processes: usize,
+    keys: u64,
+    processes: u64,
     /// Different values; 0 for never the same twice.
-    domain: u64,
+    values: u64,
     /// Percent of operations of unknown outcome.
-    crash: u64,
-    /// Give one read near 90 % of the history a wrong result.
+    unknown: u64,
+    /// Give one read near 90 % of the history a result that it cannot have had.
     wrong: bool,
 }
 
-const BASE: Shape =
-    Shape { name: "", ops: 10_000, processes: 10, domain: 5, crash: 0, wrong: false };
+const SMALL: Shape =
+    Shape { ops: 10_000, keys: 1, processes: 10, values: 5, unknown: 0, wrong: false };
+const UNIQUE: Shape = Shape { values: 0, ..SMALL };
 
 const SHAPES: &[Shape] = &[
-    Shape { name: "5 values, 10 processes", ..BASE },
-    Shape { name: "5 values, 20 processes", processes: 20, ..BASE },
-    Shape { name: "5 values, 30 processes", processes: 30, ..BASE },
-    Shape { name: "5 values, 10 processes, wrong read", wrong: true, ..BASE },
-    Shape { name: "5 values, 20 processes, wrong read", processes: 20, wrong: true, ..BASE },
-    Shape { name: "5 values, 10 processes, 1 % unknown", crash: 1, ..BASE },
-    Shape {
-        name: "5 values, 10 processes, 1 % unknown, wrong read",
-        crash: 1,
-        wrong: true,
-        ..BASE
-    },
-    Shape { name: "5 values, 20 processes, 1 % unknown", processes: 20, crash: 1, ..BASE },
-    Shape { name: "30 values, 10 processes, 5 % unknown", domain: 30, crash: 5, ..BASE },
-    Shape { name: "5 values, 10 processes, 5 % unknown", domain: 5, crash: 5, ..BASE },
-    Shape {
-        name: "5 values, 10 processes, 5 % unknown, wrong",
-        domain: 5,
-        crash: 5,
-        wrong: true,
-        ..BASE
-    },
-    Shape { name: "30 values, 10 processes, 20 % unknown", domain: 30, crash: 20, ..BASE },
-    Shape { name: "1000 values, 10 processes, 5 % unknown", domain: 1000, crash: 5, ..BASE },
-    Shape {
-        name: "1000 values, 10 processes, 5 % unknown, wrong",
-        domain: 1000,
-        crash: 5,
-        wrong: true,
-        ..BASE
-    },
-    Shape {
-        name: "30 values, 2k ops, 10 processes, 2 % unknown, wrong",
-        domain: 30,
-        crash: 2,
-        wrong: true,
-        ops: 2000,
-        ..BASE
-    },
-    Shape {
-        name: "30 values, 10 processes, 5 % unknown, wrong read",
-        domain: 30,
-        crash: 5,
-        wrong: true,
-        ..BASE
-    },
-    Shape { name: "unique values, 10 processes", domain: 0, ..BASE },
-    Shape {
-        name: "unique values, 30 processes, 1 % unknown",
-        processes: 30,
-        domain: 0,
-        crash: 1,
-        ..BASE
-    },
-    Shape { name: "unique values, 10 processes, wrong read", domain: 0, wrong: true, ..BASE },
-    Shape {
-        name: "unique values, 30 processes, wrong read",
-        processes: 30,
-        domain: 0,
-        wrong: true,
-        ..BASE
-    },
-    Shape {
-        name: "unique values, 100 processes, 1 % unknown, wrong read",
-        processes: 100,
-        domain: 0,
-        crash: 1,
-        wrong: true,
-        ..BASE
-    },
-    Shape { name: "unique values, 10 processes, 1 M ops", ops: 1_000_000, domain: 0, ..BASE },
+    SMALL,
+    Shape { processes: 20, ..SMALL },
+    Shape { processes: 30, ..SMALL },
+    Shape { wrong: true, ..SMALL },
+    Shape { processes: 20, wrong: true, ..SMALL },
+    Shape { unknown: 1, ..SMALL },
+    Shape { unknown: 5, ..SMALL },
+    Shape { processes: 20, unknown: 1, ..SMALL },
+    Shape { values: 30, unknown: 5, ..SMALL },
+    Shape { values: 30, unknown: 2, wrong: true, ops: 2_000, ..SMALL },
+    Shape { values: 1_000, unknown: 5, wrong: true, ..SMALL },
+    UNIQUE,
+    Shape { processes: 30, unknown: 1, ..UNIQUE },
+    Shape { wrong: true, ..UNIQUE },
+    Shape { processes: 30, wrong: true, ..UNIQUE },
+    Shape { processes: 100, unknown: 1, wrong: true, ..UNIQUE },
+    Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, ..UNIQUE },
+    Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, wrong: true, ..UNIQUE },
+    Shape { ops: 1_000_000, ..UNIQUE },
 ];
 
 fn main() {
     let only = std::env::args().nth(1).filter(|arg| !arg.starts_with('-')).unwrap_or_default();
-    for shape in SHAPES.iter().filter(|shape| shape.name.contains(&only)) {
-        let history = history(shape);
+    for shape in SHAPES.iter().filter(|shape| name(shape).contains(&only)) {
+        let history = Simulation::new(*shape).run();
         let checker = linearizable(CasRegister::new(Value::Nil));
         let start = Instant::now();
-        let limits = Limits { memory: 1 << 30, ..Limits::default() };
-        let finding = checker.check(&history, &limits);
+        let finding = checker.check(&history, &Limits::default());
         let spent = start.elapsed();
-        println!(
-            "{:<56} {:>8} {:>10.1?} {:>9} states {:>6} MiB",
-            shape.name,
-            finding.verdict.word(),
-            spent,
-            finding.stats["states"],
-            finding.stats["bytes"] >> 20
-        );
-        if std::env::var_os("SHOW").is_some() {
-            println!("   {}", finding.reason);
-            for anomaly in &finding.anomalies {
-                println!("   {} {:?}", anomaly.name, anomaly.ops);
-                anomaly.explain.iter().for_each(|line| println!("   | {line}"));
-            }
+        let name = name(shape);
+        let (verdict, states) = (finding.verdict.word(), finding.stats["states"]);
+        let mib = finding.stats["bytes"] >> 20;
+        println!("{name:<76} {verdict:>7} {spent:>9.1?} {states:>8} states {mib:>4} MiB");
+        for anomaly in &finding.anomalies {
+            println!("    {}: {}", anomaly.name, anomaly.because);
         }
     }
 }
 
-/// A linearizable history, unless it shall be wrong.
-fn history(shape: &Shape) -> History {
-    let mut rng = Rng::new(7);
-    let mut value = Value::Nil;
-    let mut fresh = 0;
-    // Per worker: its process id, and what it does: idle, invoked, done with this result.
-    let mut ids: Vec<u32> = (0..shape.processes as u32).collect();
-    let mut calls: Vec<Option<(Call, Option<Outcome>)>> = vec![None; shape.processes];
-    let (mut events, mut begun) = (Vec::new(), 0);
-    let mut wrong = shape.wrong;
-    // By value: the last event before which it may have been the register's.
-    let mut possible = std::collections::BTreeMap::<Value, usize>::new();
-    let mut since = vec![0; shape.processes];
-    while begun < shape.ops || calls.iter().any(Option::is_some) {
-        let p = rng.below(shape.processes as u64) as usize;
-        let process = Process(ids[p]);
-        calls[p] = match calls[p].take() {
-            None if begun == shape.ops => None,
-            None => {
-                begun += 1;
-                let call = draw(&mut rng, shape, &value, &mut fresh);
-                since[p] = events.len();
-                events.push(Event::Invoke { process, node: None, call: call.clone() });
-                Some((call, None))
-            }
-            Some((call, None)) => {
-                let outcome = act(&mut value, &call);
-                Some((call, Some(outcome)))
-            }
-            Some((call, Some(mut outcome))) => {
-                if rng.chance(shape.crash, 100) {
-                    outcome = Outcome::Info("timeout".into());
-                    ids[p] += shape.processes as u32;
-                }
-                for open in calls.iter().flatten().map(|(call, _)| call).chain([&call]) {
-                    possible.insert(leaves(open).unwrap_or(&value).clone(), events.len());
-                }
-                possible.insert(value.clone(), events.len());
-                if wrong && call.f == "read" && begun * 10 > shape.ops * 9 {
-                    let lie = possible.iter().find(|(v, last)| **last < since[p] && !v.is_nil());
-                    wrong = lie.is_none();
-                    outcome = lie.map_or(outcome, |(lie, _)| Outcome::Ok(lie.clone()));
-                }
-                events.push(Event::Complete { process, outcome });
-                None
-            }
-        };
-    }
-    History::of((0..).map(Time).zip(events)).expect("simulated processes take turns")
+fn name(shape: &Shape) -> String {
+    let Shape { ops, keys, processes, values, unknown, wrong } = shape;
+    let values = if *values == 0 { "unique".to_owned() } else { values.to_string() };
+    let wrong = if *wrong { ", wrong read" } else { "" };
+    format!(
+        "{ops} ops, {keys} keys, {processes} processes, {values} values, {unknown} % unknown{wrong}"
+    )
 }
 
-fn draw(rng: &mut Rng, shape: &Shape, now: &Value, fresh: &mut i64) -> Call {
-    *fresh += 1;
-    let new = if shape.domain == 0 { *fresh } else { rng.below(shape.domain) as i64 };
-    match rng.below(4) {
-        0 | 1 => Call::new("read", ()),
-        2 => Call::new("write", new),
-        _ => {
-            let old = match shape.domain {
-                0 => now.clone(),
-                n => Value::Int(rng.below(n) as i64),
+/// Processes that take turns at random on registers that work.
+struct Simulation {
+    shape: Shape,
+    rng: Rng,
+    registers: Vec<Value>,
+    fresh: i64,
+    events: Vec<Event>,
+    /// By register and value: the last event before which it may have been the value.
+    possible: BTreeMap<(usize, Value), usize>,
+}
+
+/// An open call: since which event, on which register, and its outcome once it took effect.
+struct Open {
+    since: usize,
+    key: usize,
+    call: Call,
+    outcome: Option<Outcome>,
+}
+
+impl Simulation {
+    fn new(shape: Shape) -> Simulation {
+        Simulation {
+            shape,
+            rng: Rng::new(7),
+            registers: vec![Value::Nil; shape.keys as usize],
+            fresh: 0,
+            events: Vec::new(),
+            possible: BTreeMap::new(),
+        }
+    }
+
+    fn run(mut self) -> History {
+        let processes = self.shape.processes as usize;
+        let mut ids: Vec<u32> = (0..processes as u32).collect();
+        let mut open: Vec<Option<Open>> = (0..processes).map(|_| None).collect();
+        let (mut begun, mut wrong) = (0, self.shape.wrong);
+        while begun < self.shape.ops || open.iter().any(Option::is_some) {
+            let p = self.rng.below(self.shape.processes) as usize;
+            let process = Process(ids[p]);
+            open[p] = match open[p].take() {
+                None if begun == self.shape.ops => None,
+                None => {
+                    begun += 1;
+                    let key = self.rng.below(self.shape.keys) as usize;
+                    let call = self.draw(key).on(key as i64);
+                    let since = self.events.len();
+                    self.events.push(Event::Invoke { process, node: None, call: call.clone() });
+                    Some(Open { since, key, call, outcome: None })
+                }
+                Some(mut now @ Open { outcome: None, .. }) => {
+                    now.outcome = Some(act(&mut self.registers[now.key], &now.call));
+                    Some(now)
+                }
+                Some(mut now) => {
+                    if wrong && begun * 10 > self.shape.ops * 9 && now.call.f == "read" {
+                        wrong = !self.lie(&mut now, &open);
+                    }
+                    let mut outcome = now.outcome.expect("it took effect");
+                    if self.rng.chance(self.shape.unknown, 100) {
+                        outcome = Outcome::Info("timeout".into());
+                        ids[p] += processes as u32;
+                    }
+                    self.events.push(Event::Complete { process, outcome });
+                    None
+                }
             };
-            Call::new("cas", Value::List(vec![old, new.into()]))
+            if wrong {
+                self.note(&open);
+            }
         }
+        History::of((0..).map(Time).zip(self.events)).expect("processes take turns")
+    }
+
+    fn draw(&mut self, key: usize) -> Call {
+        self.fresh += 1;
+        let shape = self.shape;
+        let mut value = |rng: &mut Rng| match shape.values {
+            0 => Value::Int(self.fresh),
+            n => Value::Int(rng.below(n) as i64),
+        };
+        let new = value(&mut self.rng);
+        match self.rng.below(4) {
+            0 | 1 => Call::new("read", ()),
+            2 => Call::new("write", new),
+            _ if shape.values == 0 => {
+                Call::new("cas", Value::List(vec![self.registers[key].clone(), new]))
+            }
+            _ => Call::new("cas", Value::List(vec![value(&mut self.rng), new])),
+        }
+    }
+
+    /// Notes what each register may hold now.
+    fn note(&mut self, open: &[Option<Open>]) {
+        let at = self.events.len();
+        for (key, value) in self.registers.iter().enumerate() {
+            self.possible.insert((key, value.clone()), at);
+        }
+        for now in open.iter().flatten() {
+            if let Some(value) = leaves(&now.call) {
+                self.possible.insert((now.key, value.clone()), at);
+            }
+        }
+    }
+
+    /// Gives a read a result that its register held before it began, and not since.
+    fn lie(&mut self, read: &mut Open, open: &[Option<Open>]) -> bool {
+        self.note(open);
+        let lie = self.possible.iter().find(|((key, value), last)| {
+            *key == read.key && **last < read.since && !value.is_nil()
+        });
+        if let Some(((_, value), _)) = lie {
+            read.outcome = Some(Outcome::Ok(value.clone()));
+        }
+        lie.is_some()
     }
 }
 

@@ -3,6 +3,7 @@
 mod anomalies;
 mod fuzz;
 mod limits;
+mod metamorphic;
 mod objects;
 mod oracle;
 mod regressions;

@@ -10,7 +10,7 @@ use super::simulate::{self, Shape};
 use super::{Linearizable, Reductions, oracle, verdict};
 use crate::models::CasRegister;
 
-fn env(name: &str, default: u64) -> u64 {
+pub(super) fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn reductions(bits: u64) -> Reductions {
     }
 }
 
-fn show(history: &History) -> String {
+pub(super) fn show(history: &History) -> String {
     let line = |op: danso_vocab::Op<'_>| {
         let end = if op.is_ok() { op.res_rank().to_string() } else { "∞".to_owned() };
         format!("  [{:>2}, {end:>2}] {op}\n", op.inv_rank())
@@ -84,7 +84,7 @@ fn show(history: &History) -> String {
     history.ops().map(line).collect()
 }
 
-fn shape(rng: &mut Rng) -> Shape {
+pub(super) fn shape(rng: &mut Rng) -> Shape {
     Shape {
         behaviour: objects::register,
         init: Vec::new(),

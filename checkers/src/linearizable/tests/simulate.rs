@@ -32,16 +32,27 @@ enum Phase {
 
 /// A random history of this shape.
 pub(super) fn history(rng: &mut Rng, shape: &Shape) -> History {
+    let events = events(rng, shape);
+    stamped(rng, shape, events)
+}
+
+/// The events of one.
+pub(super) fn events(rng: &mut Rng, shape: &Shape) -> Vec<Event> {
     let mut events = simulate(rng, shape);
     for _ in 0..rng.below(shape.lies + 1) {
         lie(rng, shape, &mut events);
     }
+    events
+}
+
+/// The history of these events, some of them at the same time.
+pub(super) fn stamped(rng: &mut Rng, shape: &Shape, events: Vec<Event>) -> History {
     let mut time = 1;
-    let stamped = events.into_iter().map(|event| {
+    let stamp = |event| {
         time += u64::from(!rng.chance(shape.touch, 100));
         (Time(time), event)
-    });
-    let stamped: Vec<_> = stamped.collect();
+    };
+    let stamped: Vec<_> = events.into_iter().map(stamp).collect();
     History::of(stamped).expect("the simulation makes well-formed histories")
 }
 
@@ -129,7 +140,7 @@ fn lie(rng: &mut Rng, shape: &Shape, events: &mut [Event]) {
     }
 }
 
-fn process(event: &Event) -> Option<Process> {
+pub(super) fn process(event: &Event) -> Option<Process> {
     match event {
         Event::Invoke { process, .. } | Event::Complete { process, .. } => Some(*process),
         Event::Note(_) => None,

@@ -11,8 +11,8 @@
 //! | `aborted-read` | the same, but an operation that failed would have left it |
 //! | `future-read` | every operation that left *v* began after *x* had ended |
 //! | `stale-read` | all writers of *v* had ended before the write of another value began, and that had ended before *x* began |
-//! | `lost-write` | a stale read, where nobody ever saw the other value and later operations saw *v* as well |
-//! | `resurrected-value` | a stale read, where the other value had been seen, but later operations saw *v* and not the other value |
+//! | `lost-write` | a stale read, where nobody saw the other value from then on and later operations saw *v* as well |
+//! | `resurrected-value` | a stale read, where the other value was seen, but later operations saw *v* and not the other value |
 //! | `non-monotonic-read` | all writers of *v* had ended before an operation began that saw another value, and that had ended before *x* began |
 //! | `lost-update` | *x* is a compare-and-set, and *v* had been replaced as in a stale or non-monotonic read; or two compare-and-sets succeeded from *v* although it was written only once |
 //!
@@ -225,7 +225,8 @@ impl<'c, 'h> Case<'c, 'h> {
         let needs_new = |item: &&Item| {
             item.must() && self.object.touch(item).and_then(Touch::needs) == Some(new)
         };
-        let seen = self.items.iter().find(needs_new);
+        let seen = self.items.iter().filter(needs_new).find(|item| item.res > m.inv);
+        let ever = self.items.iter().any(|item| needs_new(&item));
         let (again, instead) = (self.later(self.value).len(), self.later(new).len());
         let (v, u) = (self.v(), self.object.values[new as usize]);
         let (did, whose) = (self.did(), whose(self.object, m));
@@ -239,7 +240,8 @@ impl<'c, 'h> Case<'c, 'h> {
             }
             (_, None) if persists => {
                 let and = others(again);
-                ("lost-write", format!("{plain}; {and} {v} as well, and nobody ever saw {u}"))
+                let nobody = if ever { "nobody any more" } else { "nobody ever" };
+                ("lost-write", format!("{plain}; {and} {v} as well, and {nobody} saw {u}"))
             }
             (_, Some(seen)) if persists => {
                 let (id, and) = (self.object.op(seen).id(), others(again));

@@ -346,7 +346,12 @@ mod tests {
         }
         assert_eq!(state(pid), Some('T'));
         nodes.resume(N1).unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        for _ in 0..100 {
+            if state(pid) != Some('T') {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         assert_ne!(state(pid), Some('T'));
         nodes.pause(N1).unwrap();
         nodes.stop(N1, Duration::from_secs(2)).await.unwrap();

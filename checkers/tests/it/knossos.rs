@@ -1,20 +1,14 @@
-//! Knossos' own compare-and-set histories, good and bad. They lie beside the checkout; where they
-//! do not, this test says so and passes.
-
-use std::path::Path;
+//! Knossos' own compare-and-set histories, good and bad.
 
 use danso_checkers::linearizable;
 use danso_checkers::models::CasRegister;
 use danso_vocab::{Call, Event, History, HistoryBuilder, Limits, Outcome, Process, Time, Value};
 
+use super::{folder, value};
+
 #[test]
 fn good_ones_are_valid_and_bad_ones_are_not() {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/histories/knossos/cas-register");
-    if !folder.is_dir() {
-        println!("skipped: there are no recorded histories at {}", folder.display());
-        return;
-    }
+    let Some(folder) = folder("knossos/cas-register") else { return };
     let mut wrong = Vec::new();
     for (kind, want) in [("good", "valid"), ("bad", "invalid")] {
         let mut files: Vec<_> =
@@ -76,12 +70,4 @@ fn parse(text: &str) -> History {
         builder.complete(Time::ZERO, process, Some(&f), outcome).unwrap();
     }
     builder.finish()
-}
-
-/// `nil`, `3` or `[1 2]`.
-fn value(text: &str) -> Value {
-    if let Some(list) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return Value::List(list.split_whitespace().map(value).collect());
-    }
-    text.parse().map_or(Value::Nil, Value::Int)
 }

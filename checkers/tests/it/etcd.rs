@@ -1,32 +1,22 @@
 //! Histories of a real system with known verdicts: compare-and-set registers of etcd, recorded by
-//! Jepsen in 2014 and judged since by every checker of the field. They lie beside the checkout;
-//! where they do not, this test says so and passes.
+//! Jepsen in 2014 and judged since by every checker of the field.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use danso_checkers::linearizable;
 use danso_checkers::models::CasRegister;
 use danso_vocab::{Call, Event, History, HistoryBuilder, Limits, Outcome, Process, Time, Value};
 
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/histories/etcd-cas");
-    if !folder.is_dir() {
-        println!("skipped: there are no recorded histories at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use super::{folder, value};
 
 #[test]
 fn verdicts_are_the_known_ones() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = folder("etcd-cas") else { return };
     let expected = std::fs::read_to_string(folder.join("EXPECTED.tsv")).unwrap();
     let mut wrong = Vec::new();
-    let mut spent = std::time::Duration::ZERO;
-    let (mut files, mut names) = (0, std::collections::BTreeMap::<String, u32>::new());
+    let mut spent = Duration::ZERO;
+    let (mut files, mut names) = (0, BTreeMap::<String, u32>::new());
     for line in expected.lines() {
         let Some((name, want)) = line.split_once('\t') else { continue };
         let history = parse(&std::fs::read_to_string(folder.join(name)).unwrap());
@@ -80,12 +70,4 @@ fn parse(text: &str) -> History {
         builder.complete(Time::ZERO, process, Some(f.trim_start_matches(':')), outcome).unwrap();
     }
     builder.finish()
-}
-
-/// `nil`, `3` or `[1 2]`.
-fn value(text: &str) -> Value {
-    if let Some(list) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return Value::List(list.split_whitespace().map(value).collect());
-    }
-    text.parse().map_or(Value::Nil, Value::Int)
 }
