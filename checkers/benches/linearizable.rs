@@ -151,7 +151,7 @@ impl Simulation {
     fn draw(&mut self, key: usize) -> Call {
         self.fresh += 1;
         let shape = self.shape;
-        let mut value = |rng: &mut Rng| match shape.values {
+        let value = |rng: &mut Rng| match shape.values {
             0 => Value::Int(self.fresh),
             n => Value::Int(rng.below(n) as i64),
         };
@@ -182,9 +182,11 @@ impl Simulation {
     /// Gives a read a result that its register held before it began, and not since.
     fn lie(&mut self, read: &mut Open, open: &[Option<Open>]) -> bool {
         self.note(open);
-        let lie = self.possible.iter().find(|((key, value), last)| {
+        let stale = self.possible.iter().filter(|((key, value), last)| {
             *key == read.key && **last < read.since && !value.is_nil()
         });
+        // The latest one is the hardest to refute.
+        let lie = stale.max_by_key(|(_, last)| **last);
         if let Some(((_, value), _)) = lie {
             read.outcome = Some(Outcome::Ok(value.clone()));
         }

@@ -77,7 +77,8 @@ impl<M: Model> Linearizable<M> {
         let judge = Judge {
             model: &self.model,
             reductions: self.reductions,
-            limits: Limits { memory: limits.memory / threads as u64, ..limits.clone() },
+            limits,
+            threads: threads as u64,
         };
         if threads == 1 {
             return objects.iter().map(|rows| judge.object(history, rows)).collect();

@@ -14,8 +14,9 @@ use super::witness::replays;
 pub(super) struct Judge<'a, M> {
     pub(super) model: &'a M,
     pub(super) reductions: Reductions,
-    /// For each object.
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
+    /// Objects ruled on at a time: they share the memory.
+    pub(super) threads: u64,
 }
 
 /// What became of one object.
@@ -59,7 +60,7 @@ impl<M: Model> Judge<'_, M> {
         let line = Timeline::new(&object, &items, self.reductions.pools);
         let budget = Budget {
             states: self.limits.states,
-            memory: self.limits.memory,
+            memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
         };
         let searched = search(&object, &line, &mut machine, self.reductions, &budget);
@@ -131,6 +132,10 @@ impl<M: Model> Judge<'_, M> {
         let next: OpId = object.op(&items[item as usize]).id();
         let limit = match bound {
             Bound::States => format!("the limit of {} states was reached", self.limits.states),
+            Bound::Memory if self.threads > 1 => {
+                let (all, each) = (self.limits.memory, self.limits.memory / self.threads);
+                format!("the memory limit of {} ({} a thread) was reached", size(all), size(each))
+            }
             Bound::Memory => {
                 format!("the memory limit of {} was reached", size(self.limits.memory))
             }

@@ -3,8 +3,11 @@
 use super::super::machine::Machine;
 use super::super::object::{Item, NEVER, Object};
 use super::super::reduce::{Reductions, reduce};
-use super::super::search::{Bound, Budget, Outcome, search};
+use super::super::search::{Budget, Outcome, search};
 use super::super::timeline::Timeline;
+
+/// Configurations a plain search may visit.
+const PLAIN: u64 = 200_000;
 
 /// Searches parts of an object, on a budget. What is not refuted within it counts as not
 /// refuted: that can only make an anomaly larger.
@@ -28,33 +31,40 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
         Prober { object, machine, budget: budget.clone(), left }
     }
 
+    /// Whether nothing more will be found out.
+    pub(super) fn spent(&self) -> bool {
+        self.left == 0 || self.budget.stop.is_tripped()
+    }
+
     /// Whether these items are certainly not linearizable.
     pub(super) fn refuted(&mut self, items: &[Item]) -> bool {
-        let outcome = self.ask(items, Reductions::ALL);
+        if self.spent() {
+            return false;
+        }
+        let (outcome, visited) = self.ask(items, Reductions::ALL, self.left);
+        // Preparing a search costs as well.
+        self.left = self.left.saturating_sub(visited.max(items.len() as u64));
         outcome == Outcome::Refuted
     }
 
     /// The same by the search without any reduction; `None` if it takes too long.
     pub(super) fn plainly_refuted(&mut self, items: &[Item]) -> Option<bool> {
-        self.left = self.left.max(1_000_000);
         // Without a memory of dead ends even small parts can take for ever.
-        match self.ask(items, Reductions { memo: true, ..Reductions::NONE }) {
+        let plain = Reductions { memo: true, ..Reductions::NONE };
+        match self.ask(items, plain, PLAIN).0 {
             Outcome::Refuted => Some(true),
             Outcome::Linearizable(_) => Some(false),
             Outcome::OutOf(_) => None,
         }
     }
 
-    fn ask(&mut self, items: &[Item], reductions: Reductions) -> Outcome {
-        if self.left == 0 {
-            return Outcome::OutOf(Bound::States);
-        }
+    fn ask(&mut self, items: &[Item], reductions: Reductions, states: u64) -> (Outcome, u64) {
         let items = reduce(self.object, items, reductions);
         let line = Timeline::new(self.object, &items, reductions.pools);
-        let budget = Budget { states: self.budget.states.min(self.left), ..self.budget.clone() };
+        let states = self.budget.states.min(states);
+        let budget = Budget { states, ..self.budget.clone() };
         let searched = search(self.object, &line, self.machine, reductions, &budget);
-        self.left = self.left.saturating_sub(searched.visited.max(1));
-        searched.outcome
+        (searched.outcome, searched.visited)
     }
 
     /// The items up to the first response at which they are refuted; those open there need not

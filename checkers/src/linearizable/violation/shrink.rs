@@ -40,7 +40,7 @@ pub(super) fn shrink(
         if object.register && part.items.len() <= MANY {
             part = take_away(prober, part, |part, chunk| mutators(object, part, chunk));
         }
-        if part.items.len() == before {
+        if part.items.len() == before || prober.spent() {
             return part.items;
         }
     }
@@ -71,7 +71,7 @@ fn take_away(
     let mut size = part.items.len();
     while size > 0 {
         let mut from = 0;
-        while from < part.items.len() {
+        while from < part.items.len() && !prober.spent() {
             let to = (from + size).min(part.items.len());
             let fewer = remove(&part, &part.items[from..to]);
             let gone = part.items.len() - fewer.items.len();
@@ -152,7 +152,7 @@ fn cut(prober: &mut Prober<'_, '_, '_, '_>, part: Part) -> Part {
         .copied()
         .collect();
     let mut nth = 0;
-    while let Some(write) = writes.get(nth) {
+    while let Some(write) = writes.get(nth).filter(|_| !prober.spent()) {
         let stays = |item: &&Item| {
             item.row == write.row
                 || match object.class(item).observer {
