@@ -179,11 +179,13 @@ impl Simulation {
         }
     }
 
-    /// Gives a read a result that its register held before it began, and not since.
+    /// Gives a read a result that its register held long before it began, and not since.
     fn lie(&mut self, read: &mut Open, open: &[Option<Open>]) -> bool {
         self.note(open);
+        // What was replaced only just before might still be explained by another order.
+        let margin = 10 * self.shape.processes as usize;
         let stale = self.possible.iter().filter(|((key, value), last)| {
-            *key == read.key && **last < read.since && !value.is_nil()
+            *key == read.key && **last + margin < read.since && !value.is_nil()
         });
         // The latest one is the hardest to refute.
         let lie = stale.max_by_key(|(_, last)| **last);

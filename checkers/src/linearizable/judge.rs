@@ -77,13 +77,12 @@ impl<M: Model> Judge<'_, M> {
                 }
             }
             Outcome::Refuted => {
-                let stuck_at = match line.event_at(searched.furthest) {
-                    Some(End::Response(item)) => items[item as usize].res,
-                    _ => 0,
+                let guess = match line.event_at(searched.furthest) {
+                    Some(End::Response(item)) => Some(items[item as usize]),
+                    _ => None,
                 };
                 let aborted = |value: &Value| self.aborted(history, rows, value);
-                let violation =
-                    explain(&object, &mut machine, &budget, &searched, stuck_at, &aborted);
+                let violation = explain(&object, &mut machine, &budget, &searched, guess, &aborted);
                 match violation {
                     Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },
                     None => Ruling::Undecided(format!(

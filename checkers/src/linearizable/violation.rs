@@ -1,9 +1,10 @@
 //! From a refuted object to an anomaly a person can check by hand.
 //!
-//! 1. Cut the history at the first response that makes it impossible: the operation that responds
-//!    there cannot be ordered.
-//! 2. On a register, look for the known ways to be wrong (`pattern.rs`): they need two to five
-//!    operations and make the clearest sentences.
+//! 1. Take the operation at which the search got stuck. On a register, look for the known ways to
+//!    be wrong that it may complete (`pattern.rs`): they need two to five operations and make the
+//!    clearest sentences.
+//! 2. If there is none, cut the history at the first response that makes it impossible, and look
+//!    at the operation that responds there in the same way.
 //! 3. Otherwise take operations away as long as that provably keeps the verdict (`shrink.rs`).
 //! 4. Refute what is left once more with the plain search, and show the orders it tried
 //!    (`orders.rs`).
@@ -47,20 +48,30 @@ pub(super) fn explain<'h>(
     machine: &mut Machine<'_>,
     budget: &Budget,
     searched: &Searched,
-    stuck_at: u64,
+    guess: Option<Item>,
     aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
 ) -> Option<Violation> {
     let mut prober = Prober::new(object, machine, budget, searched.visited);
-    let prefix = prober.shortest_bad_prefix(stuck_at);
-    let stuck = *prefix.iter().filter(|item| item.must()).max_by_key(|item| item.res)?;
-    let at = object.op(&stuck).res_rank();
-    if let Some(pattern) = pattern::find(object, &stuck, aborted) {
+    let known = |prober: &mut Prober<'_, 'h, '_, '_>, stuck: &Item| {
+        let pattern = pattern::find(object, stuck, aborted)?;
         let core = items_of(object, &pattern.rows);
-        if prober.plainly_refuted(&core) == Some(true) {
-            let anomaly = by_pattern(object, prober.machine, pattern, &core);
-            return Some(Violation { anomaly, at });
-        }
+        let refuted = prober.plainly_refuted(&core) == Some(true);
+        refuted.then(|| Violation {
+            anomaly: by_pattern(object, prober.machine, pattern, &core),
+            at: object.op(stuck).res_rank(),
+        })
+    };
+    // A pattern needs no search, and where the search got stuck is a good guess.
+    let guess = guess.filter(|item| object.op(item).is_ok());
+    if let Some(violation) = guess.and_then(|stuck| known(&mut prober, &stuck)) {
+        return Some(violation);
     }
+    let prefix = prober.shortest_bad_prefix(guess.map_or(0, |stuck| stuck.res));
+    let stuck = *prefix.iter().filter(|item| item.must()).max_by_key(|item| item.res)?;
+    if let Some(violation) = known(&mut prober, &stuck) {
+        return Some(violation);
+    }
+    let at = object.op(&stuck).res_rank();
     let core = shrink::shrink(&mut prober, prefix, stuck.row);
     if core.len() <= SMALL && prober.plainly_refuted(&core) == Some(false) {
         return None;

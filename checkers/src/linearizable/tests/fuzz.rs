@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use danso_vocab::{Anomaly, Checker, History, Limits, Model, Op, Rng, Verdict};
+use danso_vocab::{Anomaly, Checker, History, Limits, Model, Op, Rng, Status, Value, Verdict};
 
 use super::objects::{self, Counter, Queue};
 use super::simulate::{self, Shape};
@@ -40,11 +40,52 @@ fn fuzz<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shap
         assert_eq!(finding.verdict, want, "{name} case {case}\n{}", show(&history));
         for anomaly in finding.anomalies {
             convinces(&model, &history, &anomaly);
+            is_true(&history, &anomaly);
             *names.entry(anomaly.name.into_owned()).or_default() += 1;
         }
     }
     println!("{name}: {valid} valid, {invalid} invalid {names:?}");
     assert!(valid > 0 && invalid > 0, "{name}: a test that sees one verdict only shows nothing");
+}
+
+/// The value a register's operation leaves if it happens, and the one it needs.
+fn touch<'h>(op: Op<'h>) -> (Option<&'h Value>, Option<&'h Value>) {
+    let refused = op.ret().and_then(Value::str) == Some("mismatch");
+    match (op.f(), op.arg().pair()) {
+        ("write", _) => (Some(op.arg()), None),
+        ("delete", _) => (Some(&Value::Nil), None),
+        ("read", _) => (None, op.ret()),
+        ("cas", Some((old, new))) if !refused && old != new => (Some(new), Some(old)),
+        ("cas", Some((old, new))) if !refused && old == new && op.is_ok() => (None, Some(old)),
+        _ => (None, None),
+    }
+}
+
+/// What the sentence of a stale or non-monotonic read says is so.
+fn is_true(history: &History, anomaly: &Anomaly) {
+    if !anomaly.because.contains("nothing wrote") {
+        return;
+    }
+    let why = || format!("{anomaly:#?}\n{}", show(history));
+    let (x, m) = (history.op(anomaly.ops[0]).unwrap(), history.op(anomaly.ops[1]).unwrap());
+    let value = touch(x).1.unwrap();
+    assert!(m.is_ok() && m.res_rank() < x.inv_rank(), "{}", why());
+    assert_ne!(touch(m).0.or(touch(m).1), Some(value), "{}", why());
+    let mine = || history.ops().filter(|op| op.key() == x.key() && op.status() != Status::Fail);
+    let writers: Vec<Op<'_>> =
+        mine().filter(|op| op.id() != x.id() && touch(*op).0 == Some(value)).collect();
+    for w in &writers {
+        let before = w.is_ok() && w.res_rank() < m.inv_rank();
+        let after = w.inv_rank() > x.res_rank();
+        // If it is the only one, whoever needs its value comes after it.
+        let needed = mine().any(|op| {
+            let known = op.is_ok() && touch(op).1 == Some(value) && op.id() != x.id();
+            known && (op.res_rank() < m.inv_rank() || op.id() == m.id())
+        });
+        let chain =
+            writers.len() == 1 && mine().filter(|op| touch(*op).1 == Some(value)).count() > 1;
+        assert!(before || after || writers.len() == 1 && (needed || chain), "{w} {}", why());
+    }
 }
 
 /// The operations of an anomaly are of its key and are not linearizable by themselves.

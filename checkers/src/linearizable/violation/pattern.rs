@@ -24,7 +24,7 @@ use danso_vocab::{Op, Value};
 
 use super::super::object::{Item, NEVER, Object, Touch};
 use super::super::reduce::with_evidence;
-use super::words::{answered, before, who, whose};
+use super::words::{self, answered, before, who, whose};
 
 /// A known way to be wrong, found in a history.
 pub(super) struct Pattern {
@@ -294,16 +294,21 @@ impl<'c, 'h> Case<'c, 'h> {
         }
         let taken =
             |item: &&Item| takes(item) && item.row != self.x.row && self.object.op(item).is_ok();
-        let y = self.items.iter().filter(taken).min_by_key(|item| item.res)?;
-        let (x, y_says, v) = (who(self.object, &self.x), whose(self.object, y), self.v());
+        let other = self.items.iter().filter(taken).min_by_key(|item| item.res)?;
+        // The one that responded later is the one that should not have succeeded.
+        let (x, y) = if other.res > self.x.res { (other, &self.x) } else { (&self.x, other) };
+        let (who, whose, v) = (who(self.object, x), whose(self.object, y), self.v());
         let once = match self.all.first() {
-            Some(writer) => format!("{v} was written only once, by {}", whose(self.object, writer)),
+            Some(writer) => {
+                let writer = words::whose(self.object, writer);
+                format!("{v} was written only once, by {writer}")
+            }
             None => format!("{v} was the initial value and never written again"),
         };
-        let because = format!("{x} and {y_says} both succeeded although {once}");
-        let mut rows = vec![y.row];
+        let because = format!("{who} and {whose} both succeeded although {once}");
+        let mut rows = vec![x.row, y.row];
         rows.extend(self.all.first().map(|writer| writer.row));
-        Some(self.pattern("lost-update", &rows, because))
+        Some(Pattern { name: "lost-update", rows, because, explain: Vec::new() })
     }
 
     /// Why the value cannot have come back.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
-use super::select::select;
+use super::select::on_nodes;
 use super::{Effect, Need, Nemesis, Wound};
 use crate::cluster::{Cluster, Hold};
 use crate::process;
@@ -36,8 +36,7 @@ impl Nemesis for Kill {
         nodes: &[NodeId],
         rng: &mut Rng,
     ) -> Result<Fault, String> {
-        let nodes = select(args.get("nodes"), "one", nodes, rng)?;
-        Ok(Fault { kind: self.kind().into(), nodes, args: Value::of([]) })
+        on_nodes(self.kind(), args, nodes, rng)
     }
 
     fn inject<'a>(

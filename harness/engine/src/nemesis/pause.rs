@@ -6,7 +6,7 @@ use std::time::Duration;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 use nix::unistd::Pid;
 
-use super::select::select;
+use super::select::on_nodes;
 use super::{Effect, Need, Nemesis, Wound};
 use crate::cluster::{Cluster, Hold};
 use crate::process;
@@ -38,8 +38,7 @@ impl Nemesis for Pause {
         nodes: &[NodeId],
         rng: &mut Rng,
     ) -> Result<Fault, String> {
-        let nodes = select(args.get("nodes"), "one", nodes, rng)?;
-        Ok(Fault { kind: self.kind().into(), nodes, args: Value::of([]) })
+        on_nodes(self.kind(), args, nodes, rng)
     }
 
     fn inject<'a>(

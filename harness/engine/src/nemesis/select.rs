@@ -1,7 +1,9 @@
 //! Node selectors: `one`, `minority`, `majority`, `minority-third`, `all`, `random(k)`, a list,
 //! or what is known only at injection: `primaries`, `speaker`.
 
-use danso_vocab::{NodeId, Nodes, Rng, Value};
+use std::collections::BTreeMap;
+
+use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 
 /// Settles a selector.
 ///
@@ -47,6 +49,17 @@ pub(super) fn select(
     drawn.truncate(count as usize);
     drawn.sort_unstable();
     Ok(Nodes::These(drawn))
+}
+
+/// A fault that hits the nodes its arguments select, one by default.
+pub(super) fn on_nodes(
+    kind: &'static str,
+    args: &BTreeMap<String, Value>,
+    nodes: &[NodeId],
+    rng: &mut Rng,
+) -> Result<Fault, String> {
+    let nodes = select(args.get("nodes"), "one", nodes, rng)?;
+    Ok(Fault { kind: kind.into(), nodes, args: Value::of([]) })
 }
 
 fn these(list: &[Value], nodes: &[NodeId]) -> Result<Nodes, String> {
