@@ -12,16 +12,19 @@
 //! objects the others touch. The same goes for an operation that the model does not know.
 //!
 //! **How.** Depth-first search over configurations in normal form with exact memory of dead ones
-//! (`search.rs`), after reductions that provably keep the verdict (`reduce.rs`). With *n*
+//! (`search.rs`), after and with reductions that provably keep the verdict (`reduce.rs`). With *n*
 //! operations, at most *c* of them open at once and *s* states reachable per set of linearized
-//! operations, it visits at most *n*·2^*c*·*s* configurations, each in O(*c*): linear in *n* for
+//! operations, it visits at most *n*·2^*c*·*s* configurations, each in O(*c*²): linear in *n* for
 //! bounded concurrency, exponential in *c* at worst (the problem is NP-complete). Operations of
-//! unknown outcome multiply this by the ways to use them; those that nobody can have observed
-//! are dropped, and those that somebody must have observed are given a deadline.
+//! unknown outcome multiply this by the ways to use them. On registers most of that never
+//! happens: those that nobody can have observed are dropped, those that somebody must have
+//! observed are given a deadline, and the search begins without counting them. Where no value is
+//! written twice it is close to linear.
 //!
 //! **Trust.** A linearization that was found is replayed against the model and real time before
-//! the history is called valid. A violation is shrunk to a few operations of which each removal
-//! provably keeps the verdict, and that core is refuted once more by the plain search.
+//! the history is called valid. A refutation is repeated, within bounds, by a search without any
+//! reasoning about values; and the few operations that are shown for it are refuted once more by
+//! the plain search. Should these disagree, the answer is `unknown`, and says so.
 
 mod demand;
 mod judge;

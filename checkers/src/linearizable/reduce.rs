@@ -49,6 +49,16 @@ impl Reductions {
         memo: true,
     };
 
+    /// Only those that know nothing of values, and a memory: slower, and nearly independent of
+    /// the rest, so that each can check the other.
+    pub(super) const CLASSIC: Reductions = Reductions {
+        eager_observers: true,
+        twins: true,
+        pools: true,
+        memo: true,
+        ..Reductions::NONE
+    };
+
     /// None of them: the plain search.
     pub(super) const NONE: Reductions = Reductions {
         eager_observers: false,

@@ -52,6 +52,9 @@ pub(super) fn explain<'h>(
     aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
 ) -> Option<Violation> {
     let mut prober = Prober::new(object, machine, budget, searched.visited);
+    if prober.contradicted() {
+        return None;
+    }
     let known = |prober: &mut Prober<'_, 'h, '_, '_>, stuck: &Item| {
         let pattern = pattern::find(object, stuck, aborted)?;
         let core = items_of(object, &pattern.rows);

@@ -6,7 +6,7 @@ use super::super::reduce::{Reductions, reduce};
 use super::super::search::{Budget, Outcome, search};
 use super::super::timeline::Timeline;
 
-/// Configurations a plain search may visit.
+/// Configurations a search that only confirms another may visit.
 const PLAIN: u64 = 200_000;
 
 /// Searches parts of an object, on a budget. What is not refuted within it counts as not
@@ -56,6 +56,14 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
             Outcome::Linearizable(_) => Some(false),
             Outcome::OutOf(_) => None,
         }
+    }
+
+    /// Whether a search that does not reason about values finds a linearization of the whole,
+    /// within moderate bounds.
+    pub(super) fn contradicted(&mut self) -> bool {
+        let object = self.object;
+        let (outcome, _) = self.ask(&object.items, Reductions::CLASSIC, PLAIN);
+        matches!(outcome, Outcome::Linearizable(_))
     }
 
     fn ask(&mut self, items: &[Item], reductions: Reductions, states: u64) -> (Outcome, u64) {
