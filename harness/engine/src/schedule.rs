@@ -114,10 +114,13 @@ async fn settle(
         Nodes::Speaker => speaker
             .map(|s| vec![s])
             .ok_or_else(|| "nodes = speaker wants a fault that begins on a log line".to_owned()),
-        Nodes::Primaries => loop {
+        Nodes::Primaries | Nodes::Follower => loop {
             let primaries = cluster.primaries().await;
-            if !primaries.is_empty() {
-                return Ok(primaries);
+            if let Some(first) = primaries.first() {
+                let all = cluster.nodes();
+                let behind = all[(first.index() + 1) % all.len()];
+                let follows = *nodes == Nodes::Follower;
+                return Ok(if follows { vec![behind] } else { primaries });
             }
             if Instant::now() >= end {
                 return Err("nobody led during its window".to_owned());

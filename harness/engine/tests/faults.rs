@@ -221,6 +221,16 @@ fn a_killed_node_starts_again_in_the_same_place() {
 }
 
 #[test]
+fn a_follower_is_the_one_behind_whoever_leads() {
+    let args =
+        vec![("nodes", "follower".into()), ("at", ["300ms"].into()), ("for", "200ms".into())];
+    let (facts, history, site, _dir) = go(Case { faults: vec![("kill", args)], ..Case::default() });
+    facts.unwrap();
+    assert_eq!(notes(&history, "kill")[0].nodes, [NodeId(3)], "n2 leads");
+    assert_eq!((starts(&site, 2), starts(&site, 3)), (1, 2));
+}
+
+#[test]
 fn a_fault_can_wait_for_a_line_of_log() {
     let args = vec![
         ("nodes", "speaker".into()),

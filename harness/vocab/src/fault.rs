@@ -23,6 +23,8 @@ pub enum Nodes {
     These(Vec<NodeId>),
     /// Whoever leads at the moment of injection.
     Primaries,
+    /// The member behind whoever leads then, counting in a circle: one that does not lead.
+    Follower,
     /// The node that printed the line the injection was waiting for.
     Speaker,
 }

@@ -127,6 +127,7 @@ fn row(Injection { id, fault, start, lasts }: &Injection) -> Markup {
             td { (match which {
                 Nodes::These(these) => nodes(these),
                 Nodes::Primaries => "primaries".to_owned(),
+                Nodes::Follower => "one who does not lead".to_owned(),
                 Nodes::Speaker => "whoever printed the line".to_owned(),
             }) }
             td { (match start {

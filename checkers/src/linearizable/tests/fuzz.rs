@@ -146,6 +146,23 @@ fn registers() {
     fuzz("register", CasRegister::default(), shape);
 }
 
+/// Where the search begins without counting uses, and has to begin to count.
+#[test]
+fn registers_with_many_unknowns() {
+    let unknown = |rng: &mut Rng| Shape {
+        crash: *rng.pick(&[40, 60]).unwrap(),
+        domain: rng.between(2, 4),
+        unique: false,
+        ops: rng.between(8, 16) as usize,
+        processes: rng.between(3, 7) as usize,
+        keys: 0,
+        draw: objects::swap_call,
+        lies: rng.below(3),
+        ..shape(rng)
+    };
+    fuzz("unknowns", CasRegister::default(), unknown);
+}
+
 #[test]
 fn registers_that_observe_mismatches() {
     let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..shape(rng) };

@@ -30,6 +30,18 @@ pub(super) fn register_call(rng: &mut Rng, shape: &Shape, fresh: &mut i64) -> Ca
     }
 }
 
+/// The same with more compare-and-sets and fewer writes.
+pub(super) fn swap_call(rng: &mut Rng, shape: &Shape, fresh: &mut i64) -> Call {
+    match rng.below(8) {
+        0..=2 => Call::new("read", ()),
+        3 => Call::new("write", value(rng, shape, fresh)),
+        _ => {
+            let (old, new) = (value(rng, shape, fresh), value(rng, shape, fresh));
+            Call::new("cas", Value::List(vec![old, new]))
+        }
+    }
+}
+
 /// A register: the state is empty for nil.
 pub(super) fn register(state: &mut Vec<i64>, call: &Call) -> Option<Value> {
     let now = state.first().map_or(Value::Nil, |v| Value::Int(*v));

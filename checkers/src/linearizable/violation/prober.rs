@@ -69,7 +69,9 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
     fn ask(&mut self, items: &[Item], reductions: Reductions, states: u64) -> (Outcome, u64) {
         let items = reduce(self.object, items, reductions);
         let line = Timeline::new(self.object, &items, reductions.pools);
-        let states = self.budget.states.min(states);
+        // A configuration costs more the more operations are open.
+        let wide = 1 + line.slots.max(line.pools.len()) as u64 / 16;
+        let states = self.budget.states.min(states / wide);
         let budget = Budget { states, ..self.budget.clone() };
         let searched = search(self.object, &line, self.machine, reductions, &budget);
         (searched.outcome, searched.visited)

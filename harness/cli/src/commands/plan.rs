@@ -63,6 +63,7 @@ fn schedule(plan: &Plan) -> Vec<String> {
                 nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             }
             Nodes::Primaries => "whoever leads".to_owned(),
+            Nodes::Follower => "one who does not lead".to_owned(),
             Nodes::Speaker => "whoever says so".to_owned(),
         };
         let shape = i.fault.args.get("shape").map_or_else(String::new, |s| format!(" {s}"));

@@ -1,5 +1,5 @@
 //! Node selectors: `one`, `minority`, `majority`, `minority-third`, `all`, `random(k)`, a list,
-//! or what is known only at injection: `primaries`, `speaker`.
+//! or what is known only at injection: `primaries`, `follower`, `speaker`.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(super) fn select(
     let majority = all / 2 + 1;
     let count = match word {
         "primaries" => return Ok(Nodes::Primaries),
+        "follower" => return Ok(Nodes::Follower),
         "speaker" => return Ok(Nodes::Speaker),
         "one" => 1,
         "minority" => all - majority,
@@ -36,7 +37,7 @@ pub(super) fn select(
             None if word.parse::<NodeId>().is_ok() => return these(&[word.into()], nodes),
             None => {
                 return Err(format!(
-                    "`{word}` selects nothing known: one, minority, majority, minority-third, all, random(k), primaries, speaker or a list such as [\"n1\", \"n3\"]"
+                    "`{word}` selects nothing known: one, minority, majority, minority-third, all, random(k), primaries, follower, speaker or a list such as [\"n1\", \"n3\"]"
                 ));
             }
         },

@@ -82,6 +82,7 @@ struct StoredExpect {
 }
 
 const PRIMARIES: &str = "primaries";
+const FOLLOWER: &str = "follower";
 const SPEAKER: &str = "speaker";
 
 /// The bytes of `plan.json`.
@@ -130,6 +131,7 @@ fn store_injection(injection: &Injection) -> StoredInjection<Out<'_>> {
         kind: injection.fault.kind.clone().into_owned(),
         nodes: match &injection.fault.nodes {
             Nodes::Primaries => StoredNodes::Role(PRIMARIES.to_owned()),
+            Nodes::Follower => StoredNodes::Role(FOLLOWER.to_owned()),
             Nodes::Speaker => StoredNodes::Role(SPEAKER.to_owned()),
             Nodes::These(nodes) => {
                 StoredNodes::These(nodes.iter().map(NodeId::to_string).collect())
@@ -193,10 +195,11 @@ pub fn read(bytes: &[u8]) -> Result<Plan, ReadError> {
 fn load_injection(stored: StoredInjection<In>) -> Result<Injection, ReadError> {
     let nodes = match stored.nodes {
         StoredNodes::Role(role) if role == PRIMARIES => Nodes::Primaries,
+        StoredNodes::Role(role) if role == FOLLOWER => Nodes::Follower,
         StoredNodes::Role(role) if role == SPEAKER => Nodes::Speaker,
         StoredNodes::Role(role) => {
             return Err(ReadError::whole(format!(
-                "injection {}: nodes are `{role}`, but must be a list, `{PRIMARIES}` or `{SPEAKER}`",
+                "injection {}: nodes are `{role}`, but must be a list, `{PRIMARIES}`, `{FOLLOWER}` or `{SPEAKER}`",
                 stored.id
             )));
         }
