@@ -59,7 +59,8 @@ pub(super) enum Outcome {
 pub(super) struct Searched {
     pub(super) outcome: Outcome,
     /// The furthest event that any configuration got to, the number of events being the end. If
-    /// there is no linearization, usually but not always the first event that none gets past.
+    /// there is no linearization, usually the first event that none gets past; but some are given
+    /// up before, because of operations still to come.
     pub(super) furthest: u32,
     /// Configurations visited.
     pub(super) visited: u64,
@@ -162,9 +163,8 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
     }
 
     /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
-    /// what cannot be linearized even so cannot be at all, and what is dead even so is dead. If
-    /// a linearization is found that uses some pool too often, the uses of that pool are counted
-    /// from then on.
+    /// what cannot be linearized even so cannot be at all. If a linearization is found that uses
+    /// some pool too often, the uses of that pool are counted from then on.
     fn run(mut self, budget: &Budget) -> Searched {
         if self.reductions.relax && self.demand.is_some() {
             self.counted.fill(false);
@@ -180,9 +180,10 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
                 }
                 Err(overused) => overused.iter().for_each(|p| self.counted[*p as usize] = true),
             }
-            for frame in self.stack.drain(..) {
-                self.dead.forget(&frame.config.place);
-            }
+            // What was left behind need not be dead: it may only have led back to what was being
+            // explored when the linearization was found.
+            self.dead = Dead::new();
+            self.stack.clear();
             self.cursor.seek(0);
             self.furthest = 0;
         }
@@ -341,7 +342,8 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         self.visited += 1;
         if relaxed {
             // Where uses are not counted a path can come back to where it was. There is no use
-            // in that, so what is being explored counts as dead already.
+            // in that, so what is being explored counts as dead already: if anything can be
+            // linearized, then from what is left to explore with the fewest operations to go.
             self.dead.add(config.clone(), &self.used, self.reductions.dominance);
         }
         self.stack.push(Frame { config, next: 0, trail: self.trail.len() as u32 });

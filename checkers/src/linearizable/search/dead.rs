@@ -69,11 +69,6 @@ impl<M: Mask> Dead<M> {
         self.extra = self.extra + several.len() - before;
     }
 
-    /// Takes a place out again.
-    pub(super) fn forget(&mut self, place: &Place<M>) {
-        self.places.remove(place);
-    }
-
     /// Bytes held, and what growing is about to cost.
     pub(super) fn bytes(&self, heap: usize) -> usize {
         let slot = size_of::<(Place<M>, u32)>() + 1;
