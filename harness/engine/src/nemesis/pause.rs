@@ -66,9 +66,10 @@ impl Nemesis for Pause {
     }
 }
 
-/// Waits until the kernel shows a process as stopped, but not for long.
+/// Waits until the kernel shows a process as stopped: not before its disk has answered, if it is
+/// waiting for that.
 async fn settled(pid: Pid) {
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         if process::state(pid) == Some('T') {
             return;
         }

@@ -335,10 +335,11 @@ mod tests {
     async fn pausing_stops_and_resuming_continues() {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::new().unwrap();
-        let pid =
-            nodes.start(N1, sh("sleep 60; true"), None, dir.path().into(), dir.path()).unwrap();
+        // A shell that is stopped while it starts a child waits for that child, which is stopped.
+        let alone = sh("exec sleep 60");
+        let pid = nodes.start(N1, alone, None, dir.path().into(), dir.path()).unwrap();
         nodes.pause(N1).unwrap();
-        for _ in 0..100 {
+        for _ in 0..400 {
             if state(pid) == Some('T') {
                 break;
             }
