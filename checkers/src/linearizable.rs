@@ -31,6 +31,7 @@ mod judge;
 mod machine;
 mod mask;
 mod object;
+pub mod polynomial;
 mod reduce;
 mod search;
 mod timeline;

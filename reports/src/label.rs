@@ -32,7 +32,8 @@ fn single(f: &str, op: Op<'_>) -> String {
         "dequeue" => "deq".to_owned(),
         f => inert::brief(f, LONGEST),
     };
-    match (op.arg(), op.arg().pair()) {
+    let arg = op.arg();
+    match (&*arg, arg.pair()) {
         (Value::Nil, _) => {}
         (_, Some((old, new))) if f == "cas" => {
             let _ = write!(out, " {}→{}", short(old), short(new));
@@ -44,14 +45,15 @@ fn single(f: &str, op: Op<'_>) -> String {
     if let Some(ret) = op.ret()
         && (!ret.is_nil() || op.arg().is_nil())
     {
-        let _ = write!(out, " → {}", short(ret));
+        let _ = write!(out, " → {}", short(&ret));
     }
     out
 }
 
 /// Micro-operations `[f key value]`: `r x→[1 2] · append y 3`.
 fn transaction(op: Op<'_>) -> String {
-    let Some(steps) = op.ret().unwrap_or(op.arg()).list() else { return single("txn", op) };
+    let said = op.ret().unwrap_or_else(|| op.arg());
+    let Some(steps) = said.list() else { return single("txn", op) };
     let mut out = String::new();
     for step in steps {
         let Some([f, key, value]) = step.list() else { return single("txn", op) };
@@ -84,7 +86,7 @@ pub(crate) fn value(value: &Value) -> String {
 pub(crate) fn result(op: Op<'_>) -> String {
     match (op.ret(), op.reason()) {
         (Some(ret), _) if ret.is_nil() && !op.arg().is_nil() => "ok".to_owned(),
-        (Some(ret), _) => value(ret),
+        (Some(ret), _) => value(&ret),
         (None, Some(reason)) => format!("{}: {}", op.status(), inert::clip(reason, 160)),
         (None, None) => format!("{}: never answered", op.status()),
     }

@@ -106,7 +106,7 @@ impl<M: Model> Judge<'_, M> {
 
     /// A failed operation that would have left this value.
     fn aborted<'h>(&self, history: &'h History, rows: &[u32], value: &Value) -> Option<Op<'h>> {
-        let leaves = |op: &Op<'h>| match self.model.access(op.f(), op.arg(), Ret::Unknown) {
+        let leaves = |op: &Op<'h>| match self.model.access(op.f(), &op.arg(), Ret::Unknown) {
             Some(Access::Writes(v) | Access::Swaps { new: v, .. }) => v == value,
             _ => false,
         };
@@ -154,7 +154,7 @@ impl Judged {
 }
 
 fn prefix(object: &Object<'_>) -> String {
-    object.key.map_or(String::new(), |key| format!("key {key}: "))
+    object.key.as_ref().map_or(String::new(), |key| format!("key {key}: "))
 }
 
 /// Bytes as people say them.

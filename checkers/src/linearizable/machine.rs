@@ -73,7 +73,7 @@ struct Typed<'a, M: Model> {
 impl<M: Model> Stepper for Typed<'_, M> {
     fn step(&mut self, state: u32, class: u32) -> u32 {
         let class = &self.classes[class as usize];
-        let next = self.model.step(self.states.get(state), class.f, class.arg, class.ret);
+        let next = self.model.step(self.states.get(state), class.f, &class.arg, class.ret());
         // An interner that is full would need 2³² states: memory limits end a search long before.
         next.and_then(|next| self.states.intern(next)).unwrap_or(ILLEGAL)
     }

@@ -3,6 +3,8 @@
 //! A history splits by key, because linearizability is local (Herlihy and Wing 1990): a history
 //! is linearizable exactly if its restriction to each object is.
 
+use std::borrow::Cow;
+
 use danso_vocab::{Access, History, Model, Op, Ret, Status, Value};
 use rustc_hash::FxHashMap;
 
@@ -57,24 +59,32 @@ impl Touch {
 }
 
 /// All operations with the same `f`, argument and result: the model cannot tell them apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Class<'h> {
     pub(super) f: &'h str,
-    pub(super) arg: &'h Value,
-    pub(super) ret: Ret<'h>,
+    pub(super) arg: Value,
+    /// The result; `None` if nobody knows it.
+    pub(super) ret: Option<Value>,
     /// It changes no state in which it is possible.
     pub(super) observer: bool,
     /// What it does to a register; `None` if the object is none.
     pub(super) touch: Option<Touch>,
 }
 
+impl Class<'_> {
+    /// The result as a model takes it.
+    pub(super) fn ret(&self) -> Ret<'_> {
+        self.ret.as_ref().map_or(Ret::Unknown, Ret::Saw)
+    }
+}
+
 /// The operations of one object.
 pub(super) struct Object<'h> {
     pub(super) history: &'h History,
-    pub(super) key: Option<&'h Value>,
+    pub(super) key: Option<Value>,
     pub(super) classes: Vec<Class<'h>>,
     /// The values the classes touch.
-    pub(super) values: Vec<&'h Value>,
+    pub(super) values: Vec<Value>,
     /// By invocation.
     pub(super) items: Vec<Item>,
     /// Every class has a `touch`.
@@ -97,7 +107,7 @@ impl<'h> Object<'h> {
     ) -> Result<Object<'h>, Op<'h>> {
         let mut object = Object {
             history,
-            key: rows.first().and_then(|row| history.row(*row as usize).key()),
+            key: rows.first().and_then(|row| history.row(*row as usize).key()?.into_owned().into()),
             classes: Vec::new(),
             values: Vec::new(),
             items: Vec::with_capacity(rows.len()),
@@ -115,7 +125,7 @@ impl<'h> Object<'h> {
             let class = match known.get(&(op.f_id(), op.arg_id(), op.ret_id())) {
                 Some(class) => *class,
                 None => {
-                    if model.step(&init, op.f(), op.arg(), Ret::Unknown).is_none() {
+                    if model.step(&init, op.f(), &op.arg(), Ret::Unknown).is_none() {
                         return Err(op);
                     }
                     let class = object.classes.len() as u32;
@@ -157,9 +167,9 @@ fn item(op: Op<'_>, class: u32) -> Item {
 
 /// The initial value, if `class` gives it away.
 fn initial<M: Model>(class: &Class<'_>, model: &M, init: &M::State) -> Option<u32> {
-    let next = model.step(init, class.f, class.arg, class.ret)?;
+    let next = model.step(init, class.f, &class.arg, class.ret())?;
     match class.touch? {
-        Touch::Reads(value) if class.ret != Ret::Unknown => Some(value),
+        Touch::Reads(value) if class.ret.is_some() => Some(value),
         // In any other state it is impossible or, with an unknown result, changes nothing.
         Touch::Swaps(old, _) if next != *init => Some(old),
         _ => None,
@@ -169,17 +179,20 @@ fn initial<M: Model>(class: &Class<'_>, model: &M, init: &M::State) -> Option<u3
 fn classify<'h, M: Model>(
     op: Op<'h>,
     model: &M,
-    ids: &mut FxHashMap<&'h Value, u32>,
-    values: &mut Vec<&'h Value>,
+    ids: &mut FxHashMap<Value, u32>,
+    values: &mut Vec<Value>,
 ) -> Class<'h> {
-    let ret = op.ret().map_or(Ret::Unknown, Ret::Saw);
-    let mut id = |value: &'h Value| {
-        *ids.entry(value).or_insert_with(|| {
-            values.push(value);
+    let (arg, ret) = (op.arg().into_owned(), op.ret().map(Cow::into_owned));
+    let mut id = |value: &Value| match ids.get(value) {
+        Some(id) => *id,
+        None => {
+            values.push(value.clone());
+            ids.insert(value.clone(), values.len() as u32 - 1);
             values.len() as u32 - 1
-        })
+        }
     };
-    let touch = model.access(op.f(), op.arg(), ret).map(|access| match access {
+    let saw = ret.as_ref().map_or(Ret::Unknown, Ret::Saw);
+    let touch = model.access(op.f(), &arg, saw).map(|access| match access {
         Access::Reads(v) => Touch::Reads(id(v)),
         Access::Misses(v) => Touch::Misses(id(v)),
         Access::Writes(v) => Touch::Writes(id(v)),
@@ -188,5 +201,5 @@ fn classify<'h, M: Model>(
     });
     let observer =
         model.is_read(op.f()) || matches!(touch, Some(Touch::Reads(_) | Touch::Misses(_)));
-    Class { f: op.f(), arg: op.arg(), ret, observer, touch }
+    Class { f: op.f(), arg, ret, observer, touch }
 }

@@ -2,13 +2,13 @@
 
 mod anomalies;
 mod exhaustive;
-mod fuzz;
+pub(super) mod fuzz;
 mod limits;
 mod metamorphic;
 mod objects;
-mod oracle;
+pub(super) mod oracle;
 mod regressions;
-mod simulate;
+pub(super) mod simulate;
 
 use danso_vocab::{Event, History, Limits, Model, Outcome, Process, Time, Value, Verdict};
 

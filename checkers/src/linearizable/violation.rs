@@ -99,7 +99,7 @@ fn by_pattern(
     explain.extend(Orders::of(object, machine, core).only_at(pattern.rows[0]).lines());
     Anomaly {
         name: pattern.name.into(),
-        key: object.key.cloned(),
+        key: object.key.clone(),
         ops: pattern.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because: pattern.because,
         explain,
@@ -132,7 +132,7 @@ fn by_search(
     }
     Anomaly {
         name: name.into(),
-        key: object.key.cloned(),
+        key: object.key.clone(),
         ops: rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because,
         explain,

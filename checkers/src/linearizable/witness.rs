@@ -21,7 +21,7 @@ pub(super) fn replays<M: Model>(object: &Object<'_>, rows: &[u32], model: &M) ->
         }
         begun = begun.max(item.inv);
         let class = object.class(item);
-        match model.step(&state, class.f, class.arg, class.ret) {
+        match model.step(&state, class.f, &class.arg, class.ret()) {
             Some(next) => state = next,
             None => return false,
         }

@@ -13,10 +13,13 @@
 
 mod builder;
 mod intern;
+mod values;
 
 pub use builder::{HistoryBuilder, IllFormed};
 pub use intern::Interner;
+use values::Values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -102,7 +105,7 @@ pub struct History {
     /// Value id of an `ok`'s result, reason id of a `fail` or `info`.
     ret: Vec<u32>,
     fs: Interner<String>,
-    values: Interner<Value>,
+    values: Values,
     reasons: Interner<String>,
     notes: Vec<(u32, Time, Note)>,
 }
@@ -158,17 +161,12 @@ impl History {
         self.notes.iter().map(|(index, time, note)| (*index, *time, note))
     }
 
-    /// The value with this id.
+    /// The value with this id. Ids are equal exactly if the values are.
     ///
     /// # Panics
     /// If the id is not of this history.
-    pub fn value(&self, id: u32) -> &Value {
+    pub fn value(&self, id: u32) -> Cow<'_, Value> {
         self.values.get(id)
-    }
-
-    /// The number of distinct values, keys included.
-    pub fn value_count(&self) -> usize {
-        self.values.len()
     }
 
     /// The operation names, by id.
@@ -235,7 +233,7 @@ impl<'h> Op<'h> {
     }
 
     /// The object, if the history names one.
-    pub fn key(self) -> Option<&'h Value> {
+    pub fn key(self) -> Option<Cow<'h, Value>> {
         self.key_id().map(|id| self.history.value(id))
     }
 
@@ -245,7 +243,7 @@ impl<'h> Op<'h> {
     }
 
     /// The argument.
-    pub fn arg(self) -> &'h Value {
+    pub fn arg(self) -> Cow<'h, Value> {
         self.history.value(self.arg_id())
     }
 
@@ -265,7 +263,7 @@ impl<'h> Op<'h> {
     }
 
     /// The result, if it is known to have happened.
-    pub fn ret(self) -> Option<&'h Value> {
+    pub fn ret(self) -> Option<Cow<'h, Value>> {
         self.ret_id().map(|id| self.history.value(id))
     }
 

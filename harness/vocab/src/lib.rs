@@ -36,7 +36,7 @@ pub use event::{Event, NodeId, Note, Outcome, Process};
 pub use fault::{Fault, FaultId, Injection, Nodes, Schedule, Start};
 pub use generator::{Generator, Seat, Step};
 pub use history::{History, HistoryBuilder, IllFormed, Op, OpId, Status};
-pub use model::{Access, Model, Ret};
+pub use model::{Access, AnyOf, Model, Nondeterministic, Parts, Ret, Unit};
 pub use plan::Plan;
 pub use results::Results;
 pub use rng::Rng;

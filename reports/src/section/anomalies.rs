@@ -124,8 +124,8 @@ fn row(op: Op<'_>, number: usize, first: bool, keyed: bool) -> Markup {
             td { (op.process()) }
             td { (op.node().map_or_else(never, |node| node.to_string())) }
             td .value { (inert::clip(op.f(), 60)) }
-            @if keyed { td .value { @if let Some(key) = op.key() { (label::value(key)) } } }
-            td .value { @if !op.arg().is_nil() { (label::value(op.arg())) } }
+            @if keyed { td .value { @if let Some(key) = op.key() { (label::value(&key)) } } }
+            td .value { @if !op.arg().is_nil() { (label::value(&op.arg())) } }
             td .value { span .key.(status) {} (label::result(op)) }
             td .num { (op.inv_time()) }
             td .num { (op.res_time().map_or_else(never, |t| t.to_string())) }

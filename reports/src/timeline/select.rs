@@ -1,5 +1,6 @@
 //! Which operations to draw.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use danso_vocab::{Anomaly, History, Op, Process, Status, Value};
@@ -45,7 +46,7 @@ pub(super) struct Selection<'h> {
     pub(super) left_out: usize,
     /// How many there are on the key.
     pub(super) total: usize,
-    pub(super) key: Option<&'h Value>,
+    pub(super) key: Option<Cow<'h, Value>>,
 }
 
 impl<'h> Selection<'h> {

@@ -251,7 +251,8 @@ pub(crate) fn big(ops: usize) -> Sample {
     // A third operation on the key, far enough for most between them to be left out.
     let row = sample.history.op(write).expect("the write").row();
     let key = Value::from("k3");
-    let far = (0..row - 2_000).rev().find(|r| sample.history.row(*r).key() == Some(&key));
+    let far =
+        (0..row - 2_000).rev().find(|r| sample.history.row(*r).key().as_deref() == Some(&key));
     anomaly.ops.push(sample.history.row(far.expect("an early op")).id());
     sample.results.findings = vec![Finding::invalid("linearizable", vec![anomaly])];
     assert!(sample.history.len() >= ops, "only {} ops", sample.history.len());

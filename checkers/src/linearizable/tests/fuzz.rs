@@ -1,6 +1,7 @@
 //! Every combination of reductions against the oracle. `DANSO_FUZZ_CASES` scales the number of
 //! histories, `DANSO_FUZZ_SEED` starts elsewhere.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use danso_vocab::{Anomaly, Checker, History, Limits, Model, Op, Rng, Status, Value, Verdict};
@@ -10,7 +11,7 @@ use super::simulate::{self, Shape};
 use super::{Linearizable, Reductions, oracle, verdict};
 use crate::models::CasRegister;
 
-pub(super) fn env(name: &str, default: u64) -> u64 {
+pub(in crate::linearizable) fn env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
@@ -49,14 +50,18 @@ fn fuzz<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shap
 }
 
 /// The value a register's operation leaves if it happens, and the one it needs.
-fn touch<'h>(op: Op<'h>) -> (Option<&'h Value>, Option<&'h Value>) {
-    let refused = op.ret().and_then(Value::str) == Some("mismatch");
+fn touch(op: Op<'_>) -> (Option<Value>, Option<Value>) {
+    let refused = op.ret().as_deref().and_then(Value::str) == Some("mismatch");
     match (op.f(), op.arg().pair()) {
-        ("write", _) => (Some(op.arg()), None),
-        ("delete", _) => (Some(&Value::Nil), None),
-        ("read", _) => (None, op.ret()),
-        ("cas", Some((old, new))) if !refused && old != new => (Some(new), Some(old)),
-        ("cas", Some((old, new))) if !refused && old == new && op.is_ok() => (None, Some(old)),
+        ("write", _) => (Some(op.arg().into_owned()), None),
+        ("delete", _) => (Some(Value::Nil), None),
+        ("read", _) => (None, op.ret().map(Cow::into_owned)),
+        ("cas", Some((old, new))) if !refused && old != new => {
+            (Some(new.clone()), Some(old.clone()))
+        }
+        ("cas", Some((old, new))) if !refused && old == new && op.is_ok() => {
+            (None, Some(old.clone()))
+        }
         _ => (None, None),
     }
 }
@@ -68,22 +73,21 @@ fn is_true(history: &History, anomaly: &Anomaly) {
     }
     let why = || format!("{anomaly:#?}\n{}", show(history));
     let (x, m) = (history.op(anomaly.ops[0]).unwrap(), history.op(anomaly.ops[1]).unwrap());
-    let value = touch(x).1.unwrap();
+    let value = Some(touch(x).1.unwrap());
     assert!(m.is_ok() && m.res_rank() < x.inv_rank(), "{}", why());
-    assert_ne!(touch(m).0.or(touch(m).1), Some(value), "{}", why());
+    assert_ne!(touch(m).0.or(touch(m).1), value, "{}", why());
     let mine = || history.ops().filter(|op| op.key() == x.key() && op.status() != Status::Fail);
     let writers: Vec<Op<'_>> =
-        mine().filter(|op| op.id() != x.id() && touch(*op).0 == Some(value)).collect();
+        mine().filter(|op| op.id() != x.id() && touch(*op).0 == value).collect();
     for w in &writers {
         let before = w.is_ok() && w.res_rank() < m.inv_rank();
         let after = w.inv_rank() > x.res_rank();
         // If it is the only one, whoever needs its value comes after it.
         let needed = mine().any(|op| {
-            let known = op.is_ok() && touch(op).1 == Some(value) && op.id() != x.id();
+            let known = op.is_ok() && touch(op).1 == value && op.id() != x.id();
             known && (op.res_rank() < m.inv_rank() || op.id() == m.id())
         });
-        let chain =
-            writers.len() == 1 && mine().filter(|op| touch(*op).1 == Some(value)).count() > 1;
+        let chain = writers.len() == 1 && mine().filter(|op| touch(*op).1 == value).count() > 1;
         assert!(before || after || writers.len() == 1 && (needed || chain), "{w} {}", why());
     }
 }
@@ -95,7 +99,7 @@ fn convinces<M: Model>(model: &M, history: &History, anomaly: &Anomaly) {
         .iter()
         .map(|id| history.op(*id).unwrap_or_else(|| panic!("{id} of {anomaly:?} does not exist")))
         .collect();
-    assert!(ops.iter().all(|op| op.key() == anomaly.key.as_ref()), "{anomaly:?}");
+    assert!(ops.iter().all(|op| op.key().as_deref() == anomaly.key.as_ref()), "{anomaly:?}");
     let alone = oracle::object(model, &ops);
     assert!(!alone, "{anomaly:#?} is linearizable by itself\n{}", show(history));
 }

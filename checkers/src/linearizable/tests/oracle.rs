@@ -1,19 +1,19 @@
 //! Obviously right and slow: try everything.
 
-use danso_vocab::{History, Model, Op, Ret, Status, Value};
+use danso_vocab::{History, Model, Op, Ret, Status};
 use rustc_hash::FxHashSet;
 
 /// Whether every object of `history` is linearizable.
-pub(super) fn linearizable<M: Model>(model: &M, history: &History) -> bool {
-    let keys: FxHashSet<Option<&Value>> = history.ops().map(|op| op.key()).collect();
+pub(in crate::linearizable) fn linearizable<M: Model>(model: &M, history: &History) -> bool {
+    let keys: FxHashSet<Option<u32>> = history.ops().map(|op| op.key_id()).collect();
     keys.iter().all(|key| {
-        let ops: Vec<Op<'_>> = history.ops().filter(|op| op.key() == *key).collect();
+        let ops: Vec<Op<'_>> = history.ops().filter(|op| op.key_id() == *key).collect();
         object(model, &ops)
     })
 }
 
 /// Whether these operations of one object are linearizable.
-pub(super) fn object<M: Model>(model: &M, ops: &[Op<'_>]) -> bool {
+pub(in crate::linearizable) fn object<M: Model>(model: &M, ops: &[Op<'_>]) -> bool {
     assert!(ops.len() <= 64, "that would take for ever");
     extend(model, ops, 0, model.init(), &mut FxHashSet::default())
 }
@@ -37,8 +37,9 @@ fn extend<M: Model>(
         return false;
     }
     (0..ops.len()).filter(todo).filter(|i| ops[*i].inv_rank() < end).any(|i| {
-        let ret = ops[i].ret().map_or(Ret::Unknown, Ret::Saw);
-        let next = model.step(&state, ops[i].f(), ops[i].arg(), ret);
+        let ret = ops[i].ret();
+        let ret = ret.as_deref().map_or(Ret::Unknown, Ret::Saw);
+        let next = model.step(&state, ops[i].f(), &ops[i].arg(), ret);
         next.is_some_and(|next| extend(model, ops, done | 1 << i, next, seen))
     })
 }

@@ -4,24 +4,24 @@ use danso_vocab::{Call, Event, History, Outcome, Process, Rng, Time, Value};
 
 /// How an object really behaves: the next state and the result of a call; `None` for the result
 /// if the call fails without effect.
-pub(super) type Behaviour = fn(&mut Vec<i64>, &Call) -> Option<Value>;
+pub(in crate::linearizable) type Behaviour = fn(&mut Vec<i64>, &Call) -> Option<Value>;
 
 /// What to simulate.
-pub(super) struct Shape {
-    pub(super) behaviour: Behaviour,
-    pub(super) init: Vec<i64>,
+pub(in crate::linearizable) struct Shape {
+    pub(in crate::linearizable) behaviour: Behaviour,
+    pub(in crate::linearizable) init: Vec<i64>,
     /// Draws the next call; the counter is for values never used before.
-    pub(super) draw: fn(&mut Rng, &Shape, &mut i64) -> Call,
-    pub(super) domain: u64,
-    pub(super) unique: bool,
-    pub(super) processes: usize,
-    pub(super) ops: usize,
+    pub(in crate::linearizable) draw: fn(&mut Rng, &Shape, &mut i64) -> Call,
+    pub(in crate::linearizable) domain: u64,
+    pub(in crate::linearizable) unique: bool,
+    pub(in crate::linearizable) processes: usize,
+    pub(in crate::linearizable) ops: usize,
     /// Percent of operations whose outcome stays unknown.
-    pub(super) crash: u64,
-    pub(super) keys: u64,
+    pub(in crate::linearizable) crash: u64,
+    pub(in crate::linearizable) keys: u64,
     /// Percent of event pairs with equal stamps.
-    pub(super) touch: u64,
-    pub(super) lies: u64,
+    pub(in crate::linearizable) touch: u64,
+    pub(in crate::linearizable) lies: u64,
 }
 
 enum Phase {
@@ -31,13 +31,13 @@ enum Phase {
 }
 
 /// A random history of this shape.
-pub(super) fn history(rng: &mut Rng, shape: &Shape) -> History {
+pub(in crate::linearizable) fn history(rng: &mut Rng, shape: &Shape) -> History {
     let events = events(rng, shape);
     stamped(rng, shape, events)
 }
 
 /// The events of one.
-pub(super) fn events(rng: &mut Rng, shape: &Shape) -> Vec<Event> {
+pub(in crate::linearizable) fn events(rng: &mut Rng, shape: &Shape) -> Vec<Event> {
     let mut events = simulate(rng, shape);
     for _ in 0..rng.below(shape.lies + 1) {
         lie(rng, shape, &mut events);
@@ -46,7 +46,11 @@ pub(super) fn events(rng: &mut Rng, shape: &Shape) -> Vec<Event> {
 }
 
 /// The history of these events, some of them at the same time.
-pub(super) fn stamped(rng: &mut Rng, shape: &Shape, events: Vec<Event>) -> History {
+pub(in crate::linearizable) fn stamped(
+    rng: &mut Rng,
+    shape: &Shape,
+    events: Vec<Event>,
+) -> History {
     let mut time = 1;
     let stamp = |event| {
         time += u64::from(!rng.chance(shape.touch, 100));
@@ -140,7 +144,7 @@ fn lie(rng: &mut Rng, shape: &Shape, events: &mut [Event]) {
     }
 }
 
-pub(super) fn process(event: &Event) -> Option<Process> {
+pub(in crate::linearizable) fn process(event: &Event) -> Option<Process> {
     match event {
         Event::Invoke { process, .. } | Event::Complete { process, .. } => Some(*process),
         Event::Note(_) => None,

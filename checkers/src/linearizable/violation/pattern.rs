@@ -87,8 +87,8 @@ impl<'c, 'h> Case<'c, 'h> {
         Some(Case { object, items, x, value, initial, all, refuted })
     }
 
-    fn v(&self) -> &'h Value {
-        self.object.values[self.value as usize]
+    fn v(&self) -> &Value {
+        &self.object.values[self.value as usize]
     }
 
     fn did(&self) -> String {
@@ -228,7 +228,7 @@ impl<'c, 'h> Case<'c, 'h> {
         let seen = self.items.iter().filter(needs_new).find(|item| item.res > m.inv);
         let ever = self.items.iter().any(|item| needs_new(&item));
         let (again, instead) = (self.later(self.value).len(), self.later(new).len());
-        let (v, u) = (self.v(), self.object.values[new as usize]);
+        let (v, u) = (self.v(), &self.object.values[new as usize]);
         let (did, whose) = (self.did(), whose(self.object, m));
         let before = before(self.object, m, &self.x);
         let persists = again > 0 && instead == 0;
@@ -263,7 +263,7 @@ impl<'c, 'h> Case<'c, 'h> {
     fn by_read(&self, z: &Item) -> Pattern {
         let new = self.object.touch(z).and_then(Touch::needs).unwrap_or(self.value);
         let (again, instead) = (self.later(self.value).len(), self.later(new).len());
-        let (v, u) = (self.v(), self.object.values[new as usize]);
+        let (v, u) = (self.v(), &self.object.values[new as usize]);
         let (did, whose) = (self.did(), whose(self.object, z));
         let before = before(self.object, z, &self.x);
         let plain = format!(

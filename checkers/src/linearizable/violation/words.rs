@@ -17,7 +17,7 @@ pub(super) fn whose(object: &Object<'_>, item: &Item) -> String {
 fn say(object: &Object<'_>, item: &Item, keyed: bool) -> String {
     let op = object.op(item);
     let (process, f, id) = (op.process(), op.f(), op.id());
-    let of = |word: &str| match object.key.filter(|_| keyed) {
+    let of = |word: &str| match object.key.as_ref().filter(|_| keyed) {
         Some(key) => format!(" {word} {key}"),
         None => String::new(),
     };
@@ -26,11 +26,11 @@ fn say(object: &Object<'_>, item: &Item, keyed: bool) -> String {
             format!("{process}'s {f}{} ({id})", of("of"))
         }
         Some(Touch::Writes(value)) => {
-            let value = object.values[value as usize];
+            let value = &object.values[value as usize];
             format!("{process}'s {f} of {value}{} ({id})", of("to"))
         }
         Some(Touch::Swaps(old, new)) => {
-            let (old, new) = (object.values[old as usize], object.values[new as usize]);
+            let (old, new) = (&object.values[old as usize], &object.values[new as usize]);
             format!("{process}'s {f}{} from {old} to {new} ({id})", of("of"))
         }
         _ if op.arg().is_nil() => format!("{process}'s {f}{} ({id})", of("of")),
