@@ -4,9 +4,10 @@ mod register;
 
 pub use register::{CasRegister, Register};
 
-use danso_vocab::{Checker, Value};
+use danso_vocab::Value;
 
 use crate::linearizable;
+use crate::linearizable::Linearizability;
 
 /// A model users can name on the command line.
 pub struct ModelSpec {
@@ -15,7 +16,7 @@ pub struct ModelSpec {
     /// Its operations, in one line.
     pub about: &'static str,
     /// A checker of histories of such an object that starts with this value.
-    pub checker: fn(initial: Value) -> Box<dyn Checker>,
+    pub checker: fn(initial: Value) -> Box<dyn Linearizability>,
 }
 
 /// All of them.
@@ -32,8 +33,12 @@ pub const MODELS: &[ModelSpec] = &[
     },
 ];
 
+/// Other names users of Jepsen, Knossos and Porcupine may expect, and what they mean here.
+const ALIASES: &[(&str, &str)] = &[("queue", "fifo-queue")];
+
 /// The model of this name.
 pub fn find(name: &str) -> Option<&'static ModelSpec> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     MODELS.iter().find(|model| model.name == name)
 }
 

@@ -22,6 +22,7 @@ use danso_vocab::{Anomaly, Op, Value};
 
 use super::machine::Machine;
 use super::object::{Item, Object, Touch};
+use super::polynomial::Refutation;
 use super::search::{Budget, Searched};
 use orders::Orders;
 use pattern::Pattern;
@@ -80,6 +81,38 @@ pub(super) fn explain<'h>(
         return None;
     }
     let anomaly = by_search(object, prober.machine, &core, &stuck);
+    Some(Violation { anomaly, at })
+}
+
+/// The violation a procedure claims, if the operations it names are refuted by themselves. What
+/// can be taken away from them is, and then the sentence is about what remains.
+pub(super) fn confirm(
+    object: &Object<'_>,
+    machine: &mut Machine<'_>,
+    budget: &Budget,
+    refutation: Refutation,
+) -> Option<Violation> {
+    let blamed = *refutation.rows.first()?;
+    let at = object.op(object.items.iter().find(|item| item.row == blamed)?).res_rank();
+    let mut prober = Prober::new(object, machine, budget, 0);
+    if prober.contradicted() || prober.plainly_refuted(&object.items) == Some(false) {
+        return None;
+    }
+    let core = shrink::shrink(&mut prober, object.items.clone(), blamed);
+    let whole = core.len() == object.items.len();
+    let mut anomaly = match core.iter().find(|item| item.row == blamed).filter(|_| !whole) {
+        Some(stuck) => by_search(object, prober.machine, &core, stuck),
+        None => Anomaly {
+            name: "non-linearizable".into(),
+            key: object.key.clone(),
+            ops: refutation.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
+            because: refutation.because,
+            explain: Orders::of(object, prober.machine, &core).lines(),
+        },
+    };
+    if anomaly.name == "non-linearizable" {
+        anomaly.name = refutation.name;
+    }
     Some(Violation { anomaly, at })
 }
 

@@ -144,6 +144,9 @@ pub(crate) struct CheckArgs {
     /// The object's value before the first operation.
     #[arg(long, value_name = "VALUE", default_value = "null")]
     pub(crate) initial: String,
+    /// How to decide: by a polynomial procedure where one fits and else by search, or as told.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) algorithm: AlgorithmArg,
     /// Print results as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -182,6 +185,19 @@ pub(crate) struct BenchArgs {
     /// How long each measurement lasts.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) time: String,
+}
+
+/// How to decide linearizability.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum AlgorithmArg {
+    /// By a polynomial procedure where one fits, else by search.
+    Auto,
+    /// By search.
+    Search,
+    /// By a polynomial procedure; unknown where none fits.
+    Polynomial,
+    /// Both ways; unknown should they ever disagree.
+    Both,
 }
 
 /// What `list` lists.
