@@ -27,6 +27,7 @@
 //! the plain search. Should these disagree, the answer is `unknown`, and says so.
 
 mod demand;
+mod impossible;
 mod judge;
 mod machine;
 mod mask;

@@ -2,7 +2,6 @@
 
 use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status, Value};
 
-use super::Algorithm;
 use super::machine::Machine;
 use super::object::Object;
 use super::parts;
@@ -10,8 +9,9 @@ use super::polynomial::{Decision, How, Part, Polynomial, Refutation};
 use super::reduce::{Reductions, reduce};
 use super::search::{Bound, Budget, Outcome, Searched, search};
 use super::timeline::{End, Timeline};
-use super::violation::{Violation, confirm, explain};
+use super::violation::{Violation, confirm, explain, explain_impossible};
 use super::witness::replays;
+use super::{Algorithm, impossible};
 
 /// Operations of an object up to which what a procedure accepts is always replayed, asked for or
 /// not: it costs nothing there.
@@ -213,6 +213,19 @@ impl<M: Model> Judge<'_, M> {
             Err(op) => return self.unknown(op),
         };
         let mut machine = Machine::new(self.model, &object.classes);
+        let aborted = |value: &Value| self.aborted(history, rows, value);
+        if self.reductions.impossible
+            && let Some(stuck) = impossible::find(&object)
+            && let Some(Violation { anomaly, at }) =
+                explain_impossible(&object, &mut machine, &self.budget(), stuck, &aborted)
+        {
+            return Judged {
+                ruling: Ruling::Violated { at, anomaly },
+                by: "search",
+                ops: object.items.len() as u64,
+                ..Judged::undecided(String::new())
+            };
+        }
         let items = reduce(&object, &object.items, self.reductions);
         let line = Timeline::new(&object, &items, self.reductions.pools);
         let budget = self.budget();
@@ -231,7 +244,6 @@ impl<M: Model> Judge<'_, M> {
                     Some(End::Response(item)) => Some(items[item as usize]),
                     _ => None,
                 };
-                let aborted = |value: &Value| self.aborted(history, rows, value);
                 let violation = explain(&object, &mut machine, &budget, &searched, guess, &aborted);
                 match violation {
                     Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },

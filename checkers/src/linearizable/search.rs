@@ -13,6 +13,7 @@
 //! the future depends on, so configurations proved dead are remembered by these four exactly.
 
 mod dead;
+mod pending;
 mod prune;
 mod used;
 
@@ -25,7 +26,13 @@ use super::object::{Class, Object};
 use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
 use dead::Dead;
+use pending::Pending;
 use used::Used;
+
+/// Configurations visited before the candidates are first tried in another order. Either order
+/// meets histories on which it loses its way; trying both in turn, ever longer, costs little more
+/// than the better one.
+const SLICE: u64 = 25_000;
 
 /// What one search may spend.
 #[derive(Clone, Debug)]
@@ -106,6 +113,10 @@ struct Frame<M> {
     next: u32,
     /// The length of the linearization here.
     trail: u32,
+    /// The lowest depth its failure rests on so far, and what had failed when it began; see
+    /// [`Pending`].
+    low: u32,
+    since: u32,
 }
 
 /// One way on: linearize this item.
@@ -129,10 +140,14 @@ struct Search<'s, 'a, M> {
     used: Used,
     stack: Vec<Frame<M>>,
     dead: Dead<M>,
+    /// Used while some uses are not counted.
+    pending: Pending<M>,
     /// The items linearized so far, in order.
     trail: Vec<u32>,
     furthest: u32,
     visited: u64,
+    /// Try first what the operation that must respond needs, before deadlines count.
+    goal_first: bool,
     /// By pool: whether each of its operations can be used once only.
     counted: Vec<bool>,
 }
@@ -155,9 +170,11 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             used: Used::new(),
             stack: Vec::new(),
             dead: Dead::new(),
+            pending: Pending::new(),
             trail: Vec::new(),
             furthest: 0,
             visited: 0,
+            goal_first: true,
             counted: vec![true; line.pools.len()],
         }
     }
@@ -169,8 +186,14 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         if self.reductions.relax && self.demand.is_some() {
             self.counted.fill(false);
         }
+        let mut slice = SLICE;
         loop {
-            let outcome = self.explore(budget);
+            let Some(outcome) = self.explore(budget, self.visited + slice) else {
+                self.goal_first = !self.goal_first;
+                slice *= 2;
+                self.restart();
+                continue;
+            };
             let Outcome::Linearizable(order) = &outcome else { return self.report(outcome) };
             match self.line.each_once(order) {
                 Ok(order) => return self.report(Outcome::Linearizable(order)),
@@ -180,49 +203,57 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
                 }
                 Err(overused) => overused.iter().for_each(|p| self.counted[*p as usize] = true),
             }
-            // What was left behind need not be dead: it may only have led back to what was being
-            // explored when the linearization was found.
-            self.dead = Dead::new();
-            self.stack.clear();
-            self.cursor.seek(0);
-            self.furthest = 0;
+            self.restart();
         }
     }
 
-    fn explore(&mut self, budget: &Budget) -> Outcome {
+    fn restart(&mut self) {
+        // What is dead stays so, even with more uses counted: there is less to use then.
+        self.pending.clear();
+        self.stack.clear();
+        self.trail.clear();
+        self.cursor.seek(0);
+    }
+
+    /// Explores until `visited` configurations were visited; `None` if that decides nothing.
+    fn explore(&mut self, budget: &Budget, visited: u64) -> Option<Outcome> {
         let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
         let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
-            return Outcome::Linearizable(std::mem::take(&mut self.trail));
+            return Some(Outcome::Linearizable(std::mem::take(&mut self.trail)));
         }
         let relaxed = self.counted.contains(&false);
         self.push(config, relaxed);
         for steps in 1_u64.. {
             if let Some(bound) = self.exceeded(steps, budget) {
-                return Outcome::OutOf(bound);
+                return Some(Outcome::OutOf(bound));
+            }
+            if self.visited >= visited {
+                return None;
             }
             let Some(frame) = self.stack.last() else { break };
             let (config, from) = (frame.config.clone(), frame.next);
             self.cursor.seek(config.place.event);
             self.trail.truncate(frame.trail as usize);
             let Some((candidate, next)) = self.candidate(&config, from) else {
-                self.stack.pop();
-                if self.reductions.memo && !relaxed {
-                    self.dead.add(config, &self.used, self.reductions.dominance);
-                }
+                self.fail(relaxed);
                 continue;
             };
             self.stack.last_mut().expect("the frame is still there").next = next;
             let mut config = config;
             self.apply(&mut config, &candidate);
             if self.settle(&mut config) {
-                return Outcome::Linearizable(std::mem::take(&mut self.trail));
+                return Some(Outcome::Linearizable(std::mem::take(&mut self.trail)));
             }
-            if !self.dead.has(&config, &self.used, self.reductions.dominance) {
-                self.push(config, relaxed);
+            if self.dead.has(&config, &self.used, self.reductions.dominance) {
+                continue;
+            }
+            match self.pending.rests_on(&config, &self.used, self.reductions.dominance) {
+                Some(low) => self.rest_on(low),
+                None => self.push(config, relaxed),
             }
         }
-        Outcome::Refuted
+        Some(Outcome::Refuted)
     }
 
     /// Linearizes a candidate, and with it every open observer that its effect makes possible.
@@ -287,17 +318,38 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
     /// respond comes first, then the other open ones by deadline, then the pools.
     fn candidate(&mut self, config: &Config<M>, from: u32) -> Option<(Candidate, u32)> {
         let open = self.cursor.open.len() as u32;
-        for place in from..open + self.line.pools.len() as u32 {
+        let wanted = self.wanted();
+        for place in from..2 * open + self.line.pools.len() as u32 {
             let found = if place < open {
-                self.open_candidate(config, place as usize)
+                match place == 0 || self.supplies(place as usize, wanted) {
+                    true => self.open_candidate(config, place as usize),
+                    false => None,
+                }
+            } else if place < 2 * open {
+                let place = (place - open) as usize;
+                match place == 0 || self.supplies(place, wanted) {
+                    true => None,
+                    false => self.open_candidate(config, place),
+                }
             } else {
-                self.pool_candidate(config, place - open)
+                self.pool_candidate(config, place - 2 * open)
             };
             if let Some(candidate) = found {
                 return Some((candidate, place + 1));
             }
         }
         None
+    }
+
+    /// The value that the operation that must respond needs.
+    fn wanted(&self) -> Option<u32> {
+        let demand = self.demand.as_ref().filter(|_| self.goal_first)?;
+        demand.touch(self.cursor.open.front()?.class).needs()
+    }
+
+    fn supplies(&self, place: usize, wanted: Option<u32>) -> bool {
+        let Some(demand) = &self.demand else { return false };
+        wanted.is_some() && demand.touch(self.cursor.open[place].class).leaves() == wanted
     }
 
     fn open_candidate(&mut self, config: &Config<M>, place: usize) -> Option<Candidate> {
@@ -340,13 +392,40 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
 
     fn push(&mut self, config: Config<M>, relaxed: bool) {
         self.visited += 1;
+        let depth = self.stack.len() as u32;
         if relaxed {
-            // Where uses are not counted a path can come back to where it was. There is no use
-            // in that, so what is being explored counts as dead already: if anything can be
-            // linearized, then from what is left to explore with the fewest operations to go.
-            self.dead.add(config.clone(), &self.used, self.reductions.dominance);
+            self.pending.enter(&config, depth);
         }
-        self.stack.push(Frame { config, next: 0, trail: self.trail.len() as u32 });
+        let (trail, since) = (self.trail.len() as u32, self.pending.failed());
+        self.stack.push(Frame { config, next: 0, trail, low: depth, since });
+    }
+
+    /// The configuration on top has failed.
+    fn fail(&mut self, relaxed: bool) {
+        let Some(frame) = self.stack.pop() else { return };
+        if !relaxed {
+            if self.reductions.memo {
+                self.dead.add(frame.config, &self.used, self.reductions.dominance);
+            }
+            return;
+        }
+        let depth = self.stack.len() as u32;
+        for config in self.pending.fail(frame.config, depth, frame.low, frame.since) {
+            // Another one that fell with it may have used less.
+            if self.reductions.memo
+                && !self.dead.has(&config, &self.used, self.reductions.dominance)
+            {
+                self.dead.add(config, &self.used, self.reductions.dominance);
+            }
+        }
+        self.rest_on(frame.low);
+    }
+
+    /// The failure of the configuration on top, if it fails, rests on this depth, too.
+    fn rest_on(&mut self, low: u32) {
+        if let Some(top) = self.stack.last_mut() {
+            top.low = top.low.min(low);
+        }
     }
 
     fn exceeded(&self, steps: u64, budget: &Budget) -> Option<Bound> {
@@ -367,7 +446,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         let stack = self.stack.capacity() * (size_of::<Frame<M>>() + heap);
         let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
         let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
-        (self.dead.bytes(heap) + stack + rest) as u64
+        (self.dead.bytes(heap) + self.pending.bytes(heap) + stack + rest) as u64
     }
 
     fn report(self, outcome: Outcome) -> Searched {

@@ -6,6 +6,9 @@ use rustc_hash::FxHashMap;
 pub(super) struct Used {
     /// By id: the pools, ascending, each as often as it was used.
     sets: Vec<Box<[u32]>>,
+    /// By id: one bit for each pool that is in it, pools sharing the 64 bits in turn. Tells most
+    /// multisets apart without looking at them.
+    bits: Vec<u64>,
     ids: FxHashMap<Box<[u32]>, u32>,
     next: FxHashMap<(u32, u32), u32>,
     bytes: usize,
@@ -18,6 +21,7 @@ impl Used {
     pub(super) fn new() -> Used {
         Used {
             sets: vec![Box::default()],
+            bits: vec![0],
             ids: FxHashMap::from_iter([(Box::default(), Used::NONE)]),
             next: FxHashMap::default(),
             bytes: 0,
@@ -46,7 +50,8 @@ impl Used {
         let next = *self.ids.entry(set.clone()).or_insert(fresh);
         if next == fresh {
             // Stored twice, with two headers and a table entry.
-            self.bytes += 2 * size_of_val(&*set) + 64;
+            self.bytes += 2 * size_of_val(&*set) + 72;
+            self.bits.push(self.bits[id as usize] | 1 << (pool % 64));
             self.sets.push(set);
         }
         self.next.insert((id, pool), next);
@@ -58,8 +63,12 @@ impl Used {
         if a == b || a == Used::NONE {
             return true;
         }
-        let mut b = self.sets[b as usize].iter();
-        self.sets[a as usize].iter().all(|pool| b.by_ref().any(|p| p == pool))
+        if self.bits[a as usize] & !self.bits[b as usize] != 0 {
+            return false;
+        }
+        let (a, b) = (&self.sets[a as usize], &self.sets[b as usize]);
+        let mut more = b.iter();
+        a.len() < b.len() && a.iter().all(|pool| more.by_ref().any(|p| p == pool))
     }
 
     /// Bytes held.
