@@ -140,7 +140,7 @@ struct Search<'s, 'a, M> {
     used: Used,
     stack: Vec<Frame<M>>,
     dead: Dead<M>,
-    /// Used while some uses are not counted.
+    /// Used while uses are not counted.
     pending: Pending<M>,
     /// The items linearized so far, in order.
     trail: Vec<u32>,
@@ -148,8 +148,8 @@ struct Search<'s, 'a, M> {
     visited: u64,
     /// Try first what the operation that must respond needs, before deadlines count.
     goal_first: bool,
-    /// By pool: whether each of its operations can be used once only.
-    counted: Vec<bool>,
+    /// Whether each operation of unknown outcome can be used once only.
+    counted: bool,
 }
 
 impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
@@ -175,16 +175,16 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             furthest: 0,
             visited: 0,
             goal_first: true,
-            counted: vec![true; line.pools.len()],
+            counted: true,
         }
     }
 
     /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
     /// what cannot be linearized even so cannot be at all. If a linearization is found that uses
-    /// some pool too often, the uses of that pool are counted from then on.
+    /// some of them too often, uses are counted from then on.
     fn run(mut self, budget: &Budget) -> Searched {
         if self.reductions.relax && self.demand.is_some() {
-            self.counted.fill(false);
+            self.counted = false;
         }
         let mut slice = SLICE;
         loop {
@@ -196,19 +196,17 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             };
             let Outcome::Linearizable(order) = &outcome else { return self.report(outcome) };
             match self.line.each_once(order) {
-                Ok(order) => return self.report(Outcome::Linearizable(order)),
-                Err(overused) if overused.iter().all(|p| self.counted[*p as usize]) => {
-                    // Cannot be; and if it were, the order would not replay.
-                    return self.report(outcome);
-                }
-                Err(overused) => overused.iter().for_each(|p| self.counted[*p as usize] = true),
+                Some(order) => return self.report(Outcome::Linearizable(order)),
+                // Cannot be; and if it were, the order would not replay.
+                None if self.counted => return self.report(outcome),
+                None => self.counted = true,
             }
             self.restart();
         }
     }
 
     fn restart(&mut self) {
-        // What is dead stays so, even with more uses counted: there is less to use then.
+        // What is dead stays so, even once uses are counted: there is less to use then.
         self.pending.clear();
         self.stack.clear();
         self.trail.clear();
@@ -222,7 +220,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         if self.settle(&mut config) {
             return Some(Outcome::Linearizable(std::mem::take(&mut self.trail)));
         }
-        let relaxed = self.counted.contains(&false);
+        let relaxed = !self.counted;
         self.push(config, relaxed);
         for steps in 1_u64.. {
             if let Some(bound) = self.exceeded(steps, budget) {
@@ -266,7 +264,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         }
         self.trail.push(candidate.item);
         match candidate.from {
-            Ok(pool) if !self.counted[pool as usize] => {}
+            Ok(_) if !self.counted => {}
             Ok(pool) => config.used = self.used.one_more(config.used, pool),
             Err(slot) => config.place.mask.put(slot),
         }
