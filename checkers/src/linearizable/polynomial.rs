@@ -6,6 +6,10 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+pub(crate) mod lock;
+
+pub use lock::Lock;
+
 use danso_vocab::{History, Name, Stop};
 
 /// Decides whether one object is linearizable, without search.
