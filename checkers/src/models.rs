@@ -1,6 +1,6 @@
 //! The sequential specifications, by name.
 
-mod register;
+pub(crate) mod register;
 
 pub use register::{CasRegister, Register};
 

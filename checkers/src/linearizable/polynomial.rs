@@ -6,6 +6,14 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod numbering;
+mod register_zones;
+mod tell;
+#[cfg(test)]
+mod trial;
+
+pub use register_zones::RegisterZones;
+
 use danso_vocab::{History, Name, Stop};
 
 /// Decides whether one object is linearizable, without search.
