@@ -72,15 +72,14 @@ fn stays(chains: &Chains) -> Vec<Stay> {
     stays
 }
 
-/// Where refused compare-and-sets happen: the number of the stay, the instant, the row; in order.
+/// Where a refused compare-and-set happens: the number of the stay, the instant, the row.
+type Place = (u32, u32, u32);
+
+/// The places of refused compare-and-sets, in order.
 ///
 /// # Errors
 /// With those that find no place.
-fn misses(
-    part: &Part<'_>,
-    chains: &Chains,
-    stays: &[Stay],
-) -> Result<Vec<(u32, u32, u32)>, Vec<(u32, u32)>> {
+fn misses(part: &Part<'_>, chains: &Chains, stays: &[Stay]) -> Result<Vec<Place>, Vec<(u32, u32)>> {
     let (mut places, mut k) = (Vec::with_capacity(chains.misses.len()), 0);
     let mut homeless = Vec::new();
     for &(row, value) in &chains.misses {
@@ -131,7 +130,7 @@ fn order(
     part: &Part<'_>,
     chains: &Chains,
     stays: &[Stay],
-    misses: &[(u32, u32, u32)],
+    misses: &[Place],
     stop: &Stop,
 ) -> Option<Vec<u32>> {
     let (ends, readers) = readers(of, part, chains.slots.len(), stop)?;
