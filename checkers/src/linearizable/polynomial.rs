@@ -6,12 +6,15 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod known_order;
 mod numbering;
+mod register_acts;
 mod register_zones;
 mod tell;
 #[cfg(test)]
 mod trial;
 
+pub use known_order::KnownOrder;
 pub use register_zones::RegisterZones;
 
 use danso_vocab::{History, Name, Stop};

@@ -6,7 +6,6 @@
 //! join values to *chains* that stay together in the same way, and operations of unknown outcome
 //! are dropped if nobody can have seen them. `chains.rs` has the algorithm and why it is exact.
 
-mod alphabet;
 mod chains;
 mod order;
 mod refute;
@@ -15,6 +14,7 @@ mod tests;
 
 use danso_vocab::{Op, Value};
 
+use super::register_acts::Alphabet;
 use super::{Decision, How, Part, Polynomial};
 use crate::models::register::versioned;
 use chains::{Chains, Stuck};
@@ -29,23 +29,18 @@ use chains::{Chains, Stuck};
 /// the one order it builds explains.
 #[derive(Clone, Debug)]
 pub struct RegisterZones {
-    initial: Value,
-    swaps: bool,
+    alphabet: Alphabet,
 }
 
 impl RegisterZones {
     /// For a register that holds `initial` before the first operation.
     pub fn register(initial: Value) -> Self {
-        RegisterZones { initial, swaps: false }
+        RegisterZones { alphabet: Alphabet { initial, swaps: false } }
     }
 
     /// For one that also knows `cas` and `delete`.
     pub fn cas_register(initial: Value) -> Self {
-        RegisterZones { initial, swaps: true }
-    }
-
-    fn unfit(&self) -> Option<String> {
-        versioned(&self.initial).map(|_| "the initial value carries a version".to_owned())
+        RegisterZones { alphabet: Alphabet { initial, swaps: true } }
     }
 }
 
@@ -55,16 +50,17 @@ impl Polynomial for RegisterZones {
     }
 
     fn decide(&self, part: &Part<'_>, how: &How) -> Decision {
-        if let Some(reason) = self.unfit() {
-            return Decision::Unfit(reason);
+        let of = &self.alphabet;
+        if versioned(&of.initial).is_some() {
+            return Decision::Unfit("the initial value carries a version".to_owned());
         }
-        match Chains::of(self, part, &how.stop) {
+        match Chains::of(of, part, &how.stop) {
             Err(Stuck::Stopped) => Decision::Stopped,
             Err(Stuck::Unfit(reason)) => Decision::Unfit(reason),
             Err(Stuck::Refuted(chains, conflict)) => {
-                Decision::Refuted(refute::refute(self, part, &chains, conflict))
+                Decision::Refuted(refute::refute(of, part, &chains, conflict))
             }
-            Ok(chains) => order::linearize(self, part, &chains, how),
+            Ok(chains) => order::linearize(of, part, &chains, how),
         }
     }
 }

@@ -21,8 +21,8 @@
 use danso_vocab::{History, Stop};
 
 use super::super::Part;
-use super::alphabet::{Act, INITIAL, Reader};
-use super::{RegisterZones, begins, ends};
+use super::super::register_acts::{Act, Alphabet, INITIAL, Reader};
+use super::{begins, ends};
 
 pub(super) const NONE: u32 = u32::MAX;
 pub(super) const NEVER: u32 = History::NEVER;
@@ -133,7 +133,7 @@ impl Chains {
     ///
     /// # Errors
     /// If they do not, or nobody can say.
-    pub(super) fn of(of: &RegisterZones, part: &Part<'_>, stop: &Stop) -> Result<Chains, Stuck> {
+    pub(super) fn of(of: &Alphabet, part: &Part<'_>, stop: &Stop) -> Result<Chains, Stuck> {
         let mut chains = Chains::default();
         chains.gather(of, part, stop)?;
         let fits = chains.link().and_then(|()| chains.schedule());
@@ -147,7 +147,7 @@ impl Chains {
         }
     }
 
-    fn gather(&mut self, of: &RegisterZones, part: &Part<'_>, stop: &Stop) -> Result<(), Stuck> {
+    fn gather(&mut self, of: &Alphabet, part: &Part<'_>, stop: &Stop) -> Result<(), Stuck> {
         let mut reader = Reader::new(of, part.history, part.rows.len());
         self.slots.reserve(part.rows.len() / 2);
         self.slots.push(Slot { exists: true, ..Slot::EMPTY });

@@ -5,11 +5,11 @@
 
 use danso_vocab::Stop;
 
+use super::super::register_acts::{Act, Alphabet, INITIAL, Reader};
 use super::super::{Decision, How, Part};
-use super::alphabet::{Act, INITIAL, Reader};
 use super::chains::{Chains, Conflict, NEVER, NONE, Slot};
 use super::refute::refute;
-use super::{RegisterZones, begins, ends};
+use super::{begins, ends};
 
 /// Refused compare-and-sets looked at one by one.
 const SCANS: usize = 16;
@@ -25,12 +25,7 @@ struct Stay {
 }
 
 /// The decision about a register whose zones fit.
-pub(super) fn linearize(
-    of: &RegisterZones,
-    part: &Part<'_>,
-    chains: &Chains,
-    how: &How,
-) -> Decision {
+pub(super) fn linearize(of: &Alphabet, part: &Part<'_>, chains: &Chains, how: &How) -> Decision {
     if !how.witness && chains.misses.is_empty() {
         return Decision::Linearizable(None);
     }
@@ -103,12 +98,7 @@ fn misses(part: &Part<'_>, chains: &Chains, stays: &[Stay]) -> Result<Vec<Place>
 
 /// What to say of refused compare-and-sets that the order has no place for: that there is none,
 /// if the value was there before and nothing else began in time to replace it.
-fn undecided(
-    of: &RegisterZones,
-    part: &Part<'_>,
-    chains: &Chains,
-    homeless: &[(u32, u32)],
-) -> Decision {
+fn undecided(of: &Alphabet, part: &Part<'_>, chains: &Chains, homeless: &[(u32, u32)]) -> Decision {
     let held = chains.held();
     for &(row, value) in homeless.iter().take(SCANS) {
         let op = part.history.row(row as usize);
@@ -126,7 +116,7 @@ fn undecided(
 
 /// The order itself; `None` if told to stop.
 fn order(
-    of: &RegisterZones,
+    of: &Alphabet,
     part: &Part<'_>,
     chains: &Chains,
     stays: &[Stay],
@@ -158,7 +148,7 @@ fn order(
 
 /// The rows that read each value, by value and beginning, and where those of each value end.
 fn readers(
-    of: &RegisterZones,
+    of: &Alphabet,
     part: &Part<'_>,
     values: usize,
     stop: &Stop,

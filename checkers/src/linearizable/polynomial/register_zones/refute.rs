@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 
 use danso_vocab::Stop;
 
+use super::super::register_acts::{Act, Alphabet, Reader};
 use super::super::{Part, Refutation};
-use super::alphabet::{Act, Reader};
 use super::chains::{Chains, Conflict, NEVER, NONE, Stuck};
-use super::{RegisterZones, begins, ends};
+use super::{begins, ends};
 
 mod sentence;
 
@@ -22,7 +22,7 @@ const FOLLOWED: usize = 48;
 
 /// Why these operations are not linearizable.
 pub(super) fn refute(
-    of: &RegisterZones,
+    of: &Alphabet,
     part: &Part<'_>,
     chains: &Chains,
     conflict: Conflict,
@@ -55,7 +55,7 @@ pub(super) fn refute(
 
 /// What the operations do that `want` picks.
 fn scan(
-    of: &RegisterZones,
+    of: &Alphabet,
     part: &Part<'_>,
     want: impl Fn(danso_vocab::Op<'_>, Act) -> bool,
 ) -> Vec<(u32, Act)> {
@@ -70,7 +70,7 @@ fn scan(
 
 /// A core in the making.
 struct Core<'c> {
-    of: &'c RegisterZones,
+    of: &'c Alphabet,
     part: &'c Part<'c>,
     chains: &'c Chains,
     rows: BTreeSet<u32>,
@@ -177,7 +177,7 @@ impl Core<'_> {
 }
 
 /// Takes away whatever is not needed.
-fn shrink(of: &RegisterZones, part: &Part<'_>, rows: &mut Vec<u32>) {
+fn shrink(of: &Alphabet, part: &Part<'_>, rows: &mut Vec<u32>) {
     let units = units(of, &Part { history: part.history, rows });
     for unit in units {
         let rest: Vec<u32> = rows.iter().copied().filter(|row| !unit.contains(row)).collect();
@@ -192,7 +192,7 @@ fn shrink(of: &RegisterZones, part: &Part<'_>, rows: &mut Vec<u32>) {
 
 /// What can be taken out of these operations: the tails of chains with all who saw them, the
 /// longest first, and single observers.
-fn units(of: &RegisterZones, part: &Part<'_>) -> Vec<Vec<u32>> {
+fn units(of: &Alphabet, part: &Part<'_>) -> Vec<Vec<u32>> {
     let acts = scan(of, part, |_, _| true);
     let made = |value: u32| {
         let maker = acts.iter().find(|(_, act)| act.leaves() == Some(value));

@@ -123,6 +123,7 @@ fn agrees_with_the_oracle() {
         simulate::history(rng, &shape)
     };
     let tally = trial(&procedure, 0.into()).fuzz("register-zones", 8_000, draw);
+    tally.shows_both();
     assert!(tally.unfit * 10 < tally.valid + tally.refuted, "{tally:?}");
 }
 
@@ -134,6 +135,7 @@ fn agrees_with_the_oracle_on_refusals() {
         simulate::history(rng, &shape)
     };
     let tally = trial(&procedure, 0.into()).fuzz("register-zones refusals", 6_000, draw);
+    tally.shows_both();
     assert!(tally.unfit * 5 < tally.valid + tally.refuted, "{tally:?}");
     assert!(tally.names.contains_key("wrong-refusal"), "{tally:?}");
 }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use danso_vocab::{Op, Status, Value};
 
 use super::super::super::Part;
+use super::super::super::register_acts::Alphabet;
 use super::super::super::tell::{before, who};
 use super::super::chains::{Chains, Conflict, NONE, Zone};
-use super::super::{RegisterZones, begins, ends};
+use super::super::{begins, ends};
 use super::scan;
 use crate::models::register::{plain, swap};
 
@@ -24,7 +25,7 @@ fn told(name: &'static str, blamed: &[Op<'_>], because: String) -> Told {
 
 /// Tells a conflict between the operations `core` of `all`, with the chains of `core`.
 pub(super) fn tell(
-    of: &RegisterZones,
+    of: &Alphabet,
     all: &Part<'_>,
     core: &Part<'_>,
     chains: &Chains,
@@ -46,7 +47,7 @@ pub(super) fn tell(
 }
 
 struct Scene<'s> {
-    of: &'s RegisterZones,
+    of: &'s Alphabet,
     all: &'s Part<'s>,
     core: &'s Part<'s>,
     chains: &'s Chains,

@@ -1,10 +1,18 @@
 //! What the operations of a history do to a register, by number of the value.
 
-use danso_vocab::{History, Op, Status};
+use danso_vocab::{History, Op, Status, Value};
 
-use super::super::numbering::Numbering;
-use super::RegisterZones;
+use super::numbering::Numbering;
 use crate::models::register::{plain, refused, swap, versioned};
+
+/// The operations a register knows.
+#[derive(Clone, Debug)]
+pub(super) struct Alphabet {
+    /// The value before the first operation.
+    pub(super) initial: Value,
+    /// Beside `read` and `write`, also `cas` and `delete`.
+    pub(super) swaps: bool,
+}
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +70,7 @@ pub(super) struct Reader<'v> {
 }
 
 impl<'v> Reader<'v> {
-    pub(super) fn new(of: &'v RegisterZones, history: &'v History, ops: usize) -> Reader<'v> {
+    pub(super) fn new(of: &'v Alphabet, history: &'v History, ops: usize) -> Reader<'v> {
         let kind = |f| match f {
             "read" => Kind::Read,
             "write" => Kind::Write,
@@ -99,7 +107,7 @@ impl<'v> Reader<'v> {
                 Act::Writes(self.numbers.id(self.history, op.arg_id()))
             }
             Kind::Write => return Err(format!("{op} writes a value that carries a version")),
-            Kind::Delete => Act::Writes(self.numbers.value(&danso_vocab::Value::Nil)),
+            Kind::Delete => Act::Writes(self.numbers.value(&Value::Nil)),
             Kind::Swap => return self.swap(op),
             Kind::Foreign => return Err(format!("a register does not know {op}")),
         })
