@@ -1,7 +1,11 @@
 //! The sequential specifications, by name.
 
+pub(crate) mod counter;
+pub(crate) mod fetch_and_increment;
 pub(crate) mod register;
 
+pub use counter::Counter;
+pub use fetch_and_increment::FetchAndIncrement;
 pub use register::{CasRegister, Register};
 
 use danso_vocab::{Checker, Value};
@@ -29,6 +33,16 @@ pub const MODELS: &[ModelSpec] = &[
         name: "cas-register",
         about: "read -> value, write value, cas [old new], delete",
         checker: |initial| linearizable(CasRegister::new(initial)),
+    },
+    ModelSpec {
+        name: "counter",
+        about: "read -> number, add n, inc [n], dec [n]",
+        checker: |initial| linearizable(Counter::new(initial.int().unwrap_or(0))),
+    },
+    ModelSpec {
+        name: "fetch-and-increment",
+        about: "fetch-and-increment (fai, inc, next, generate) -> the number before",
+        checker: |initial| linearizable(FetchAndIncrement::new(initial.int().unwrap_or(0))),
     },
 ];
 

@@ -6,6 +6,8 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod counting;
+mod events;
 mod known_order;
 mod numbering;
 mod register_acts;
@@ -14,6 +16,7 @@ mod tell;
 #[cfg(test)]
 mod trial;
 
+pub use counting::Counting;
 pub use known_order::KnownOrder;
 pub use register_zones::RegisterZones;
 

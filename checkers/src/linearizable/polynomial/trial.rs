@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use danso_vocab::{History, Model, Op, Ret, Rng, Status};
+use danso_vocab::{
+    Call, Event, History, HistoryBuilder, Model, Op, Outcome, Process, Ret, Rng, Status, Time,
+    Value,
+};
 
 use super::{Decision, How, Part, Polynomial};
 use crate::linearizable::tests::fuzz::env;
@@ -136,4 +139,33 @@ pub(super) fn interleavings(ops: usize) -> Vec<Vec<(usize, bool)>> {
         all = next;
     }
     all.into_iter().map(|(.., order)| order).collect()
+}
+
+/// All histories of so many operations of these kinds: a call, and its result if that is known.
+pub(super) fn every(ops: usize, kinds: &[(Call, Option<Value>)], mut each: impl FnMut(&History)) {
+    for order in interleavings(ops) {
+        for choice in 0..kinds.len().pow(ops as u32) {
+            let pick = |i: usize| &kinds[choice / kinds.len().pow(i as u32) % kinds.len()];
+            each(&history(&order, pick));
+        }
+    }
+}
+
+/// The history of operations that overlap so.
+pub(super) fn history<'k>(
+    order: &[(usize, bool)],
+    pick: impl Fn(usize) -> &'k (Call, Option<Value>),
+) -> History {
+    let mut builder = HistoryBuilder::new();
+    builder.untimed();
+    for &(op, begins) in order {
+        let (process, (call, ret)) = (Process(op as u32), pick(op));
+        if begins {
+            let event = Event::Invoke { process, node: None, call: call.clone() };
+            builder.push(Time::ZERO, event).unwrap();
+        } else if let Some(ret) = ret {
+            builder.complete(Time::ZERO, process, None, Outcome::Ok(ret.clone())).unwrap();
+        }
+    }
+    builder.finish()
 }

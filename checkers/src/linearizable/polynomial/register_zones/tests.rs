@@ -1,10 +1,8 @@
 //! Against the oracle, at random and exhaustively, and the traps one by one.
 
-use danso_vocab::{
-    Call, Event, History, HistoryBuilder, Model, Op, Outcome, Process, Rng, Time, Value,
-};
+use danso_vocab::{Call, Event, History, Model, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::{Tally, Trial, interleavings};
+use super::super::trial::{self, Tally, Trial, interleavings};
 use super::super::{Decision, How, Part, Polynomial};
 use super::RegisterZones;
 use crate::linearizable::tests::fuzz::env;
@@ -145,7 +143,7 @@ fn agrees_with_the_oracle_on_refusals() {
 fn every_small_history() {
     let ops = env("DANSO_EXHAUSTIVE_OPS", 3) as usize;
     let procedure = RegisterZones::cas_register(0.into());
-    let (trial, mut tally) = (trial(&procedure, 0.into()), Tally::default());
+    let (tried, mut tally) = (trial(&procedure, 0.into()), Tally::default());
     let mut kinds: Vec<(Call, Option<Value>)> = Vec::new();
     for a in 0..4_i64 {
         kinds.push((Call::new("read", ()), Some(a.into())));
@@ -179,19 +177,7 @@ fn every_small_history() {
             if (0..ops).any(twice) || !(0..ops).all(in_turn) {
                 continue;
             }
-            let mut builder = HistoryBuilder::new();
-            builder.untimed();
-            for &(op, begins) in &order {
-                let (process, (call, ret)) = (Process(op as u32), pick(op));
-                if begins {
-                    let event = Event::Invoke { process, node: None, call: call.clone() };
-                    builder.push(Time::ZERO, event).unwrap();
-                } else if let Some(ret) = ret {
-                    let outcome = Outcome::Ok(ret.clone());
-                    builder.complete(Time::ZERO, process, None, outcome).unwrap();
-                }
-            }
-            trial.one(&builder.finish(), &mut tally);
+            tried.one(&trial::history(&order, pick), &mut tally);
         }
     }
     println!("{ops} operations: {tally:?}");
