@@ -4,7 +4,6 @@ mod bank;
 mod kv;
 mod multi_register;
 mod mutex;
-mod register;
 mod rw_lock;
 mod semaphore;
 
@@ -12,6 +11,12 @@ pub use bank::Bank;
 pub use kv::{Kv, KvMap};
 pub use multi_register::MultiRegister;
 pub use mutex::{FencedMutex, Mutex, ReentrantMutex};
+pub(crate) mod counter;
+pub(crate) mod fetch_and_increment;
+pub(crate) mod register;
+
+pub use counter::Counter;
+pub use fetch_and_increment::FetchAndIncrement;
 pub use register::{CasRegister, Register};
 pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
@@ -87,6 +92,16 @@ pub const MODELS: &[ModelSpec] = &[
         name: "bank",
         about: "transfer {from, to, amount}, read -> {account: balance}",
         checker: |initial| linearizable(Bank::new(&initial)),
+    },
+    ModelSpec {
+        name: "counter",
+        about: "read -> number, add n, inc [n], dec [n]",
+        checker: |initial| linearizable(Counter::new(initial.int().unwrap_or(0))),
+    },
+    ModelSpec {
+        name: "fetch-and-increment",
+        about: "fetch-and-increment (fai, inc, next, generate) -> the number before",
+        checker: |initial| linearizable(FetchAndIncrement::new(initial.int().unwrap_or(0))),
     },
 ];
 

@@ -9,6 +9,19 @@
 pub(crate) mod lock;
 
 pub use lock::Lock;
+mod counting;
+mod events;
+mod known_order;
+mod numbering;
+mod register_acts;
+mod register_zones;
+mod tell;
+#[cfg(test)]
+mod trial;
+
+pub use counting::Counting;
+pub use known_order::KnownOrder;
+pub use register_zones::RegisterZones;
 
 use danso_vocab::{History, Name, Stop};
 
