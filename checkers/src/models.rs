@@ -1,10 +1,21 @@
 //! The sequential specifications, by name.
 
+mod bag;
+mod fifo_queue;
+pub(crate) mod lin_set;
+mod priority_queue;
 mod register;
+mod stack;
+pub(crate) mod words;
 
+pub use bag::Bag;
+pub use fifo_queue::{DrainedQueue, FifoQueue};
+pub use lin_set::LinSet;
+pub use priority_queue::PriorityQueue;
 pub use register::{CasRegister, Register};
+pub use stack::Stack;
 
-use danso_vocab::{Checker, Value};
+use danso_vocab::{AnyOf, Checker, Value};
 
 use crate::linearizable;
 
@@ -29,6 +40,41 @@ pub const MODELS: &[ModelSpec] = &[
         name: "cas-register",
         about: "read -> value, write value, cas [old new], delete",
         checker: |initial| linearizable(CasRegister::new(initial)),
+    },
+    ModelSpec {
+        name: "fifo-queue",
+        about: "enqueue value, dequeue -> oldest or nil, peek -> oldest or nil",
+        checker: |_| linearizable(FifoQueue),
+    },
+    ModelSpec {
+        name: "drained-queue",
+        about: "as fifo-queue, and drain -> list of the oldest",
+        checker: |_| linearizable(AnyOf(DrainedQueue)),
+    },
+    ModelSpec {
+        name: "stack",
+        about: "push value, pop -> newest or nil, peek -> newest or nil",
+        checker: |_| linearizable(Stack),
+    },
+    ModelSpec {
+        name: "priority-queue",
+        about: "insert value, poll -> least or nil, peek -> least or nil",
+        checker: |_| linearizable(PriorityQueue::min()),
+    },
+    ModelSpec {
+        name: "max-priority-queue",
+        about: "as priority-queue, the greatest first",
+        checker: |_| linearizable(PriorityQueue::max()),
+    },
+    ModelSpec {
+        name: "lin-set",
+        about: "add value -> was it new, remove value -> was it in, contains value, read -> list",
+        checker: |_| linearizable(LinSet),
+    },
+    ModelSpec {
+        name: "bag",
+        about: "add value, remove -> any or nil",
+        checker: |_| linearizable(AnyOf(Bag)),
     },
 ];
 

@@ -6,6 +6,11 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod container;
+mod fifo_queue;
+
+pub use fifo_queue::FifoQueue;
+
 use danso_vocab::{History, Name, Stop};
 
 /// Decides whether one object is linearizable, without search.
