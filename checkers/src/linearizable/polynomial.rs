@@ -6,10 +6,14 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod bag;
 mod container;
 mod fifo_queue;
+mod priority_queue;
 
+pub use bag::Bag;
 pub use fifo_queue::FifoQueue;
+pub use priority_queue::PriorityQueue;
 
 use danso_vocab::{History, Name, Stop};
 

@@ -96,8 +96,8 @@ fn around(queue: &Container, first: u32, second: u32) -> Suspects {
 
 fn explain(history: &History, core: &Container) -> Blame {
     let say = |row: u32| container::say(history, row);
-    if let Some(empty) = core.empties.first() {
-        return core.non_empty(history, empty.row);
+    if !core.empties.is_empty() {
+        return core.non_empty(history);
     }
     let Container { a, b, c, d, put, taken, .. } = core;
     let value = |v: usize| history.value(core.id[v]);

@@ -42,7 +42,8 @@ impl Container {
     }
 
     /// Why an answer that there was nothing cannot be.
-    pub(in super::super) fn non_empty(&self, history: &History, row: u32) -> Blame {
+    pub(in super::super) fn non_empty(&self, history: &History) -> Blame {
+        let row = self.empties.first().map_or(NONE, |empty| empty.row);
         let (empty, lives) = (say(history, row), self.lives(history, None));
         let crashed = self.and_crashed();
         let because = match self.len() {

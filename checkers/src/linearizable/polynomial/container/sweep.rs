@@ -1,6 +1,6 @@
 //! One pass over the events: where nothing is certainly inside, and what leaves too early.
 
-use super::{Container, How, NONE, Suspects, stopped};
+use super::{Container, How, NONE, Seen, Suspects, stopped};
 
 /// What a sweep found.
 pub(in super::super) enum Swept {
@@ -77,13 +77,28 @@ pub(in super::super) fn sweep(container: &Container, around: bool, how: &How) ->
 /// possible; with all that were left before it ended if one of them was, as it may have been
 /// taken out with unknown result.
 pub(in super::super) fn cover(container: &Container, empty: u32) -> Suspects {
-    let (inv, res) = {
-        let empty = container.empties[empty as usize];
-        (empty.inv, empty.res)
-    };
-    let Container { b, c, taken, .. } = container;
+    let Seen { inv, res, .. } = container.empties[empty as usize];
+    let Container { b, taken, .. } = container;
+    let mut elements = chain(container, inv, res, |_| true);
+    if !container.crashed.is_empty() && elements.iter().any(|v| taken[*v as usize] == NONE) {
+        elements.retain(|v| taken[*v as usize] != NONE);
+        let left = (0..container.len()).filter(|v| taken[*v] == NONE && b[*v] < res);
+        elements.extend(left.map(|v| v as u32));
+    }
+    Suspects { elements, empties: vec![empty] }
+}
+
+/// Of these elements, as few as possible one of which is certainly inside at every instant
+/// between two events, if there are some.
+pub(in super::super) fn chain(
+    container: &Container,
+    inv: u32,
+    res: u32,
+    of: impl Fn(usize) -> bool,
+) -> Vec<u32> {
+    let Container { b, c, .. } = container;
     let mut around: Vec<usize> = (0..container.len())
-        .filter(|v| container.is_inside(*v) && b[*v] < res && c[*v] > inv)
+        .filter(|v| container.is_inside(*v) && b[*v] < res && c[*v] > inv && of(*v))
         .collect();
     around.sort_unstable_by_key(|v| b[*v]);
     let (mut covered, mut elements, mut next) = (inv, Vec::new(), 0);
@@ -97,10 +112,5 @@ pub(in super::super) fn cover(container: &Container, empty: u32) -> Suspects {
         elements.push(best as u32);
         covered = c[best];
     }
-    if !container.crashed.is_empty() && elements.iter().any(|v| taken[*v as usize] == NONE) {
-        elements.retain(|v| taken[*v as usize] != NONE);
-        let left = (0..container.len()).filter(|v| taken[*v] == NONE && b[*v] < res);
-        elements.extend(left.map(|v| v as u32));
-    }
-    Suspects { elements, empties: vec![empty] }
+    elements
 }
