@@ -1,27 +1,37 @@
 //! The sequential specifications, by name.
 
+mod bag;
 mod bank;
-mod kv;
-mod multi_register;
-mod mutex;
-mod rw_lock;
-mod semaphore;
-
-pub use bank::Bank;
-pub use kv::{Kv, KvMap};
-pub use multi_register::MultiRegister;
-pub use mutex::{FencedMutex, Mutex, ReentrantMutex};
 pub(crate) mod counter;
 pub(crate) mod fetch_and_increment;
+mod fifo_queue;
+mod kv;
+pub(crate) mod lin_set;
+mod multi_register;
+mod mutex;
+mod priority_queue;
 pub(crate) mod register;
+mod rw_lock;
+mod semaphore;
+mod stack;
+pub(crate) mod words;
 
+pub use bag::Bag;
+pub use bank::Bank;
 pub use counter::Counter;
 pub use fetch_and_increment::FetchAndIncrement;
+pub use fifo_queue::{DrainedQueue, FifoQueue};
+pub use kv::{Kv, KvMap};
+pub use lin_set::LinSet;
+pub use multi_register::MultiRegister;
+pub use mutex::{FencedMutex, Mutex, ReentrantMutex};
+pub use priority_queue::PriorityQueue;
 pub use register::{CasRegister, Register};
 pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
+pub use stack::Stack;
 
-use danso_vocab::Value;
+use danso_vocab::{AnyOf, Value};
 
 use crate::linearizable;
 use crate::linearizable::Linearizability;
@@ -102,6 +112,41 @@ pub const MODELS: &[ModelSpec] = &[
         name: "fetch-and-increment",
         about: "fetch-and-increment (fai, inc, next, generate) -> the number before",
         checker: |initial| linearizable(FetchAndIncrement::new(initial.int().unwrap_or(0))),
+    },
+    ModelSpec {
+        name: "fifo-queue",
+        about: "enqueue value, dequeue -> oldest or nil, peek -> oldest or nil",
+        checker: |_| linearizable(FifoQueue),
+    },
+    ModelSpec {
+        name: "drained-queue",
+        about: "as fifo-queue, and drain -> list of the oldest",
+        checker: |_| linearizable(AnyOf(DrainedQueue)),
+    },
+    ModelSpec {
+        name: "stack",
+        about: "push value, pop -> newest or nil, peek -> newest or nil",
+        checker: |_| linearizable(Stack),
+    },
+    ModelSpec {
+        name: "priority-queue",
+        about: "insert value, poll -> least or nil, peek -> least or nil",
+        checker: |_| linearizable(PriorityQueue::min()),
+    },
+    ModelSpec {
+        name: "max-priority-queue",
+        about: "as priority-queue, the greatest first",
+        checker: |_| linearizable(PriorityQueue::max()),
+    },
+    ModelSpec {
+        name: "lin-set",
+        about: "add value -> was it new, remove value -> was it in, contains value, read -> list",
+        checker: |_| linearizable(LinSet),
+    },
+    ModelSpec {
+        name: "bag",
+        about: "add value, remove -> any or nil",
+        checker: |_| linearizable(AnyOf(Bag)),
     },
 ];
 
