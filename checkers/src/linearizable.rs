@@ -32,6 +32,7 @@ mod machine;
 mod mask;
 mod object;
 pub mod polynomial;
+mod portfolio;
 mod reduce;
 mod search;
 mod timeline;
@@ -83,6 +84,7 @@ impl<M: Model> Linearizable<M> {
             reductions: self.reductions,
             limits,
             threads: threads as u64,
+            spare: limits.threads >= 2 * objects.len(),
         };
         if threads == 1 {
             return objects.iter().map(|rows| judge.object(history, rows)).collect();

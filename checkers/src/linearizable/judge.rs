@@ -4,6 +4,7 @@ use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status
 
 use super::machine::Machine;
 use super::object::Object;
+use super::portfolio::race;
 use super::reduce::{Reductions, reduce};
 use super::search::{Bound, Budget, Outcome, Searched, search};
 use super::timeline::{End, Timeline};
@@ -17,6 +18,8 @@ pub(super) struct Judge<'a, M> {
     pub(super) limits: &'a Limits,
     /// Objects ruled on at a time: they share the memory.
     pub(super) threads: u64,
+    /// There is a thread to spare for each object.
+    pub(super) spare: bool,
 }
 
 /// What became of one object.
@@ -63,7 +66,11 @@ impl<M: Model> Judge<'_, M> {
             memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
         };
-        let searched = search(&object, &line, &mut machine, self.reductions, &budget);
+        let searched = if self.spare {
+            race(self.model, &object, &line, &mut machine, self.reductions, &budget)
+        } else {
+            search(&object, &line, &mut machine, self.reductions, &budget)
+        };
         let ruling = match &searched.outcome {
             Outcome::Linearizable(order) => {
                 let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();

@@ -13,7 +13,10 @@
 //! the future depends on, so configurations proved dead are remembered by these four exactly.
 
 mod dead;
+mod frontier;
+mod layer;
 mod prune;
+mod trails;
 mod used;
 
 use danso_vocab::Stop;
@@ -25,6 +28,7 @@ use super::object::{Class, Object};
 use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
 use dead::Dead;
+pub(super) use frontier::frontier;
 use used::Used;
 
 /// What one search may spend.
@@ -77,9 +81,12 @@ pub(super) fn search(
     budget: &Budget,
 ) -> Searched {
     match line.slots {
-        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget),
-        65..=128 => Search::<u128>::new(object, line, machine, reductions).run(budget),
-        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions).run(budget),
+        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget, Search::dive),
+        65..=128 => {
+            Search::<u128>::new(object, line, machine, reductions).run(budget, Search::dive)
+        }
+        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions)
+            .run(budget, Search::dive),
     }
 }
 
@@ -135,6 +142,8 @@ struct Search<'s, 'a, M> {
     visited: u64,
     /// By pool: whether each of its operations can be used once only.
     counted: Vec<bool>,
+    /// Bytes the breadth-first engine holds.
+    layers: usize,
 }
 
 impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
@@ -159,18 +168,19 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             furthest: 0,
             visited: 0,
             counted: vec![true; line.pools.len()],
+            layers: 0,
         }
     }
 
     /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
     /// what cannot be linearized even so cannot be at all. If a linearization is found that uses
     /// some pool too often, the uses of that pool are counted from then on.
-    fn run(mut self, budget: &Budget) -> Searched {
+    fn run(mut self, budget: &Budget, explore: fn(&mut Self, &Budget) -> Outcome) -> Searched {
         if self.reductions.relax && self.demand.is_some() {
             self.counted.fill(false);
         }
         loop {
-            let outcome = self.explore(budget);
+            let outcome = explore(&mut self, budget);
             let Outcome::Linearizable(order) = &outcome else { return self.report(outcome) };
             match self.line.each_once(order) {
                 Ok(order) => return self.report(Outcome::Linearizable(order)),
@@ -189,7 +199,8 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         }
     }
 
-    fn explore(&mut self, budget: &Budget) -> Outcome {
+    /// Depth first.
+    fn dive(&mut self, budget: &Budget) -> Outcome {
         let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
         let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
@@ -367,7 +378,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         let stack = self.stack.capacity() * (size_of::<Frame<M>>() + heap);
         let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
         let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
-        (self.dead.bytes(heap) + stack + rest) as u64
+        (self.dead.bytes(heap) + stack + rest + self.layers) as u64
     }
 
     fn report(self, outcome: Outcome) -> Searched {

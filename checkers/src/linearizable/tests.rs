@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod exhaustive;
+mod frontier;
 pub(super) mod fuzz;
 mod limits;
 mod metamorphic;
