@@ -28,6 +28,7 @@
 
 mod demand;
 mod judge;
+pub mod live;
 mod machine;
 mod mask;
 mod object;
@@ -46,7 +47,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Model, Status};
+use danso_vocab::{Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Status};
 
 use judge::{Judge, Judged, Ruling};
 use reduce::Reductions;
@@ -129,6 +130,10 @@ impl<M: Model> Checker for Linearizable<M> {
         let mut finding = self.finding(history, judged);
         finding.stats.insert("keys".into(), objects.len() as u64);
         finding
+    }
+
+    fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
+        Some(Box::new(live::Live::new(&self.model, limits)))
     }
 }
 

@@ -4,9 +4,9 @@ use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status
 
 use super::machine::Machine;
 use super::object::Object;
-use super::portfolio::race;
+use super::portfolio::{self, decide};
 use super::reduce::{Reductions, reduce};
-use super::search::{Bound, Budget, Outcome, Searched, search};
+use super::search::{Bound, Budget, Outcome, Searched};
 use super::timeline::{End, Timeline};
 use super::violation::{Violation, explain};
 use super::witness::replays;
@@ -66,11 +66,9 @@ impl<M: Model> Judge<'_, M> {
             memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
         };
-        let searched = if self.spare {
-            race(self.model, &object, &line, &mut machine, self.reductions, &budget)
-        } else {
-            search(&object, &line, &mut machine, self.reductions, &budget)
-        };
+        let alone = self.spare.then_some(portfolio::ALONE);
+        let (model, reductions) = (self.model, self.reductions);
+        let searched = decide(alone, model, &object, &line, &mut machine, reductions, &budget);
         let ruling = match &searched.outcome {
             Outcome::Linearizable(order) => {
                 let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();

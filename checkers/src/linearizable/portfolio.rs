@@ -1,7 +1,10 @@
-//! Two engines on one hard object: where going depth first has not led to an answer soon, it goes
-//! on beside the breadth-first engine on a thread of its own, and the first answer counts.
+//! Which engine decides an object, and when both do.
 //!
-//! Both are exact, so the verdict does not depend on who is first.
+//! Going depth first is the rule: most histories are valid, and the first guess is mostly right.
+//! The breadth-first engine takes over where memory runs out, since it forgets what lies behind
+//! it; and if there is a thread to spare, it runs beside the other one once that has not answered
+//! soon, and the first answer counts. Both are exact, so the verdict does not depend on who is
+//! first.
 
 use danso_vocab::{Model, Stop};
 
@@ -13,11 +16,12 @@ use super::timeline::Timeline;
 
 /// Configurations that the depth-first search visits alone: a fraction of a second. Most objects
 /// take a few thousand, and those it decides as they are decided without a second thread.
-const ALONE: u64 = 200_000;
+pub(super) const ALONE: u64 = 200_000;
 
-/// Looks for a linearization of `line` by both engines if need be. The breadth-first one gets a
-/// quarter of the memory; each has all the states. Takes two threads at most.
-pub(super) fn race<M: Model>(
+/// Looks for a linearization of `line`, on two threads once `alone` configurations were visited,
+/// if that is given.
+pub(super) fn decide<M: Model>(
+    alone: Option<u64>,
     model: &M,
     object: &Object<'_>,
     line: &Timeline,
@@ -25,13 +29,23 @@ pub(super) fn race<M: Model>(
     reductions: Reductions,
     budget: &Budget,
 ) -> Searched {
-    race_after(ALONE, model, object, line, machine, reductions, budget)
+    let states = alone.unwrap_or(u64::MAX).min(budget.states);
+    let first = search(object, line, machine, reductions, &Budget { states, ..budget.clone() });
+    let mut next = match first.outcome {
+        Outcome::OutOf(Bound::Memory) => frontier(object, line, machine, reductions, budget),
+        Outcome::OutOf(Bound::States) if states < budget.states => {
+            race(model, object, line, machine, reductions, budget)
+        }
+        _ => return first,
+    };
+    next.visited += first.visited;
+    next.bytes = next.bytes.max(first.bytes);
+    next
 }
 
-/// The same after `alone` configurations. What was visited until then is visited again: that
-/// costs the less, the harder the object is.
-pub(super) fn race_after<M: Model>(
-    alone: u64,
+/// Both engines at once. The breadth-first one gets a quarter of the memory; each has all the
+/// states. What was visited before is visited again: that costs the less, the harder the object.
+fn race<M: Model>(
     model: &M,
     object: &Object<'_>,
     line: &Timeline,
@@ -39,11 +53,6 @@ pub(super) fn race_after<M: Model>(
     reductions: Reductions,
     budget: &Budget,
 ) -> Searched {
-    let first = Budget { states: alone.min(budget.states), ..budget.clone() };
-    let searched = search(object, line, machine, reductions, &first);
-    if searched.outcome != Outcome::OutOf(Bound::States) || alone >= budget.states {
-        return searched;
-    }
     let share = |quarters: u64, stop: &Stop| Budget {
         states: budget.states,
         memory: budget.memory / 4 * quarters,
@@ -66,7 +75,7 @@ pub(super) fn race_after<M: Model>(
         // A panic of the other engine is passed on, as one of this engine is.
         (deep, wide.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let visited = searched.visited + by_depth.visited + by_breadth.visited;
+    let visited = by_depth.visited + by_breadth.visited;
     let bytes = by_depth.bytes + by_breadth.bytes;
     // If both are, depth first: it is the usual one. If none is, it says where it got to and
     // which bound it met, unless that was only the other one's stop.

@@ -29,7 +29,8 @@ use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
 use dead::Dead;
 pub(super) use frontier::frontier;
-use used::Used;
+pub(super) use layer::Layer;
+pub(super) use used::Used;
 
 /// What one search may spend.
 #[derive(Clone, Debug)]
@@ -92,18 +93,18 @@ pub(super) fn search(
 
 /// A configuration without what was used.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Place<M> {
-    event: u32,
-    state: u32,
-    mask: M,
+pub(super) struct Place<M> {
+    pub(super) event: u32,
+    pub(super) state: u32,
+    pub(super) mask: M,
 }
 
 /// A configuration; see the [module](self).
 #[derive(Clone)]
-struct Config<M> {
-    place: Place<M>,
+pub(super) struct Config<M> {
+    pub(super) place: Place<M>,
     /// The operations of unknown outcome used so far, as a multiset of [`Used`].
-    used: u32,
+    pub(super) used: u32,
 }
 
 /// A configuration being explored.

@@ -5,6 +5,7 @@ mod exhaustive;
 mod frontier;
 pub(super) mod fuzz;
 mod limits;
+mod live;
 mod metamorphic;
 mod objects;
 pub(super) mod oracle;

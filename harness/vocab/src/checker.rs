@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Finding, History};
+use crate::{Finding, History, LiveChecker};
 
 /// Decides one guarantee. A pure function of history and limits: no I/O, no clock, no global
 /// state. Total: out of limits is `Unknown` with the reason, never a guess.
@@ -16,6 +16,12 @@ pub trait Checker: Send + Sync {
 
     /// The finding about `history`.
     fn check(&self, history: &History, limits: &Limits) -> Finding;
+
+    /// One that watches a history while it is being recorded, if there is one for this guarantee.
+    fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
+        let _ = limits;
+        None
+    }
 }
 
 /// How much a checker may spend. A deadline reaches it as a [`Stop`] that the caller trips, so

@@ -10,7 +10,7 @@ use super::used::Used;
 /// stand in for: of two with the same state and the same mutators linearized, the one that has
 /// more observers linearized and has used less can do whatever the other can, since it skips the
 /// observers and has the unused left over.
-pub(super) struct Layer<M> {
+pub(in super::super) struct Layer<M> {
     /// The slots of observers.
     observers: M,
     entries: Vec<Entry<M>>,
@@ -31,12 +31,17 @@ const NONE: u32 = u32::MAX;
 
 impl<M: Mask> Layer<M> {
     /// An empty one, where these slots are of observers.
-    pub(super) fn new(observers: M) -> Layer<M> {
+    pub(in super::super) fn new(observers: M) -> Layer<M> {
         Layer { observers, entries: Vec::new(), last: FxHashMap::default(), next: 0 }
     }
 
     /// Whether the configuration or one that dominates it is there.
-    pub(super) fn covers(&self, config: &Config<M>, used: &Used, dominance: bool) -> bool {
+    pub(in super::super) fn covers(
+        &self,
+        config: &Config<M>,
+        used: &Used,
+        dominance: bool,
+    ) -> bool {
         let mut at = self.last.get(&self.core(config)).copied().unwrap_or(NONE);
         while at != NONE {
             let entry = &self.entries[at as usize];
@@ -50,7 +55,7 @@ impl<M: Mask> Layer<M> {
 
     /// Adds a configuration that it does not cover. Returns the trails of those it replaces that
     /// were not taken yet.
-    pub(super) fn add(
+    pub(in super::super) fn add(
         &mut self,
         config: Config<M>,
         trail: u32,
@@ -76,7 +81,7 @@ impl<M: Mask> Layer<M> {
     }
 
     /// Takes the next configuration, with its trail.
-    pub(super) fn take(&mut self) -> Option<(Config<M>, u32)> {
+    pub(in super::super) fn take(&mut self) -> Option<(Config<M>, u32)> {
         while let Some(entry) = self.entries.get(self.next) {
             self.next += 1;
             if !entry.dropped {
@@ -86,8 +91,18 @@ impl<M: Mask> Layer<M> {
         None
     }
 
+    /// How many there are, with those dropped.
+    pub(in super::super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All that are left.
+    pub(in super::super) fn into_configs(self) -> Vec<Config<M>> {
+        self.entries.into_iter().filter(|e| !e.dropped).map(|e| e.config).collect()
+    }
+
     /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in super::super) fn bytes(&self) -> usize {
         let heap = self.observers.heap();
         self.entries.capacity() * size_of::<Entry<M>>()
             + self.last.capacity() * (size_of::<((u32, M), u32)>() + 1)

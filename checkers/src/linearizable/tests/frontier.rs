@@ -8,7 +8,7 @@ use super::simulate::{self, Shape};
 use super::{Reductions, oracle};
 use crate::linearizable::machine::Machine;
 use crate::linearizable::object::Object;
-use crate::linearizable::portfolio::race_after;
+use crate::linearizable::portfolio::decide;
 use crate::linearizable::reduce::reduce;
 use crate::linearizable::search::{Budget, Outcome, Searched, frontier};
 use crate::linearizable::split;
@@ -125,7 +125,7 @@ fn portfolio() {
         let line = Timeline::new(&object, &object.items, true);
         let budget = Budget { states: u64::MAX, memory: 1 << 30, stop: Stop::new() };
         let all = Reductions::ALL;
-        let raced = race_after(1, &Queue, &object, &line, &mut machine, all, &budget);
+        let raced = decide(Some(1), &Queue, &object, &line, &mut machine, all, &budget);
         let valid = oracle::linearizable(&Queue, &history);
         assert_eq!(raced.outcome != Outcome::Refuted, valid, "case {case}\n{}", show(&history));
         assert!(!matches!(raced.outcome, Outcome::OutOf(_)));
