@@ -29,11 +29,13 @@
 mod demand;
 mod impossible;
 mod judge;
+pub mod live;
 mod machine;
 mod mask;
 mod object;
 mod parts;
 pub mod polynomial;
+mod portfolio;
 mod reduce;
 mod search;
 mod timeline;
@@ -47,7 +49,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Model, Name, Status};
+use danso_vocab::{Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Name, Status};
 
 use judge::{Judge, Judged, Ruling};
 use polynomial::Polynomial;
@@ -141,6 +143,7 @@ impl<M: Model> Linearizable<M> {
             reductions: self.reductions,
             limits,
             threads: threads as u64,
+            spare: limits.threads >= 2 * objects.len(),
         };
         if threads == 1 {
             return objects.iter().map(|rows| judge.object(history, rows)).collect();
@@ -187,6 +190,10 @@ impl<M: Model> Checker for Linearizable<M> {
         finding.stats.insert("keys".into(), objects.rows.len() as u64);
         finding.reason += &objects.left_out();
         finding
+    }
+
+    fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
+        Some(Box::new(live::Live::new(&self.model, limits)))
     }
 }
 

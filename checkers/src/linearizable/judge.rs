@@ -6,8 +6,9 @@ use super::machine::Machine;
 use super::object::Object;
 use super::parts;
 use super::polynomial::{Decision, How, Part, Polynomial, Refutation};
+use super::portfolio::{self, decide};
 use super::reduce::{Reductions, reduce};
-use super::search::{Bound, Budget, Outcome, Searched, search};
+use super::search::{Bound, Budget, Outcome, Searched};
 use super::timeline::{End, Timeline};
 use super::violation::{Violation, confirm, explain, explain_impossible};
 use super::witness::replays;
@@ -28,6 +29,8 @@ pub(super) struct Judge<'a, M> {
     pub(super) limits: &'a Limits,
     /// Objects ruled on at a time: they share the memory.
     pub(super) threads: u64,
+    /// There is a thread to spare for each object.
+    pub(super) spare: bool,
 }
 
 /// What became of one object.
@@ -229,7 +232,9 @@ impl<M: Model> Judge<'_, M> {
         let items = reduce(&object, &object.items, self.reductions);
         let line = Timeline::new(&object, &items, self.reductions.pools);
         let budget = self.budget();
-        let searched = search(&object, &line, &mut machine, self.reductions, &budget);
+        let alone = self.spare.then_some(portfolio::ALONE);
+        let (model, reductions) = (self.model, self.reductions);
+        let searched = decide(alone, model, &object, &line, &mut machine, reductions, &budget);
         let ruling = match &searched.outcome {
             Outcome::Linearizable(order) => {
                 let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();

@@ -13,8 +13,11 @@
 //! the future depends on, so configurations proved dead are remembered by these four exactly.
 
 mod dead;
+mod frontier;
+mod layer;
 mod pending;
 mod prune;
+mod trails;
 mod used;
 
 use danso_vocab::Stop;
@@ -27,7 +30,10 @@ use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
 use dead::Dead;
 use pending::Pending;
-use used::Used;
+
+pub(super) use frontier::frontier;
+pub(super) use layer::Layer;
+pub(super) use used::Used;
 
 /// Configurations visited before the candidates are first tried in another order. Either order
 /// meets histories on which it loses its way; trying both in turn, ever longer, costs little more
@@ -84,26 +90,29 @@ pub(super) fn search(
     budget: &Budget,
 ) -> Searched {
     match line.slots {
-        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget),
-        65..=128 => Search::<u128>::new(object, line, machine, reductions).run(budget),
-        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions).run(budget),
+        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget, Search::dive),
+        65..=128 => {
+            Search::<u128>::new(object, line, machine, reductions).run(budget, Search::dive)
+        }
+        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions)
+            .run(budget, Search::dive),
     }
 }
 
 /// A configuration without what was used.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Place<M> {
-    event: u32,
-    state: u32,
-    mask: M,
+pub(super) struct Place<M> {
+    pub(super) event: u32,
+    pub(super) state: u32,
+    pub(super) mask: M,
 }
 
 /// A configuration; see the [module](self).
 #[derive(Clone)]
-struct Config<M> {
-    place: Place<M>,
+pub(super) struct Config<M> {
+    pub(super) place: Place<M>,
     /// The operations of unknown outcome used so far, as a multiset of [`Used`].
-    used: u32,
+    pub(super) used: u32,
 }
 
 /// A configuration being explored.
@@ -150,6 +159,8 @@ struct Search<'s, 'a, M> {
     goal_first: bool,
     /// Whether each operation of unknown outcome can be used once only.
     counted: bool,
+    /// Bytes the breadth-first engine holds.
+    layers: usize,
 }
 
 impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
@@ -176,19 +187,26 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             visited: 0,
             goal_first: true,
             counted: true,
+            layers: 0,
         }
     }
 
     /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
     /// what cannot be linearized even so cannot be at all. If a linearization is found that uses
-    /// some of them too often, uses are counted from then on.
-    fn run(mut self, budget: &Budget) -> Searched {
+    /// some of them too often, uses are counted from then on. `explore` goes on until so many
+    /// configurations were visited, and says `None` if that decided nothing.
+    fn run(
+        mut self,
+        budget: &Budget,
+        explore: fn(&mut Self, &Budget, u64) -> Option<Outcome>,
+    ) -> Searched {
         if self.reductions.relax && self.demand.is_some() {
             self.counted = false;
         }
         let mut slice = SLICE;
         loop {
-            let Some(outcome) = self.explore(budget, self.visited + slice) else {
+            let until = self.visited + slice;
+            let Some(outcome) = explore(&mut self, budget, until) else {
                 self.goal_first = !self.goal_first;
                 slice *= 2;
                 self.restart();
@@ -213,8 +231,8 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         self.cursor.seek(0);
     }
 
-    /// Explores until `visited` configurations were visited; `None` if that decides nothing.
-    fn explore(&mut self, budget: &Budget, visited: u64) -> Option<Outcome> {
+    /// Depth first.
+    fn dive(&mut self, budget: &Budget, visited: u64) -> Option<Outcome> {
         let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
         let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
@@ -444,7 +462,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         let stack = self.stack.capacity() * (size_of::<Frame<M>>() + heap);
         let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
         let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
-        (self.dead.bytes(heap) + self.pending.bytes(heap) + stack + rest) as u64
+        (self.dead.bytes(heap) + self.pending.bytes(heap) + stack + rest + self.layers) as u64
     }
 
     fn report(self, outcome: Outcome) -> Searched {

@@ -3,8 +3,10 @@
 mod anomalies;
 pub(super) mod clients;
 mod exhaustive;
+mod frontier;
 pub(super) mod fuzz;
 mod limits;
+mod live;
 mod metamorphic;
 mod objects;
 pub(super) mod oracle;

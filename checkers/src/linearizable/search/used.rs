@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 /// Multisets of pools, interned so that a configuration holds one number.
-pub(super) struct Used {
+pub(in super::super) struct Used {
     /// By id: the pools, ascending, each as often as it was used.
     sets: Vec<Box<[u32]>>,
     /// By id: one bit for each pool that is in it, pools sharing the 64 bits in turn. Tells most
@@ -16,9 +16,9 @@ pub(super) struct Used {
 
 impl Used {
     /// The empty multiset.
-    pub(super) const NONE: u32 = 0;
+    pub(in super::super) const NONE: u32 = 0;
 
-    pub(super) fn new() -> Used {
+    pub(in super::super) fn new() -> Used {
         Used {
             sets: vec![Box::default()],
             bits: vec![0],
@@ -29,7 +29,7 @@ impl Used {
     }
 
     /// How often `pool` is in the multiset `id`.
-    pub(super) fn of(&self, id: u32, pool: u32) -> u32 {
+    pub(in super::super) fn of(&self, id: u32, pool: u32) -> u32 {
         if id == Used::NONE {
             return 0;
         }
@@ -39,7 +39,7 @@ impl Used {
     }
 
     /// The multiset `id` with one more of `pool`.
-    pub(super) fn one_more(&mut self, id: u32, pool: u32) -> u32 {
+    pub(in super::super) fn one_more(&mut self, id: u32, pool: u32) -> u32 {
         if let Some(next) = self.next.get(&(id, pool)) {
             return *next;
         }
@@ -58,8 +58,13 @@ impl Used {
         next
     }
 
+    /// The pools in the multiset `id`, ascending, each as often as it was used.
+    pub(in super::super) fn pools(&self, id: u32) -> &[u32] {
+        &self.sets[id as usize]
+    }
+
     /// Whether everything in the multiset `a` is in `b` as often.
-    pub(super) fn is_within(&self, a: u32, b: u32) -> bool {
+    pub(in super::super) fn is_within(&self, a: u32, b: u32) -> bool {
         if a == b || a == Used::NONE {
             return true;
         }
@@ -71,8 +76,13 @@ impl Used {
         a.len() < b.len() && a.iter().all(|pool| more.by_ref().any(|p| p == pool))
     }
 
+    /// How many multisets there are.
+    pub(in super::super) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in super::super) fn bytes(&self) -> usize {
         self.bytes + self.next.capacity() * 14
     }
 }
