@@ -26,6 +26,7 @@
 //! reasoning about values; and the few operations that are shown for it are refuted once more by
 //! the plain search. Should these disagree, the answer is `unknown`, and says so.
 
+mod certify;
 mod demand;
 mod judge;
 mod machine;
@@ -45,6 +46,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use danso_vocab::certificate::Certifier;
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Model, Status};
 
 use judge::{Judge, Judged, Ruling};
@@ -112,6 +114,10 @@ impl<M: Model> Checker for Linearizable<M> {
 
     fn decides(&self) -> &'static str {
         "every operation appears to take effect at one instant between its invocation and its completion"
+    }
+
+    fn certifier(&self) -> Option<&dyn Certifier> {
+        Some(self)
     }
 
     fn check(&self, history: &History, limits: &Limits) -> Finding {

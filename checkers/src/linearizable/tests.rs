@@ -1,6 +1,7 @@
 //! The checker against an oracle, on small histories by the million.
 
 mod anomalies;
+mod certificates;
 mod exhaustive;
 pub(super) mod fuzz;
 mod limits;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::certificate::Certifier;
 use crate::{Finding, History};
 
 /// Decides one guarantee. A pure function of history and limits: no I/O, no clock, no global
@@ -16,6 +17,11 @@ pub trait Checker: Send + Sync {
 
     /// The finding about `history`.
     fn check(&self, history: &History, limits: &Limits) -> Finding;
+
+    /// Who proves its verdicts, if anybody can.
+    fn certifier(&self) -> Option<&dyn Certifier> {
+        None
+    }
 }
 
 /// How much a checker may spend. A deadline reaches it as a [`Stop`] that the caller trips, so
