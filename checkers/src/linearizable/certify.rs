@@ -22,7 +22,14 @@ use crate::verify::{Held, Part, verify};
 const MANY: usize = 1_000;
 
 impl<M: Model> Certifier for Linearizable<M> {
+    fn model(&self) -> &'static str {
+        self.model.name()
+    }
+
     fn prove(&self, history: &History, limits: &Limits) -> Result<Proof, String> {
+        if history.ops().all(|op| !op.is_ok()) {
+            return Err("no operation succeeded, so there is nothing to prove".to_owned());
+        }
         let (mut orders, mut undecided) = (Vec::new(), None);
         for rows in split(history)? {
             match self.prove_object(history, &rows, limits) {

@@ -111,6 +111,9 @@ impl fmt::Display for Refused {
 
 /// A checker whose verdicts can be proved.
 pub trait Certifier {
+    /// The name of the model the proofs are about.
+    fn model(&self) -> &'static str;
+
     /// Decides, with a proof that [`Certifier::verify`] accepts.
     ///
     /// # Errors

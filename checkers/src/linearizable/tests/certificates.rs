@@ -106,6 +106,7 @@ fn registers_call(rng: &mut Rng, shape: &Shape, _: &mut i64) -> Call {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "all behaviours have one type")]
 fn registers(state: &mut Vec<i64>, call: &Call) -> Option<Value> {
     let (part, value) = call.arg.pair()?;
     let (part, value) = (part.int()? as usize, value.int()?);
