@@ -25,27 +25,23 @@ pub const MOST: u64 = 4_000_000;
 /// # Errors
 /// If it does not, or if checking it is too much work.
 pub fn verify<M: Model>(model: &M, history: &History, proof: &Proof) -> Result<Claim, Refused> {
-    let mine = || history.ops().filter(|op| counts(model, *op));
-    let (keyed, bare) =
-        (mine().find(|op| op.key_id().is_some()), mine().find(|op| op.key_id().is_none()));
-    if let (Some(keyed), Some(bare)) = (keyed, bare) {
-        return wrong(format!("{bare} names no key although {keyed} does"));
-    }
+    let (keyed, bare): (Vec<Op<'_>>, Vec<Op<'_>>) =
+        history.ops().filter(|op| counts(model, *op)).partition(|op| op.key_id().is_some());
+    holds(keyed.is_empty() || bare.is_empty(), || "only some operations name a key".to_owned())?;
     match proof {
         Proof::Valid(orders) => valid(model, history, orders),
         Proof::Invalid(core) => {
             let part = Part::left(model, history, core)?;
-            if part.ops.iter().map(|held| held.op.id()).ne(core.ops.iter().copied()) {
-                return wrong("what remains after taking the rest away is not the core");
-            }
+            let same = part.ops.iter().map(|held| held.op.id()).eq(core.ops.iter().copied());
+            holds(same, || "what is left in the end is not the core".to_owned())?;
             refute(&part)?;
             Ok(Claim { verdict: Verdict::Invalid, ops: core.ops.len(), objects: 1 })
         }
     }
 }
 
-fn wrong<T>(why: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused::Wrong(why.into()))
+fn holds(so: bool, why_not: impl FnOnce() -> String) -> Result<(), Refused> {
+    if so { Ok(()) } else { Err(Refused::Wrong(why_not())) }
 }
 
 /// Whether an operation may have happened and is the model's business.
@@ -60,58 +56,45 @@ fn find<'h, M: Model>(model: &M, history: &'h History, id: OpId) -> Result<Op<'h
 
 /// Replays orders that together have everything that happened.
 fn valid<M: Model>(model: &M, history: &History, orders: &[Vec<OpId>]) -> Result<Claim, Refused> {
-    let mut placed = vec![false; history.len()];
     let mut orders_of = FxHashMap::default();
-    for order in orders {
-        let Some(first) = order.first() else { return wrong("an order is empty") };
+    for first in orders.iter().filter_map(|order| order.first()) {
         *orders_of.entry(find(model, history, *first)?.key_id()).or_insert(0) += 1;
     }
-    let (mut owners, mut happened) = (FxHashMap::default(), 0);
+    let (mut placed, mut owners) = (vec![false; history.len()], FxHashMap::default());
     for (nth, order) in orders.iter().enumerate() {
         let (mut state, mut begun, mut key) = (model.init(), 0, None);
         for id in order {
             let held = Held::new(model, find(model, history, *id)?);
-            let op = held.op;
-            if *key.get_or_insert(op.key_id()) != op.key_id() {
-                return wrong(format!("{op} is of another object than the rest of its order"));
-            }
-            if std::mem::replace(&mut placed[op.row()], true) {
-                return wrong(format!("{op} is in it twice"));
-            }
-            if held.end < begun {
-                return wrong(format!("{op} comes after one that began when it had ended"));
-            }
+            let (op, key) = (held.op, *key.get_or_insert(held.op.key_id()));
+            holds(op.key_id() == key, || format!("{op} is of another object than others there"))?;
+            let twice = std::mem::replace(&mut placed[op.row()], true);
+            holds(!twice, || format!("{op} is in it twice"))?;
+            holds(held.end >= begun, || {
+                format!("{op} had ended before one began that it follows")
+            })?;
             begun = begun.max(held.inv);
-            let Some(next) = held.step(model, &state) else {
-                let state = model.describe(&state);
-                return wrong(format!("{op} is not possible in the state {state}"));
-            };
-            state = next;
+            let next = held.step(model, &state);
+            let why = || format!("{op} is not possible in the state {}", model.describe(&state));
+            holds(next.is_some(), why)?;
+            state = next.unwrap_or(state);
             // Several orders of one object must have nothing in common.
-            if orders_of[&op.key_id()] > 1 {
-                let Parts::Of(parts) = held.parts(model) else {
-                    return wrong(format!(
-                        "{op} is not of one part only, so its object needs one order"
-                    ));
-                };
-                for part in parts {
-                    if *owners.entry((op.key_id(), part.clone())).or_insert(nth) != nth {
-                        return wrong(format!("part {part} of {op} is in two orders"));
-                    }
-                }
+            let parts = if orders_of[&key] > 1 { held.parts(model) } else { Parts::Of(Vec::new()) };
+            let Parts::Of(parts) = parts else {
+                return Err(Refused::Wrong(format!("{op} leaves its object only one order")));
+            };
+            for part in parts {
+                let owner = *owners.entry((key, part.clone())).or_insert(nth);
+                holds(owner == nth, || format!("part {part} of {op} is in another order, too"))?;
             }
         }
     }
-    for op in history.ops().filter(|op| op.is_ok() && counts(model, *op)) {
-        if !placed[op.row()] {
-            return wrong(format!("{op} happened and is in no order"));
-        }
-        happened += 1;
+    let happened = || history.ops().filter(|op| op.is_ok() && counts(model, *op));
+    for op in happened() {
+        holds(placed[op.row()], || format!("{op} happened and is in no order"))?;
     }
-    if happened == 0 {
-        return wrong("no operation succeeded, so there is nothing to prove");
-    }
-    Ok(Claim { verdict: Verdict::Valid, ops: happened, objects: orders_of.len() })
+    let ops = happened().count();
+    holds(ops > 0, || "no operation succeeded, so there is nothing to prove".to_owned())?;
+    Ok(Claim { verdict: Verdict::Valid, ops, objects: orders_of.len() })
 }
 
 /// An operation that is not taken away.
@@ -135,8 +118,16 @@ impl<'h> Held<'h> {
         Held { op, arg, ret: op.ret(), inv: op.inv_rank(), end: op.res_rank() }
     }
 
+    pub(crate) fn must(&self) -> bool {
+        self.end != History::NEVER
+    }
+
     fn saw(&self) -> Ret<'_> {
         self.ret.as_deref().map_or(Ret::Unknown, Ret::Saw)
+    }
+
+    fn step<M: Model>(&self, model: &M, state: &M::State) -> Option<M::State> {
+        model.step(state, self.op.f(), &self.arg, self.saw())
     }
 
     pub(crate) fn access<M: Model>(&self, model: &M) -> Option<Access<'_>> {
@@ -147,13 +138,6 @@ impl<'h> Held<'h> {
         model.parts(self.op.f(), &self.arg, self.saw())
     }
 
-    /// Whether it changes no state wherever it is possible.
-    pub(crate) fn observes<M: Model>(&self, model: &M) -> bool {
-        let unit = model.unit(self.op.f(), &self.arg, self.saw());
-        let swap = self.access(model);
-        unit == Unit::Observer || matches!(swap, Some(Access::Swaps { old, new }) if old == new)
-    }
-
     pub(crate) fn unit<M: Model>(&self, model: &M) -> Option<Value> {
         match model.unit(self.op.f(), &self.arg, self.saw()) {
             Unit::Of(unit) => Some(unit.clone()),
@@ -161,18 +145,16 @@ impl<'h> Held<'h> {
         }
     }
 
-    pub(crate) fn must(&self) -> bool {
-        self.end != History::NEVER
-    }
-
-    fn step<M: Model>(&self, model: &M, state: &M::State) -> Option<M::State> {
-        model.step(state, self.op.f(), &self.arg, self.saw())
+    /// Whether it changes no state wherever it is possible.
+    pub(crate) fn observes<M: Model>(&self, model: &M) -> bool {
+        let swap = self.access(model);
+        model.unit(self.op.f(), &self.arg, self.saw()) == Unit::Observer
+            || matches!(swap, Some(Access::Swaps { old, new }) if old == new)
     }
 
     /// Whether the model cannot tell the two apart.
     fn twin(&self, other: &Held<'_>) -> bool {
-        let same = self.op.f_id() == other.op.f_id() && self.op.ret_id() == other.op.ret_id();
-        same && self.arg == other.arg
+        (self.op.f_id(), &self.arg, &self.ret) == (other.op.f_id(), &other.arg, &other.ret)
     }
 }
 
@@ -206,15 +188,13 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
     /// The object of `last` up to the end of that. A linearization of the whole has one of this as
     /// its beginning. What ends later need not be in it; if it is, then with its own result.
     pub(crate) fn upto(model: &'m M, last: Op<'h>, history: &'h History) -> Result<Self, Refused> {
+        holds(last.is_ok(), || format!("nobody knows when {last} ended"))?;
         let end = last.res_rank();
-        if !last.is_ok() {
-            return wrong(format!("nobody knows when {last} ended"));
-        }
         let before = |op: &Op<'_>| op.key_id() == last.key_id() && op.inv_rank() < end;
         let ops = history.ops().filter(|op| before(op) && counts(model, *op));
-        let cut = |held: Held<'h>| match held.end > end {
-            true => Held { end: History::NEVER, ..held },
-            false => held,
+        let cut = |held: Held<'h>| Held {
+            end: if held.end > end { History::NEVER } else { held.end },
+            ..held
         };
         Ok(Part { model, ops: ops.map(|op| cut(Held::new(model, op))).collect() })
     }
@@ -227,38 +207,35 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
 
     /// Keeps what touches some of these parts; nothing may touch others as well.
     pub(crate) fn only(&mut self, chosen: &[Value]) -> Result<(), Refused> {
-        let chosen: FxHashSet<&Value> = chosen.iter().collect();
-        let mut stays = Vec::with_capacity(self.ops.len());
-        for held in &self.ops {
-            let Parts::Of(parts) = held.parts(self.model) else {
-                return wrong(format!("{} is not of certain parts", held.op));
-            };
-            let some = parts.iter().any(|part| chosen.contains(part));
-            if some && !parts.iter().all(|part| chosen.contains(part)) {
-                return wrong(format!("{} is of other parts as well", held.op));
+        let (model, chosen) = (self.model, chosen.iter().collect::<FxHashSet<&Value>>());
+        // How many parts it touches, of those and of others.
+        let touches = |held: &Held<'_>| match held.parts(model) {
+            Parts::Of(parts) => {
+                let some = parts.iter().filter(|part| chosen.contains(*part)).count();
+                (some, parts.len() - some)
             }
-            stays.push(some);
-        }
-        let mut stays = stays.into_iter();
-        self.ops.retain(|_| stays.next() == Some(true));
+            Parts::All => (1, 1),
+        };
+        let both = self.ops.iter().find(|held| matches!(touches(held), (1.., 1..)));
+        holds(both.is_none(), || "the parts chosen are not independent of others".to_owned())?;
+        self.ops.retain(|held| touches(held).0 > 0);
         Ok(())
     }
 
-    /// Takes away the units nothing of which stays.
+    /// Takes away the units nothing of which stays, if everything is of one: what is of none may
+    /// concern any, such as a peek, or a dequeue of nobody knows what.
     pub(crate) fn forget_units(&mut self, stays: impl Fn(Op<'h>) -> bool) -> Result<(), Refused> {
-        let units: Vec<_> = self.ops.iter().map(|held| held.unit(self.model)).collect();
-        let with = self.ops.iter().zip(&units).filter(|(held, _)| stays(held.op));
-        let kept: FxHashSet<&Value> = with.filter_map(|(_, unit)| unit.as_ref()).collect();
-        let gone = |unit: &Option<Value>| unit.as_ref().is_some_and(|unit| !kept.contains(unit));
-        if !units.iter().any(gone) {
-            return Ok(());
-        }
-        // One of no unit may concern any of them: a peek, or a dequeue of nobody knows what.
-        if let Some((held, _)) = self.ops.iter().zip(&units).find(|(_, unit)| unit.is_none()) {
-            return wrong(format!("{} may concern units that were taken away", held.op));
-        }
-        let mut stays = units.iter().map(|unit| !gone(unit));
-        self.ops.retain(|_| stays.next() == Some(true));
+        let unit = |held: &Held<'_>| held.unit(self.model);
+        let kept: FxHashSet<Value> =
+            self.ops.iter().filter(|held| stays(held.op)).filter_map(unit).collect();
+        let gone: Vec<bool> =
+            self.ops.iter().map(|held| unit(held).is_some_and(|u| !kept.contains(&u))).collect();
+        let all = || self.ops.iter().all(|held| unit(held).is_some());
+        holds(!gone.contains(&true) || all(), || {
+            "what is left may concern what is not".to_owned()
+        })?;
+        let mut gone = gone.into_iter();
+        self.ops.retain(|_| gone.next() == Some(false));
         Ok(())
     }
 
@@ -266,59 +243,45 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
         self.ops.iter().all(|held| held.access(self.model).is_some())
     }
 
-    /// Takes a register's operations away, if that leaves a linearization; see [`Step`].
+    /// Takes a register's operations away; see [`Step`].
     pub(crate) fn take(&mut self, step: Step) -> Result<(), Refused> {
-        let not = || Refused::Wrong(format!("{step:?} may change the verdict"));
-        let model = self.model;
-        if !self.is_register() {
-            return Err(not());
+        let (model, why) = (self.model, || format!("{step:?} may change the verdict"));
+        let (Step::Cut(op) | Step::Unseen(op) | Step::Hidden { op, .. }) = step;
+        let find = |id| self.ops.iter().find(|held| held.op.id() == id);
+        let Some(it) = find(op).filter(|_| self.is_register()) else {
+            return Err(Refused::Wrong(why()));
+        };
+        let writes = |held: &Held<'_>| matches!(held.access(model), Some(Access::Writes(_)));
+        if let Step::Cut(_) = step {
+            let (inv, end) = (it.inv, it.end);
+            let swaps = |held: &&Held<'_>| {
+                matches!(held.access(model), Some(Access::Swaps { .. })) && !held.observes(model)
+            };
+            let mut swaps = self.ops.iter().filter(swaps).filter(|swap| swap.must());
+            let alone = swaps.all(|swap| swap.end < inv || swap.inv > end);
+            holds(it.must() && writes(it) && alone, why)?;
+            self.ops
+                .retain(|held| if held.observes(model) { held.inv > end } else { held.end > inv });
+            return Ok(());
         }
-        let find = |id| self.ops.iter().find(|held| held.op.id() == id).ok_or_else(not);
-        let write = |id| {
-            find(id).and_then(|held| match held.access(model) {
-                Some(Access::Writes(_)) if held.must() => Ok((held.inv, held.end)),
-                _ => Err(not()),
-            })
-        };
-        let gone = match step {
-            Step::Cut(op) => {
-                let (inv, end) = write(op)?;
-                let overlaps = |held: &Held<'_>| {
-                    let swap = matches!(held.access(model), Some(Access::Swaps { .. }));
-                    swap && held.must() && held.inv < end && held.end > inv
-                };
-                if self.ops.iter().any(|held| overlaps(held) && !held.observes(self.model)) {
-                    return Err(not());
-                }
-                self.ops.retain(|held| match held.observes(model) {
-                    true => held.inv > end,
-                    false => held.end > inv,
-                });
-                return Ok(());
-            }
-            Step::Unseen(op) | Step::Hidden { op, .. } => find(op)?,
-        };
-        let Some(Access::Writes(value) | Access::Swaps { new: value, .. }) = gone.access(model)
+        // With nobody to observe the value, what follows is a write, or nothing that happened.
+        let Some(Access::Writes(value) | Access::Swaps { new: value, .. }) = it.access(model)
         else {
-            return Err(not());
+            return Err(Refused::Wrong(why()));
         };
         let observes = |held: &&Held<'_>| match held.access(model) {
-            _ if held.op.id() == gone.op.id() || held.end < gone.inv => false,
+            _ if held.op.id() == op || held.end < it.inv => false,
             Some(Access::Reads(v) | Access::Swaps { old: v, .. }) => v == value,
             Some(Access::Misses(v)) => v != value,
             Some(Access::Writes(_)) | None => false,
         };
-        // With nobody to observe the value, what follows is a write, or nothing that happened.
         let first = self.ops.iter().filter(observes).map(|held| held.inv).min();
-        if let Some(first) = first {
-            let Step::Hidden { by, .. } = step else { return Err(not()) };
-            let (inv, end) = write(by)?;
-            if gone.end >= inv || end >= first {
-                return Err(not());
-            }
-        }
-        let id = gone.op.id();
-        self.ops.retain(|held| held.op.id() != id);
+        let hides = |held: &Held<'_>| {
+            writes(held) && it.end < held.inv && first.is_none_or(|first| held.end < first)
+        };
+        let hidden = matches!(step, Step::Hidden { by, .. } if find(by).is_some_and(hides));
+        holds(first.is_none() || hidden, why)?;
+        self.ops.retain(|held| held.op.id() != op);
         Ok(())
     }
 }
@@ -328,21 +291,18 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
 /// and the state it leaves.
 pub(crate) fn refute<M: Model>(part: &Part<'_, '_, M>) -> Result<(), Refused> {
     let (model, ops) = (part.model, &part.ops);
-    let foreign = |held: &&Held<'_>| {
-        model.step(&model.init(), held.op.f(), &held.arg, Ret::Unknown).is_none()
-    };
-    if let Some(held) = ops.iter().find(foreign) {
-        return wrong(format!("the model does not know {}", held.op));
+    for Held { op, arg, .. } in ops {
+        let known = model.step(&model.init(), op.f(), arg, Ret::Unknown).is_some();
+        holds(known, || format!("the model does not know {op}"))?;
     }
     let mut ends: Vec<usize> = (0..ops.len()).filter(|i| ops[*i].must()).collect();
     ends.sort_by_key(|i| ops[*i].end);
     let (mut open, mut next, mut left) = (Vec::new(), 0, MOST);
     let mut reached = FxHashSet::from_iter([(Vec::<usize>::new(), model.init())]);
     for ending in ends {
-        while next < ops.len() && ops[next].inv < ops[ending].end {
-            open.push(next);
-            next += 1;
-        }
+        let begun = ops.partition_point(|held| held.inv < ops[ending].end);
+        open.extend(next..begun);
+        next = next.max(begun);
         let mut todo: Vec<_> = reached.iter().cloned().collect();
         let mut past = FxHashSet::default();
         while let Some((mut has, state)) = todo.pop() {
@@ -353,7 +313,11 @@ pub(crate) fn refute<M: Model>(part: &Part<'_, '_, M>) -> Result<(), Refused> {
             }
             let lacks = |i: &usize| has.binary_search(i).is_err();
             for &i in open.iter().filter(|i| lacks(i)) {
-                left = left.saturating_sub(1);
+                left -= 1;
+                if left == 0 {
+                    let why = format!("there are too many orders of {} operations", ops.len());
+                    return Err(Refused::TooLarge(why));
+                }
                 // Of two that cannot be told apart, the one that ends first may as well go first.
                 let sooner = |j: &usize| (ops[*j].end, *j) < (ops[i].end, i) && lacks(j);
                 if open.iter().any(|j| sooner(j) && ops[*j].twin(&ops[i])) {
@@ -369,12 +333,6 @@ pub(crate) fn refute<M: Model>(part: &Part<'_, '_, M>) -> Result<(), Refused> {
                     todo.push((with, then));
                 }
             }
-            if left == 0 {
-                return Err(Refused::TooLarge(format!(
-                    "{} operations have too many orders to try",
-                    ops.len()
-                )));
-            }
         }
         if past.is_empty() {
             return Ok(());
@@ -382,5 +340,5 @@ pub(crate) fn refute<M: Model>(part: &Part<'_, '_, M>) -> Result<(), Refused> {
         open.retain(|i| *i != ending);
         reached = past;
     }
-    wrong("the core has a linearization")
+    Err(Refused::Wrong("the core has a linearization".to_owned()))
 }
