@@ -155,6 +155,12 @@ fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Sh
             cores += core.ops.len() as u64;
             convinces(&model, &history, core);
         }
+        for _ in 0..if want == Verdict::Invalid { 8 } else { 1 } {
+            let forged = forge(&mut rng, &history);
+            let claim = checker.verify(&history, &forged);
+            let true_or_refused = claim.is_err() || want == Verdict::Valid;
+            assert!(true_or_refused, "{forged:?} {}", why());
+        }
         // Of another history it says nothing, or the truth.
         let drawn = shape(&mut rng);
         let other = simulate::history(&mut rng, &drawn);
@@ -175,6 +181,28 @@ fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Sh
 fn convinces<M: Model>(model: &M, history: &History, core: &Core) {
     let ops: Vec<Op<'_>> = core.ops.iter().map(|id| history.op(*id).unwrap()).collect();
     assert!(!oracle::object(model, &ops), "{core:?}\n{}", show(history));
+}
+
+/// Orders of everything that happened, in one or several pieces, of one key each or not.
+fn forge(rng: &mut Rng, history: &History) -> Proof {
+    let pieces = rng.between(1, 3);
+    let (by_key, by_arg, shuffled) = (rng.chance(1, 2), rng.chance(1, 2), rng.chance(1, 4));
+    let mut orders = BTreeMap::<(Option<u32>, u64), Vec<Op<'_>>>::new();
+    for op in history.ops().filter(|op| op.is_ok()) {
+        let piece = match (by_arg, op.arg().pair()) {
+            (true, Some((part, _))) => part.int().unwrap_or(0) as u64 % pieces,
+            _ => rng.below(pieces),
+        };
+        let key = op.key_id().filter(|_| by_key);
+        orders.entry((key, piece)).or_default().push(op);
+    }
+    for order in orders.values_mut() {
+        order.sort_by_key(|op| if rng.chance(1, 4) { op.inv_rank() } else { op.res_rank() });
+        if shuffled {
+            rng.shuffle(order);
+        }
+    }
+    Proof::Valid(orders.values().map(|order| order.iter().map(|op| op.id()).collect()).collect())
 }
 
 /// A proof with something changed.
@@ -298,6 +326,49 @@ fn parts(rng: &mut Rng) -> Shape {
 #[test]
 fn of_objects_with_parts() {
     proofs("parts", Registers, parts);
+}
+
+/// An object with independent parts may have an order for each.
+#[test]
+fn orders_may_be_split_by_parts() {
+    let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split("split");
+    let checker = Linearizable::new(Registers);
+    let (mut split, mut tied) = (0, 0);
+    for _ in 0..env("DANSO_FUZZ_CASES", 4_000) / 4 {
+        let drawn = Shape { keys: 0, ..parts(&mut rng) };
+        let history = simulate::history(&mut rng, &drawn);
+        let Ok(Proof::Valid(orders)) = checker.prove(&history, &Limits::default()) else {
+            continue;
+        };
+        let mut by_part = BTreeMap::<Value, Vec<OpId>>::new();
+        for id in orders.iter().flatten() {
+            let op = history.op(*id).unwrap();
+            by_part.entry(op.arg().pair().unwrap().0.clone()).or_default().push(*id);
+        }
+        if by_part.len() < 2 {
+            continue;
+        }
+        // An operation on two parts ties them together, if the other has an order.
+        let tie = orders.iter().flatten().any(|id| {
+            let op = history.op(*id).unwrap();
+            op.f() == "both" && by_part.contains_key(op.arg().pair().unwrap().1)
+        });
+        let proof = Proof::Valid(by_part.into_values().collect());
+        let claim = checker.verify(&history, &proof);
+        assert_eq!(claim.is_ok(), !tie, "{claim:?} {proof:?}\n{}", show(&history));
+        *if tie { &mut tied } else { &mut split } += 1;
+    }
+    assert!(split > 0 && tied > 0, "{split} {tied}");
+    // A queue has no parts.
+    let queue = Linearizable::new(Queue);
+    let history = super::history([
+        super::call(0, "enqueue", 1),
+        super::ok(0, ()),
+        super::call(0, "dequeue", ()),
+        super::ok(0, ()),
+    ]);
+    let proof = Proof::Valid(vec![vec![OpId(0)], vec![OpId(2)]]);
+    assert!(queue.verify(&history, &proof).is_err());
 }
 
 /// Takes away whatever the verifier allows: if there was a linearization, there still is one.
