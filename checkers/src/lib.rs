@@ -8,11 +8,14 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, by search, for any [`Model`] |
+//! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //!
 //! [`Model`]: danso_vocab::Model
+//! [`Proof`]: danso_vocab::certificate::Proof
 
 pub mod linearizable;
 pub mod models;
+pub mod verify;
 
 pub use linearizable::linearizable;

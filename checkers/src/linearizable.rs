@@ -26,6 +26,7 @@
 //! reasoning about values; and the few operations that are shown for it are refuted once more by
 //! the plain search. Should these disagree, the answer is `unknown`, and says so.
 
+mod certify;
 mod demand;
 mod impossible;
 mod judge;
@@ -49,6 +50,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use danso_vocab::certificate::Certifier;
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Name, Status};
 
 use judge::{Judge, Judged, Ruling};
@@ -127,24 +129,23 @@ impl<M: Model> Linearizable<M> {
         Linearizable { reductions, ..Linearizable::new(model) }
     }
 
-    fn judge_all(
-        &self,
-        history: &History,
-        objects: &[Vec<u32>],
-        limits: &Limits,
-        witness: bool,
-    ) -> Vec<Judged> {
-        let threads = limits.threads.clamp(1, objects.len().max(1));
-        let judge = Judge {
+    /// A judge of that many objects; with `witness` of linearizations, too.
+    fn judge<'a>(&'a self, limits: &'a Limits, objects: usize, witness: bool) -> Judge<'a, M> {
+        Judge {
             model: &self.model,
             procedures: &self.procedures,
             algorithm: self.algorithm,
             witness,
             reductions: self.reductions,
             limits,
-            threads: threads as u64,
-            spare: limits.threads >= 2 * objects.len(),
-        };
+            threads: limits.threads.clamp(1, objects.max(1)) as u64,
+            spare: limits.threads >= 2 * objects,
+        }
+    }
+
+    fn judge_all(&self, history: &History, objects: &[Vec<u32>], limits: &Limits) -> Vec<Judged> {
+        let judge = self.judge(limits, objects.len(), false);
+        let threads = judge.threads;
         if threads == 1 {
             return objects.iter().map(|rows| judge.object(history, rows)).collect();
         }
@@ -175,6 +176,10 @@ impl<M: Model> Checker for Linearizable<M> {
         "every operation appears to take effect at one instant between its invocation and its completion"
     }
 
+    fn certifier(&self) -> Option<&dyn Certifier> {
+        Some(self)
+    }
+
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         let name = self.name();
         let objects = match split(history, &self.model) {
@@ -185,7 +190,7 @@ impl<M: Model> Checker for Linearizable<M> {
             let reason = "no operation succeeded, so there is nothing to decide";
             return Finding::unknown(name, format!("{reason}{}", objects.left_out()));
         }
-        let judged = self.judge_all(history, &objects.rows, limits, false);
+        let judged = self.judge_all(history, &objects.rows, limits);
         let mut finding = self.finding(history, judged);
         finding.stats.insert("keys".into(), objects.rows.len() as u64);
         finding.reason += &objects.left_out();

@@ -160,7 +160,7 @@ impl<M: Model> Judge<'_, M> {
     }
 
     /// Rules by search, on each independent part by itself.
-    fn by_search(&self, history: &History, rows: &[u32]) -> Judged {
+    pub(super) fn by_search(&self, history: &History, rows: &[u32]) -> Judged {
         let parts = parts::split(history, rows, self.model);
         if let [part] = parts.as_slice() {
             return self.part(history, part);

@@ -1,6 +1,7 @@
 //! The checker against an oracle, on small histories by the million.
 
 mod anomalies;
+mod certificates;
 pub(super) mod clients;
 mod exhaustive;
 mod frontier;

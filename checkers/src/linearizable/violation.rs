@@ -14,7 +14,7 @@
 
 mod orders;
 mod pattern;
-mod prober;
+pub(super) mod prober;
 mod shrink;
 mod words;
 

@@ -9,7 +9,9 @@ mod live;
 
 use std::path::{Path, PathBuf};
 
-use danso_vocab::Value;
+use danso_checkers::linearizable;
+use danso_vocab::certificate::Proof;
+use danso_vocab::{History, Limits, Model, Value, Verdict};
 
 fn folder(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/histories").join(name);
@@ -26,4 +28,21 @@ fn value(text: &str) -> Value {
         return Value::List(list.split_whitespace().map(value).collect());
     }
     text.parse().map_or(Value::Nil, Value::Int)
+}
+
+/// A verdict has a proof that holds.
+fn certified<M: Model + 'static>(model: M, history: &History, verdict: Verdict) {
+    let checker = linearizable(model);
+    let certifier = checker.certifier().unwrap();
+    let proof = certifier.prove(history, &Limits::default());
+    if verdict == Verdict::Unknown {
+        return assert!(proof.is_err());
+    }
+    let proof = proof.unwrap();
+    if let Proof::Invalid(core) = &proof
+        && std::env::var_os("DANSO_SHOW").is_some()
+    {
+        println!("{} of {} operations: {core:?}", core.ops.len(), history.len());
+    }
+    assert_eq!(certifier.verify(history, &proof).unwrap().verdict, verdict);
 }

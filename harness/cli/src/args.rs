@@ -30,6 +30,15 @@ Examples:
   danso check history.jsonl --model cas-register    a history recorded by anything
   danso check a.jsonl b.jsonl --model register --json";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  danso check h.jsonl --model cas-register --certificate c.json
+  danso verify c.json h.jsonl
+  danso verify c.json danso-runs/latest --model cas-register
+
+Exit codes: 0 the certificate proves its verdict, be it valid or invalid; 1 it does not;
+2 it is too large to tell; 254 bad usage or bad input.";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Launch a cluster, drive it, break it, check what it answered, write a report.
@@ -38,6 +47,9 @@ pub(crate) enum Command {
     /// Check recorded histories or run folders.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Check a certificate: whether it proves its verdict about a history.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Write the report of a run folder again.
     Report(ReportArgs),
     /// Show what a run would do, without doing it.
@@ -153,8 +165,27 @@ pub(crate) struct CheckArgs {
     /// Write a report here (one history only).
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
+    /// Write a proof of the verdict here, for `danso verify` (one history only).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// What `check --certificate` wrote.
+    #[arg(value_name = "CERTIFICATE")]
+    pub(crate) certificate: PathBuf,
+    /// The history.jsonl file or run folder it is about; `-` reads standard input.
+    #[arg(value_name = "HISTORY|RUN")]
+    pub(crate) history: PathBuf,
+    /// The model it must be about. Without it: whatever it says.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The value the object must begin with. Without it: whatever it says.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) initial: Option<String>,
 }
 
 #[derive(Args)]

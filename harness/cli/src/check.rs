@@ -41,6 +41,11 @@ pub(crate) fn check(
     checkers: &[Box<dyn Checker>],
     budget: &Budget,
 ) -> Vec<Finding> {
+    within(budget, |limits| checkers.iter().map(|c| guarded(&**c, history, limits)).collect())
+}
+
+/// What comes of work that obeys limits.
+pub(crate) fn within<T>(budget: &Budget, work: impl FnOnce(&Limits) -> T) -> T {
     let stop = Stop::new();
     let limits = Limits {
         states: u64::MAX,
@@ -55,9 +60,9 @@ pub(crate) fn check(
                 stop.trip();
             }
         });
-        let findings = checkers.iter().map(|c| guarded(&**c, history, &limits)).collect();
+        let made = work(&limits);
         drop(done);
-        findings
+        made
     })
 }
 

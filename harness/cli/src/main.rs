@@ -2,6 +2,7 @@
 //! environment.
 
 mod args;
+mod certificate;
 mod check;
 mod commands;
 mod display;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),

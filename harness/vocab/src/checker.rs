@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::certificate::Certifier;
 use crate::{Finding, History, LiveChecker};
 
 /// Decides one guarantee. A pure function of history and limits: no I/O, no clock, no global
@@ -20,6 +21,11 @@ pub trait Checker: Send + Sync {
     /// One that watches a history while it is being recorded, if there is one for this guarantee.
     fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
         let _ = limits;
+        None
+    }
+
+    /// Who proves its verdicts, if anybody can.
+    fn certifier(&self) -> Option<&dyn Certifier> {
         None
     }
 }

@@ -1,6 +1,7 @@
 //! Stored formats. They live here and not in derives on core types, so that a type can change
 //! without its files changing. Every stored file opens with its format version.
 
+pub mod certificate;
 pub mod json;
 pub mod jsonl;
 pub mod plan;

@@ -9,12 +9,14 @@
 //! | [`value`], [`call`], [`event`] | what a client asks for and what came back |
 //! | [`history`] | every operation of a run, in columns, well formed by construction |
 //! | [`model`], [`checker`], [`live`], [`verdict`] | how a history is judged |
+//! | [`certificate`] | a verdict with its proof |
 //! | [`generator`], [`workload`] | what clients will ask for |
 //! | [`fault`], [`plan`] | everything decided before a run |
 //! | [`results`] | everything known after it |
 //! | [`rng`], [`time`] | chance from one seed, nanoseconds from one clock |
 
 pub mod call;
+pub mod certificate;
 pub mod checker;
 pub mod codec;
 pub mod event;
@@ -32,6 +34,7 @@ pub mod verdict;
 pub mod workload;
 
 pub use call::{Call, Name};
+pub use certificate::Certificate;
 pub use checker::{Checker, Limits, Stop};
 pub use event::{Event, NodeId, Note, Outcome, Process};
 pub use fault::{Fault, FaultId, Injection, Nodes, Schedule, Start};

@@ -8,7 +8,7 @@ use super::{Reductions, oracle, verdict};
 use crate::models::CasRegister;
 
 /// What an operation may be: its call, and its outcome unless that is unknown.
-fn kinds() -> Vec<(Call, Option<Value>)> {
+pub(super) fn kinds() -> Vec<(Call, Option<Value>)> {
     let mut kinds = Vec::new();
     for a in 0..2_i64 {
         let cas = || Call::new("cas", [a, 1 - a]);
@@ -23,7 +23,7 @@ fn kinds() -> Vec<(Call, Option<Value>)> {
 }
 
 /// The ways in which operations can overlap: operation `i` begins, or operation `i` ends.
-fn interleavings(ops: usize) -> Vec<Vec<(usize, bool)>> {
+pub(super) fn interleavings(ops: usize) -> Vec<Vec<(usize, bool)>> {
     fn go(
         ops: usize,
         begun: usize,
@@ -53,7 +53,7 @@ fn interleavings(ops: usize) -> Vec<Vec<(usize, bool)>> {
     all
 }
 
-fn history(order: &[(usize, bool)], kinds: &[&(Call, Option<Value>)]) -> History {
+pub(super) fn history(order: &[(usize, bool)], kinds: &[&(Call, Option<Value>)]) -> History {
     let mut builder = HistoryBuilder::new();
     builder.untimed();
     for &(op, begins) in order {

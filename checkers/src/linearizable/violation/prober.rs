@@ -14,8 +14,8 @@ const AGAIN: u64 = 20_000;
 
 /// Searches parts of an object, on a budget. What is not refuted within it counts as not
 /// refuted: that can only make an anomaly larger.
-pub(super) struct Prober<'o, 'h, 'm, 'a> {
-    pub(super) object: &'o Object<'h>,
+pub(in crate::linearizable) struct Prober<'o, 'h, 'm, 'a> {
+    pub(in crate::linearizable) object: &'o Object<'h>,
     pub(super) machine: &'m mut Machine<'a>,
     budget: Budget,
     /// Configurations that may still be visited.
@@ -24,7 +24,7 @@ pub(super) struct Prober<'o, 'h, 'm, 'a> {
 
 impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
     /// A prober that spends about as much as the search that led here, a few times over.
-    pub(super) fn new(
+    pub(in crate::linearizable) fn new(
         object: &'o Object<'h>,
         machine: &'m mut Machine<'a>,
         budget: &Budget,
@@ -35,12 +35,12 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
     }
 
     /// Whether nothing more will be found out.
-    pub(super) fn spent(&self) -> bool {
+    pub(in crate::linearizable) fn spent(&self) -> bool {
         self.left == 0 || self.budget.stop.is_tripped()
     }
 
     /// Whether these items are certainly not linearizable.
-    pub(super) fn refuted(&mut self, items: &[Item]) -> bool {
+    pub(in crate::linearizable) fn refuted(&mut self, items: &[Item]) -> bool {
         if self.spent() {
             return false;
         }
@@ -82,7 +82,7 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
 
     /// The items up to the first response at which they are refuted; those open there need not
     /// happen, but if they do, then with the result they had. `stuck_at` is a good guess.
-    pub(super) fn shortest_bad_prefix(&mut self, stuck_at: u64) -> Vec<Item> {
+    pub(in crate::linearizable) fn shortest_bad_prefix(&mut self, stuck_at: u64) -> Vec<Item> {
         let all = self.object.items.clone();
         let mut ends: Vec<u64> = all.iter().filter(|i| i.must()).map(|i| i.res).collect();
         ends.sort_unstable();

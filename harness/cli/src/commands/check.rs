@@ -11,15 +11,16 @@ use crate::check::Budget;
 use crate::exit::{Exit, usage};
 use crate::load::{self, Loaded};
 use crate::spec::no_such;
-use crate::{check as checking, display, judge};
+use crate::{certificate, check as checking, display, judge};
 
 /// Checks each history; answers with the worst exit.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     let budget = Budget::of(&args.limits)?;
     let model = args.model.as_deref().map(find).transpose()?;
-    let initial = codec::json::from_str(&args.initial).map_err(|e| {
-        usage(format!("--initial {}: {e}; write it as JSON, as in 0 or \"x\"", args.initial))
-    })?;
+    let initial = initial(&args.initial)?;
+    if args.certificate.is_some() && args.histories.len() > 1 {
+        return Err(usage("--certificate takes one history"));
+    }
     if args.report.is_some() && args.histories.len() > 1 {
         return Err(usage("--report takes one history"));
     }
@@ -55,6 +56,12 @@ impl From<AlgorithmArg> for Algorithm {
             AlgorithmArg::Both => Algorithm::Both,
         }
     }
+}
+
+/// The value `--initial` gives.
+pub(super) fn initial(text: &str) -> anyhow::Result<Value> {
+    codec::json::from_str(text)
+        .map_err(|e| usage(format!("--initial {text}: {e}; write it as JSON, as in 0 or \"x\"")))
 }
 
 fn check_one(
@@ -100,7 +107,10 @@ fn check_one(
         std::fs::write(file, html)
             .map_err(|e| usage(format!("--report {}: {e}", file.display())))?;
     }
-    Ok(Exit::of(results.verdict))
+    let exit = Exit::of(results.verdict);
+    let Some(file) = &args.certificate else { return Ok(exit) };
+    let model = args.model.as_deref();
+    Ok(exit.max(certificate::write(file, &loaded, model, initial, &results, budget)?))
 }
 
 fn print(loaded: &Loaded, results: &danso_vocab::Results, took: std::time::Duration) {

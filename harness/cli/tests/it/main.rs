@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod canaries;
+mod certificates;
 mod docs;
 mod harness;
 mod hostile;

@@ -1,0 +1,315 @@
+//! Proofs of verdicts, for [`verify`](crate::verify) to check.
+//!
+//! A linearization is what the search found. A refutation is shrunk: whatever the verifier lets
+//! us take away, and the search refutes what is left without it, is taken away. Nothing here need
+//! be trusted: the proof is verified before it is returned.
+
+use std::collections::BTreeSet;
+
+use danso_vocab::certificate::{Certifier, Claim, Core, Proof, Refused, Step};
+use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Parts, Value};
+
+use super::judge::Ruling;
+use super::machine::Machine;
+use super::object::{Item, Object};
+use super::search::Budget;
+use super::violation::prober::Prober;
+use super::{Linearizable, split};
+use crate::verify::{Held, Part, verify};
+
+/// Operations beyond which a register's are not tried one by one: each try looks at all of them.
+const MANY: usize = 1_000;
+
+impl<M: Model> Certifier for Linearizable<M> {
+    fn model(&self) -> &'static str {
+        self.model.name()
+    }
+
+    fn prove(&self, history: &History, limits: &Limits) -> Result<Proof, String> {
+        let objects = split(history, &self.model)?;
+        if objects.rows.iter().flatten().all(|row| !history.row(*row as usize).is_ok()) {
+            return Err("no operation succeeded, so there is nothing to prove".to_owned());
+        }
+        let judge = self.judge(limits, 1, true);
+        let (mut orders, mut undecided) = (Vec::new(), None);
+        for rows in objects.rows {
+            let mut ruling = judge.object(history, &rows).ruling;
+            if let Ruling::Linearizable(None) = ruling {
+                // Some procedures know that there is a linearization, but not which.
+                ruling = judge.by_search(history, &rows).ruling;
+            }
+            match ruling {
+                Ruling::Linearizable(Some(order)) if order.is_empty() => {}
+                Ruling::Linearizable(Some(order)) => {
+                    orders.push(order.iter().map(|row| history.row(*row as usize).id()).collect());
+                }
+                Ruling::Linearizable(None) => {
+                    undecided.get_or_insert("no linearization could be put down".to_owned());
+                }
+                // Another object may be refuted.
+                Ruling::Undecided(why) => _ = undecided.get_or_insert(why),
+                Ruling::Violated { anomaly, .. } => {
+                    let core = self.refuted(history, &rows, &anomaly, limits)?;
+                    return self.checked(history, Proof::Invalid(core));
+                }
+            }
+        }
+        match undecided {
+            Some(why) => Err(why),
+            None => self.checked(history, Proof::Valid(orders)),
+        }
+    }
+
+    fn verify(&self, history: &History, proof: &Proof) -> Result<Claim, Refused> {
+        verify(&self.model, history, proof)
+    }
+}
+
+impl<M: Model> Linearizable<M> {
+    fn checked(&self, history: &History, proof: Proof) -> Result<Proof, String> {
+        match verify(&self.model, history, &proof) {
+            Ok(_) => Ok(proof),
+            Err(Refused::TooLarge(why)) => Err(why),
+            Err(Refused::Wrong(why)) => Err(format!("a proof was found that does not hold: {why}")),
+        }
+    }
+
+    /// A core of the object made of these rows, which this anomaly refutes.
+    fn refuted(
+        &self,
+        history: &History,
+        rows: &[u32],
+        anomaly: &Anomaly,
+        limits: &Limits,
+    ) -> Result<Core, String> {
+        let object = Object::new(history, rows, &self.model)
+            .map_err(|op| format!("the model `{}` does not know {op}", self.model.name()))?;
+        let mut machine = Machine::new(&self.model, &object.classes);
+        let budget =
+            Budget { states: limits.states, memory: limits.memory, stop: limits.stop.clone() };
+        // Everything it takes to refute it has happened once these have ended.
+        let named = |item: &&Item| item.must() && anomaly.ops.contains(&object.op(item).id());
+        let guess = object.items.iter().filter(named).map(|item| item.res).max().unwrap_or(0);
+        let mut prober = Prober::new(&object, &mut machine, &budget, 0);
+        let prefix = prober.shortest_bad_prefix(guess);
+        Ok(Draft::new(&self.model, &mut prober, prefix)?.shrink())
+    }
+}
+
+/// A core that gets smaller.
+struct Draft<'p, 'm, 'o, 'h, 'a, M> {
+    model: &'p M,
+    prober: &'p mut Prober<'o, 'h, 'm, 'a>,
+    upto: Op<'h>,
+    parts: Vec<Value>,
+    steps: Vec<Step>,
+    /// What stays, as the point of it all or as a reason: the verifier could do without.
+    kept: Vec<OpId>,
+    /// What the verifier would have left.
+    left: Part<'h, 'p, M>,
+    /// The same for the search.
+    items: Vec<Item>,
+}
+
+impl<'p, 'm, 'o, 'h, 'a, M: Model> Draft<'p, 'm, 'o, 'h, 'a, M> {
+    /// Begins with all items up to the completion that makes them impossible.
+    fn new(
+        model: &'p M,
+        prober: &'p mut Prober<'o, 'h, 'm, 'a>,
+        items: Vec<Item>,
+    ) -> Result<Self, String> {
+        let last = items.iter().filter(|item| item.must()).max_by_key(|item| item.res);
+        let upto = prober.object.op(last.ok_or("nothing was refuted")?);
+        let mut left =
+            Part::upto(model, upto, prober.object.history).map_err(|why| why.to_string())?;
+        // Observers that need not have happened are none of the search's items.
+        left.forget_observers(|op| has(&items, op));
+        let (parts, steps, kept) = (Vec::new(), Vec::new(), vec![upto.id()]);
+        Ok(Draft { model, prober, upto, parts, steps, kept, left, items })
+    }
+
+    fn shrink(mut self) -> Core {
+        self.only_parts();
+        self.cut();
+        loop {
+            let before = self.left.ops.len();
+            self.observers();
+            self.units();
+            self.mutators();
+            if self.left.ops.len() == before || self.prober.spent() {
+                break;
+            }
+        }
+        Core {
+            ops: self.left.ops.iter().map(|held| held.op.id()).collect(),
+            upto: self.upto.id(),
+            parts: self.parts,
+            steps: self.steps,
+        }
+    }
+
+    /// Goes on with what is left, if that is still refuted.
+    fn accept(&mut self, left: Part<'h, 'p, M>, steps: &[Step]) -> bool {
+        let mut items = self.items.clone();
+        let mut stays = left.ops.iter().map(|held| held.op.row() as u32).peekable();
+        items.retain(|item| {
+            while stays.next_if(|row| *row < item.row).is_some() {}
+            stays.peek() == Some(&item.row)
+        });
+        let refuted = self.prober.refuted(&items);
+        if refuted {
+            (self.left, self.items) = (left, items);
+            self.kept.extend(steps.iter().filter_map(reason));
+            self.steps.extend(steps);
+        }
+        refuted
+    }
+
+    /// Tries all of `things` at once, then halves, then each by itself.
+    fn halve<T>(&mut self, mut things: Vec<T>, mut without: impl FnMut(&mut Self, &[T]) -> bool) {
+        let mut size = things.len();
+        while size > 0 {
+            let mut from = 0;
+            while from < things.len() && !self.prober.spent() {
+                let to = (from + size).min(things.len());
+                if without(self, &things[from..to]) {
+                    things.drain(from..to);
+                } else {
+                    from = to;
+                }
+            }
+            size /= 2;
+        }
+    }
+
+    /// Looks only at the parts the last operation touches, with all that are tied to them.
+    fn only_parts(&mut self) {
+        let mut parts_of = Vec::with_capacity(self.left.ops.len());
+        for held in &self.left.ops {
+            let Parts::Of(parts) = held.parts(self.model) else { return };
+            parts_of.push((held.op.id(), parts.into_iter().cloned().collect::<Vec<Value>>()));
+        }
+        let last = parts_of.iter().find(|(op, _)| *op == self.upto.id());
+        let mut chosen: BTreeSet<Value> =
+            last.into_iter().flat_map(|(_, parts)| parts.iter().cloned()).collect();
+        loop {
+            let before = chosen.len();
+            for (_, parts) in &parts_of {
+                if parts.iter().any(|part| chosen.contains(part)) {
+                    chosen.extend(parts.iter().cloned());
+                }
+            }
+            if chosen.len() == before {
+                break;
+            }
+        }
+        let (mut left, chosen) = (self.left.clone(), chosen.into_iter().collect::<Vec<_>>());
+        let taken = left.only(&chosen).is_ok() && left.ops.len() < self.left.ops.len();
+        if taken && self.accept(left, &[]) {
+            self.parts = chosen;
+        }
+    }
+
+    /// Drops everything before an unconditional write, as late a one as possible.
+    fn cut(&mut self) {
+        if !self.left.is_register() {
+            return;
+        }
+        let swap = |held: &&Held<'_>| {
+            held.must() && matches!(held.access(self.model), Some(Access::Swaps { .. }))
+        };
+        let swaps = self.left.ops.iter().filter(swap);
+        let (mut begun, mut ended): (Vec<u32>, Vec<u32>) =
+            swaps.map(|held| (held.inv, held.end)).unzip();
+        begun.sort_unstable();
+        ended.sort_unstable();
+        // As many swaps have begun before its end as ended before its beginning.
+        let alone = |held: &Held<'_>| {
+            begun.partition_point(|t| *t < held.end) == ended.partition_point(|t| *t < held.inv)
+        };
+        let write = |held: &&Held<'_>| {
+            let writes = matches!(held.access(self.model), Some(Access::Writes(_)));
+            writes && held.must() && alone(held)
+        };
+        let writes: Vec<OpId> =
+            self.left.ops.iter().rev().filter(write).map(|held| held.op.id()).collect();
+        let mut nth = 0;
+        while let Some(write) = writes.get(nth).filter(|_| !self.prober.spent()) {
+            let (mut left, step) = (self.left.clone(), Step::Cut(*write));
+            if left.take(step).is_ok() && self.accept(left, &[step]) {
+                return;
+            }
+            nth = 2 * nth + 1;
+        }
+    }
+
+    fn observers(&mut self) {
+        let all = self.left.ops.iter().filter(|held| held.observes(self.model));
+        let all: Vec<OpId> = all.map(|held| held.op.id()).collect();
+        self.halve(all, |draft, chunk| {
+            let mut left = draft.left.clone();
+            left.forget_observers(|op| {
+                chunk.binary_search(&op.id()).is_err() || draft.kept.contains(&op.id())
+            });
+            draft.accept(left, &[])
+        });
+    }
+
+    fn units(&mut self) {
+        let unit = |held: &Held<'_>| held.unit(self.model);
+        let all: BTreeSet<Value> = self.left.ops.iter().filter_map(unit).collect();
+        self.halve(all.into_iter().collect(), |draft, chunk| {
+            let mut left = draft.left.clone();
+            let gone = |held: &&Held<'_>| {
+                held.unit(draft.model).is_some_and(|unit| chunk.binary_search(&unit).is_ok())
+            };
+            let gone: BTreeSet<OpId> =
+                draft.left.ops.iter().filter(gone).map(|held| held.op.id()).collect();
+            left.forget_units(|op| !gone.contains(&op.id())).is_ok() && draft.accept(left, &[])
+        });
+    }
+
+    /// Takes single operations of a register away, in order, since taking one away may leave
+    /// another unobserved.
+    fn mutators(&mut self) {
+        if !self.left.is_register() {
+            return;
+        }
+        let many = self.left.ops.len() > MANY;
+        let tried = |held: &&Held<'_>| !(held.observes(self.model) || many && held.must());
+        let all = self.left.ops.iter().filter(tried).map(|held| held.op.id()).collect();
+        self.halve(all, |draft, chunk| {
+            let (mut left, mut steps) = (draft.left.clone(), Vec::new());
+            for &op in chunk {
+                if draft.kept.contains(&op) || steps.iter().filter_map(reason).any(|o| o == op) {
+                    continue;
+                }
+                let hidden = hiding(draft.model, &left, op).map(|by| Step::Hidden { op, by });
+                let mut ways = [Some(Step::Unseen(op)), hidden].into_iter().flatten();
+                steps.extend(ways.find(|step| left.take(*step).is_ok()));
+            }
+            !steps.is_empty() && draft.accept(left, &steps)
+        });
+    }
+}
+
+/// The write without which a step would be no good.
+fn reason(step: &Step) -> Option<OpId> {
+    match step {
+        Step::Cut(op) | Step::Hidden { by: op, .. } => Some(*op),
+        Step::Unseen(_) => None,
+    }
+}
+
+/// The write after `op` that ends first.
+fn hiding<M: Model>(model: &M, left: &Part<'_, '_, M>, op: OpId) -> Option<OpId> {
+    let end = left.ops.iter().find(|held| held.op.id() == op)?.end;
+    let writes = |held: &&Held<'_>| {
+        held.must() && held.inv > end && matches!(held.access(model), Some(Access::Writes(_)))
+    };
+    left.ops.iter().filter(writes).min_by_key(|held| held.end).map(|held| held.op.id())
+}
+
+fn has(items: &[Item], op: Op<'_>) -> bool {
+    items.binary_search_by_key(&(op.row() as u32), |item| item.row).is_ok()
+}
