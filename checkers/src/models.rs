@@ -31,10 +31,13 @@ pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
 pub use stack::Stack;
 
-use danso_vocab::{AnyOf, Value};
+use danso_vocab::{AnyOf, Model, Value};
 
 use crate::linearizable;
-use crate::linearizable::Linearizability;
+use crate::linearizable::polynomial::{
+    self, Counting, KnownOrder, Lock, Polynomial, RegisterZones,
+};
+use crate::linearizable::{Linearizability, Linearizable};
 
 /// A model users can name on the command line.
 pub struct ModelSpec {
@@ -48,40 +51,40 @@ pub struct ModelSpec {
 
 /// All of them.
 pub const MODELS: &[ModelSpec] = &[
-    ModelSpec {
-        name: "register",
-        about: "read -> value, write value",
-        checker: |initial| linearizable(Register::new(initial)),
-    },
+    ModelSpec { name: "register", about: "read -> value, write value", checker: register },
     ModelSpec {
         name: "cas-register",
         about: "read -> value, write value, cas [old new], delete",
-        checker: |initial| linearizable(CasRegister::new(initial)),
+        checker: cas_register,
     },
     ModelSpec {
         name: "mutex",
         about: "acquire, release (lock, unlock, try-acquire -> false if held); other operations are ignored",
-        checker: |_| linearizable(Mutex),
+        checker: |_| with(Mutex, Lock::mutex()),
     },
     ModelSpec {
         name: "fenced-mutex",
         about: "a mutex whose acquire -> token, greater than all before",
-        checker: |_| linearizable(FencedMutex),
+        checker: |_| with(FencedMutex, Lock::fenced()),
     },
     ModelSpec {
         name: "reentrant-mutex",
         about: "a mutex that its owner may acquire again",
-        checker: |_| linearizable(ReentrantMutex),
+        checker: |_| with(ReentrantMutex, Lock::reentrant()),
     },
     ModelSpec {
         name: "rw-lock",
         about: "acquire-read, release-read, acquire-write, release-write",
-        checker: |_| linearizable(RwLock),
+        checker: |_| with(RwLock, Lock::read_write()),
     },
     ModelSpec {
         name: "semaphore",
         about: "acquire n, release n; starts with the initial value's permits, or 1",
-        checker: |initial| linearizable(Semaphore::of(&initial)),
+        checker: |initial| {
+            let semaphore = Semaphore::of(&initial);
+            let procedure = Lock::semaphore(semaphore.permits());
+            with(semaphore, procedure)
+        },
     },
     ModelSpec {
         name: "multi-register",
@@ -106,7 +109,10 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "counter",
         about: "read -> number, add n, inc [n], dec [n]",
-        checker: |initial| linearizable(Counter::new(initial.int().unwrap_or(0))),
+        checker: |initial| {
+            let initial = initial.int().unwrap_or(0);
+            with(Counter::new(initial), Counting::new(initial))
+        },
     },
     ModelSpec {
         name: "fetch-and-increment",
@@ -116,7 +122,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "fifo-queue",
         about: "enqueue value, dequeue -> oldest or nil, peek -> oldest or nil",
-        checker: |_| linearizable(FifoQueue),
+        checker: |_| with(FifoQueue, polynomial::FifoQueue),
     },
     ModelSpec {
         name: "drained-queue",
@@ -131,12 +137,16 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "priority-queue",
         about: "insert value, poll -> least or nil, peek -> least or nil",
-        checker: |_| linearizable(PriorityQueue::min()),
+        checker: |_| {
+            with(PriorityQueue::min(), polynomial::PriorityQueue::new(PriorityQueue::min()))
+        },
     },
     ModelSpec {
         name: "max-priority-queue",
         about: "as priority-queue, the greatest first",
-        checker: |_| linearizable(PriorityQueue::max()),
+        checker: |_| {
+            with(PriorityQueue::max(), polynomial::PriorityQueue::new(PriorityQueue::max()))
+        },
     },
     ModelSpec {
         name: "lin-set",
@@ -146,9 +156,31 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "bag",
         about: "add value, remove -> any or nil",
-        checker: |_| linearizable(AnyOf(Bag)),
+        checker: |_| with(AnyOf(Bag), polynomial::Bag),
     },
 ];
+
+/// A checker that asks `procedure` before it searches.
+fn with<M: Model + 'static>(
+    model: M,
+    procedure: impl Polynomial + 'static,
+) -> Box<dyn Linearizability> {
+    Box::new(Linearizable::new(model).procedure(procedure))
+}
+
+/// A checker of registers that hold `initial` at first.
+pub fn register(initial: Value) -> Box<dyn Linearizability> {
+    let zones = RegisterZones::register(initial.clone());
+    let known = KnownOrder::register(initial.clone());
+    Box::new(Linearizable::new(Register::new(initial)).procedure(zones).procedure(known))
+}
+
+/// A checker of registers with compare-and-set that hold `initial` at first.
+pub fn cas_register(initial: Value) -> Box<dyn Linearizability> {
+    let zones = RegisterZones::cas_register(initial.clone());
+    let known = KnownOrder::cas_register(initial.clone());
+    Box::new(Linearizable::new(CasRegister::new(initial)).procedure(zones).procedure(known))
+}
 
 /// Other names users of Jepsen, Knossos and Porcupine may expect, and what they mean here.
 const ALIASES: &[(&str, &str)] = &[("queue", "fifo-queue")];

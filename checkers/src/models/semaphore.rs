@@ -20,6 +20,11 @@ impl Semaphore {
         Semaphore { permits }
     }
 
+    /// The permits there are.
+    pub fn permits(&self) -> u32 {
+        self.permits
+    }
+
     /// A semaphore of as many permits as the value says: one if it says nothing.
     pub fn of(initial: &Value) -> Self {
         Semaphore::new(permits(initial).unwrap_or(1))
