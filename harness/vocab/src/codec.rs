@@ -1,6 +1,8 @@
 //! Stored formats. They live here and not in derives on core types, so that a type can change
 //! without its files changing. Every stored file opens with its format version.
 
+mod edn;
+pub mod history;
 pub mod json;
 pub mod jsonl;
 pub mod plan;
