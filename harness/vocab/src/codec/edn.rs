@@ -265,12 +265,23 @@ impl<'a> Edn<'a> {
 }
 
 /// Whether a byte ends a word.
+#[inline]
 fn delimits(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'\t'..=b'\r' | 0x1c..=b' ' | b',' | b'"' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}'
-    )
+    const DELIMITERS: [bool; 256] = {
+        let mut table = [false; 256];
+        let all = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f ,\";()[]{}";
+        let mut i = 0;
+        while i < all.len() {
+            table[all[i] as usize] = true;
+            i += 1;
+        }
+        table
+    };
+    DELIMITERS[byte as usize]
 }
+
+#[cfg(test)]
+pub(crate) use tests::print;
 
 #[cfg(test)]
 mod tests;

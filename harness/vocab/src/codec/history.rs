@@ -110,14 +110,9 @@ impl Trouble {
 /// The first place that is no event or does not fit what came before, with the mend.
 pub fn read(input: impl Read, options: &Options) -> Result<Loaded, ReadError> {
     let mut source = Source::open(input)?;
-    let empty = source.ended() && source.rest().trim_ascii().is_empty();
-    let format = match options.format.or_else(|| sniff(source.rest())) {
+    let format = match options.format {
         Some(format) => format,
-        None if empty => Format::Jsonl,
-        None => {
-            let message = "this looks like no history danso knows: name its format with --format (jsonl, edn, txt, log, kv, json)";
-            return Err(source.error(0, message.to_owned()));
-        }
+        None => guess(&mut source)?,
     };
     let mut reader: Box<dyn Chunks> = match format {
         Format::Jsonl => Box::new(json::Lines),
@@ -162,6 +157,22 @@ pub fn read(input: impl Read, options: &Options) -> Result<Loaded, ReadError> {
         notices.push("there are no operations in it".to_owned());
     }
     Ok(Loaded { history, format, notices, torn_bytes })
+}
+
+fn guess(source: &mut Source<'_>) -> Result<Format, ReadError> {
+    let bytes = source.peek()?;
+    match sniff(bytes) {
+        Some(format) => Ok(format),
+        None if bytes.trim_ascii().is_empty() => Ok(Format::Jsonl),
+        None => {
+            let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
+            let names = names.join(", ");
+            let message = format!(
+                "this looks like no history danso knows: name its format with --format ({names})"
+            );
+            Err(source.error(0, message))
+        }
+    }
 }
 
 #[cfg(test)]

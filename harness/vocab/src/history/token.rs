@@ -184,7 +184,10 @@ pub(crate) fn recycle<'b>(mut tokens: Vec<Token<'_>>) -> Vec<Token<'b>> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(crate) use tests::values;
+
+#[cfg(test)]
+mod tests {
     use proptest::prelude::*;
     use rustc_hash::FxBuildHasher;
     use std::hash::BuildHasher;

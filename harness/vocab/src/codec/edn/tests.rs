@@ -126,7 +126,7 @@ pub(crate) fn print(value: &Value, out: &mut String) {
 
 proptest! {
     #[test]
-    fn values_read_as_they_were_printed(value in crate::history::token::tests::values()) {
+    fn values_read_as_they_were_printed(value in crate::history::token::values()) {
         let mut text = String::new();
         print(&value, &mut text);
         prop_assert_eq!(read(&text), Ok(value));

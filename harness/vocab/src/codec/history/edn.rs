@@ -88,7 +88,6 @@ fn map<'a>(edn: &mut Edn<'a>, row: &mut Row<'a>) -> Result<(), Fault> {
     }
     edn.at += 1;
     loop {
-        let at = edn.at;
         match edn.blank()? {
             None => return Err(Fault::Incomplete),
             Some(b'}') => {
@@ -97,7 +96,7 @@ fn map<'a>(edn: &mut Edn<'a>, row: &mut Row<'a>) -> Result<(), Fault> {
             }
             Some(_) => {}
         }
-        let start = row.tokens.len();
+        let (start, at) = (row.tokens.len(), edn.at);
         edn.form(&mut row.tokens)?;
         let field = match &row.tokens[start..] {
             [Token::Str(name)] => Field::of(name.as_bytes()),

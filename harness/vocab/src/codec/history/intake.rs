@@ -100,15 +100,22 @@ impl Intake {
             self.format(format)?;
         }
         self.index(row)?;
-        let time = self.time(row)?;
-        match who(row)? {
-            Who::Nemesis => self.note(row, time),
-            Who::Client(process) => self.client(row, time, Some(process)),
+        let time = time(row)?;
+        let process = match who(row)? {
+            Who::Nemesis => return self.note(row, Time(time.unwrap_or(0))),
+            Who::Client(process) => Some(process),
             Who::Nobody => {
                 self.remark(Remark::NoProcess, at);
-                self.client(row, time, None)
+                None
             }
+        };
+        if time.is_none() {
+            self.builder.untimed();
         }
+        if *self.timed.get_or_insert(time.is_some()) != time.is_some() {
+            self.remark(Remark::NoTime, at);
+        }
+        self.client(row, Time(time.unwrap_or(0)), process)
     }
 
     fn format(&mut self, format: Tokens<'_, '_>) -> Result<(), Refusal> {
@@ -146,31 +153,6 @@ impl Intake {
             }
             other => other.map_err(|error| Refusal::at(Field::Index, error.to_string())),
         }
-    }
-
-    fn time(&mut self, row: &Row<'_>) -> Result<Time, Refusal> {
-        let time = match row.get(Field::Time) {
-            None => None,
-            Some(time) => match time.int() {
-                // Jepsen writes -1 for none.
-                Some(-1) => None,
-                Some(ns) if ns >= 0 => Some(ns.unsigned_abs()),
-                _ => {
-                    let time = time.value();
-                    return Err(Refusal::at(
-                        Field::Time,
-                        format!("time {time} is no whole number of nanoseconds since the start"),
-                    ));
-                }
-            },
-        };
-        if time.is_none() {
-            self.builder.untimed();
-        }
-        if *self.timed.get_or_insert(time.is_some()) != time.is_some() {
-            self.remark(Remark::NoTime, self.at);
-        }
-        Ok(Time(time.unwrap_or(0)))
     }
 
     fn note(&mut self, row: &Row<'_>, time: Time) -> Result<(), Refusal> {
@@ -249,7 +231,7 @@ impl Intake {
         };
         match kind {
             Some("ok") => {
-                let (_, value) = self.split(row, true)?;
+                let (_, value) = self.split(row)?;
                 self.complete(row, time, process, f, End::Ok(value))
             }
             Some("fail") => self.complete(row, time, process, f, End::Fail(&reason())),
@@ -262,7 +244,6 @@ impl Intake {
     fn split<'t, 'a>(
         &self,
         row: &'t Row<'a>,
-        must: bool,
     ) -> Result<(Option<Datum<'t, 'a>>, Datum<'t, 'a>), Refusal> {
         let key = row.get(Field::Key).map(Datum::Lent);
         let value = row.value(Field::Value);
@@ -271,7 +252,6 @@ impl Intake {
         }
         match value.pair() {
             Some((key, value)) => Ok((Some(key), value)),
-            None if !must => Ok((None, Datum::Lent(value))),
             None => {
                 let value = value.value();
                 Err(Refusal::at(
@@ -302,7 +282,7 @@ impl Intake {
             Some(node) => self.node(Field::Node, &node.value())?,
             None => None,
         };
-        let (key, arg) = self.split(row, true)?;
+        let (key, arg) = self.split(row)?;
         let mut process = match named {
             Some(process) => self.alias(process),
             None => self.nobody.unwrap_or_else(|| self.builder.spare()),
@@ -340,27 +320,22 @@ impl Intake {
         end: End<'_, Datum<'_, '_>>,
     ) -> Result<(), Refusal> {
         let ill = |error: IllFormed| Refusal::at(Field::Process, error.to_string());
-        let lone = match (named, self.nobody.take()) {
-            (Some(process), nobody) => {
-                self.nobody = nobody;
-                let process = self.alias(process);
-                match self.builder.end(time, process, Some(f), end.clone()) {
-                    Err(IllFormed::NotOpen { .. }) if self.options.lenient => true,
-                    Err(IllFormed::Retired { .. }) if self.options.lenient => {
-                        self.remark(Remark::Late, self.at);
-                        return Ok(());
-                    }
-                    other => return other.map_err(ill),
-                }
-            }
-            (None, Some(process)) => {
-                return self.builder.end(time, process, Some(f), end).map_err(ill);
-            }
-            // Elle's examples have transactions of which only the end is known.
-            (None, None) => true,
+        let process = match named {
+            Some(process) => Some(self.alias(process)),
+            None => self.nobody.take(),
         };
-        debug_assert!(lone);
-        let (key, value) = self.split(row, true)?;
+        // Elle's examples have transactions of which only the end is known, and no process.
+        if let Some(process) = process {
+            match self.builder.end(time, process, Some(f), end.clone()) {
+                Err(IllFormed::NotOpen { .. }) if self.options.lenient => {}
+                Err(IllFormed::Retired { .. }) if self.options.lenient => {
+                    self.remark(Remark::Late, self.at);
+                    return Ok(());
+                }
+                other => return other.map_err(ill),
+            }
+        }
+        let (key, value) = self.split(row)?;
         let arg = if matches!(f, "read" | "get" | "r" | "peek" | "dequeue" | "drain") {
             Datum::Lent(Tokens::NIL)
         } else if value.is_nil() && !self.repeats {
@@ -397,6 +372,21 @@ fn strange_type(row: &Row<'_>) -> Refusal {
                 Field::Type,
                 format!("unknown type `{kind}`: an event's type is invoke, ok, fail or info"),
             )
+        }
+    }
+}
+
+/// The stamp of an event, in ns.
+fn time(row: &Row<'_>) -> Result<Option<u64>, Refusal> {
+    let Some(time) = row.get(Field::Time) else { return Ok(None) };
+    match time.int() {
+        // Jepsen writes -1 for none.
+        Some(-1) => Ok(None),
+        Some(ns) if ns >= 0 => Ok(Some(ns.unsigned_abs())),
+        _ => {
+            let time = time.value();
+            let message = format!("time {time} is no whole number of nanoseconds since the start");
+            Err(Refusal::at(Field::Time, message))
         }
     }
 }

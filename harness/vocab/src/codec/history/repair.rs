@@ -49,13 +49,13 @@ impl Remark {
                 "operations of a process that had an `info` were given to a new process: the unknown operation stays open, real-time order is untouched, and only checks of sessions see one session as two"
             }
             Remark::Second => {
-                "operations begun while their process had one open were given to a new process, and the open one left unknown for ever: that allows more orders and forbids none; it may hide an anomaly and cannot invent one"
+                "operations begun while their process had one open were given to a new process, and the open one left unknown for ever, its end taken to be missing: that allows more orders and forbids none, so it may hide an anomaly but cannot invent one"
             }
             Remark::Late => {
-                "ends of operations that had ended as `info` were dropped: the operation stays unknown, which allows more orders and forbids none; it may hide an anomaly and cannot invent one"
+                "ends of operations that had ended as `info` were dropped: the operation stays unknown, which allows more orders and forbids none, so it may hide an anomaly but cannot invent one"
             }
             Remark::Alone => {
-                "ends without an invocation were taken for operations of their own, invoked before everything else: that allows more orders and forbids none; it may hide an anomaly and cannot invent one"
+                "ends without an invocation were taken for operations of their own, invoked before everything else: that allows more orders and forbids none, so it may hide an anomaly but cannot invent one"
             }
             Remark::Renumbered => {
                 "indices that did not grow were replaced: the order of the lines was taken for the order of events, which is so wherever lines are written as things happen"

@@ -6,8 +6,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::codec::ReadError;
 
-/// Bytes read at a time.
-const BLOCK: usize = 256 << 10;
+/// Bytes read at a time. Tests read little at a time, so that blocks end everywhere.
+const BLOCK: usize = if cfg!(test) { 64 } else { 256 << 10 };
+/// Bytes that tell a format.
+const ENOUGH: usize = 64 << 10;
 /// A single event longer than this is refused.
 const LONGEST: usize = 256 << 20;
 
@@ -43,12 +45,25 @@ impl<'r> Source<'r> {
         let buffer = Vec::new();
         let mut source =
             Source { input, packed, buffer, start: 0, end: 0, ended: false, line: 0, column: 0 };
-        source.fill()?;
+        source.fill_to(3)?;
         // Byte-order mark: says nothing in UTF-8.
         if source.rest().starts_with(b"\xef\xbb\xbf") {
             source.start = 3;
         }
         Ok(source)
+    }
+
+    /// Reads enough to tell the format.
+    pub(super) fn peek(&mut self) -> Result<&[u8], ReadError> {
+        self.fill_to(ENOUGH)?;
+        Ok(self.rest())
+    }
+
+    fn fill_to(&mut self, bytes: usize) -> Result<(), ReadError> {
+        while !self.ended && self.rest().len() < bytes {
+            self.fill()?;
+        }
+        Ok(())
     }
 
     /// What has been read and not been consumed.

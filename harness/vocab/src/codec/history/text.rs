@@ -34,17 +34,13 @@ impl Chunks for Lines {
                 None => (rest, bytes.len()),
             };
             let whole = next > at + line.len();
-            let result = self.line(line, at, row, intake);
-            if !whole {
-                // Half a number is a number too: whether this line is whole nobody knows.
-                if intake.torn_tail() {
-                    return Err(Trouble { torn: Some(at), ..Trouble::at(at, "cut off") });
-                }
-                if let Ok(true) = result {
-                    intake.remark(Remark::OpenLine, at);
-                }
+            // Half a number is a number too: whether an open line is whole nobody knows.
+            if !whole && intake.torn_tail() {
+                return Err(Trouble { torn: Some(at), ..Trouble::at(at, "cut off") });
             }
-            result?;
+            if self.line(line, at, row, intake)? && !whole {
+                intake.remark(Remark::OpenLine, at);
+            }
             at = next;
         }
     }
@@ -53,8 +49,9 @@ impl Chunks for Lines {
 /// A line of `--logging-json`.
 #[derive(Deserialize)]
 struct Logged {
-    #[serde(alias = "logger_name")]
-    logger: String,
+    logger_name: Option<String>,
+    logger: Option<String>,
+    #[serde(default)]
     message: String,
 }
 
@@ -83,14 +80,18 @@ impl Lines {
         if line.starts_with(b"{") {
             let logged: Logged = match serde_json::from_slice(line) {
                 Ok(logged) => logged,
-                Err(error) if error.is_data() => return Ok(false),
+                Err(error) if error.is_data() => {
+                    intake.remark(Remark::OtherLine, at);
+                    return Ok(false);
+                }
                 Err(error) => {
                     let message = format!("this line is no JSON: {error}");
                     return Err(Trouble::at(at, message));
                 }
             };
             let mut row = Row::default();
-            if logged.logger != "jepsen.util"
+            let logger = logged.logger_name.or(logged.logger);
+            if logger.as_deref() != Some("jepsen.util")
                 || !cells(logged.message.as_bytes(), &mut row).map_err(|f| trouble(f, at))?
             {
                 intake.remark(Remark::OtherLine, at);

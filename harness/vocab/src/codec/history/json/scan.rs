@@ -23,7 +23,11 @@ impl<'a> Scan<'a> {
         self.expect(b'{')?;
         loop {
             self.expect(b'"')?;
-            let field = Field::of(self.string()?);
+            let name = self.string()?;
+            let field = Field::of(name);
+            if field.is_none() {
+                std::str::from_utf8(name).ok()?;
+            }
             self.expect(b':')?;
             let start = row.tokens.len();
             self.value(&mut row.tokens, 0)?;
@@ -38,7 +42,10 @@ impl<'a> Scan<'a> {
                 _ => return None,
             }
         }
-        self.bytes[self.at..].iter().all(u8::is_ascii_whitespace).then_some(())
+        self.bytes[self.at..]
+            .iter()
+            .all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+            .then_some(())
     }
 
     /// The next byte that is no blank, consumed.
