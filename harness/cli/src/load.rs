@@ -1,12 +1,14 @@
 //! Reading histories and run folders back.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use danso_engine::site::Site;
 use danso_reports::NodeLog;
-use danso_vocab::codec::{self, ReadError, jsonl};
+use danso_vocab::codec::history::{self, Format, Options, Tail};
+use danso_vocab::codec::{self, ReadError};
 use danso_vocab::{History, NodeId, Plan, Results};
 
 use crate::exit::usage;
@@ -36,15 +38,13 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
 
 fn load_file(path: &Path) -> anyhow::Result<Loaded> {
     let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let read = if name == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes)
+    let input: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin().lock())
     } else {
-        std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes))
+        Box::new(File::open(path).map_err(|e| usage(format!("{name}: {e}")))?)
     };
-    read.map_err(|e| usage(format!("{name}: {e}")))?;
-    let loaded = jsonl::read(&bytes, jsonl::Tail::Strict).map_err(|e| usage(place(path, &e)))?;
-    let (history, notices) = (loaded.history, Vec::new());
+    let loaded = history::read(input, &Options::default()).map_err(|e| usage(place(path, &e)))?;
+    let (history, notices) = (loaded.history, loaded.notices);
     Ok(Loaded { name, history, plan: None, results: None, site: None, notices })
 }
 
@@ -60,9 +60,18 @@ pub(crate) fn load_run(path: &Path) -> anyhow::Result<Loaded> {
     };
     let plan =
         codec::plan::read(&read(site.plan())?).map_err(|e| usage(place(&site.plan(), &e)))?;
-    let loaded = jsonl::read(&read(site.history())?, jsonl::Tail::Torn)
-        .map_err(|e| usage(place(&site.history(), &e)))?;
-    let mut notices = Vec::new();
+    // What a killed recorder left is one line short at most, and danso's own.
+    let options = Options {
+        format: Some(Format::Jsonl),
+        tail: Tail::Torn,
+        independent: Some(false),
+        lenient: false,
+    };
+    let recorded = File::open(site.history())
+        .map_err(|e| usage(format!("{}: {e}", site.history().display())))?;
+    let loaded =
+        history::read(recorded, &options).map_err(|e| usage(place(&site.history(), &e)))?;
+    let mut notices = loaded.notices;
     if loaded.torn_bytes > 0 {
         notices.push(format!(
             "the recorder was stopped while writing: {} bytes of an incomplete last line are left out",
@@ -118,7 +127,7 @@ pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
 
 fn tail(path: &Path) -> anyhow::Result<String> {
     use std::io::{Seek, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
+    let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL))).context("seek")?;
     let mut bytes = Vec::new();

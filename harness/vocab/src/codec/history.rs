@@ -132,14 +132,18 @@ pub fn read(input: impl Read, options: &Options) -> Result<Loaded, ReadError> {
         intake.settle(|at| source.line(at));
         match result {
             Ok(_) if last => break,
-            Ok(done) => source.consume(done),
+            Ok(done) => {
+                source.consume(done);
+                // A long event is not looked at again before there is twice as much of it.
+                let rest = source.rest().len();
+                source.fill_to((rest + 1).max(if done == 0 { 2 * rest } else { 0 }))?;
+            }
             Err(Trouble { torn: Some(from), .. }) if last && options.tail == Tail::Torn => {
                 torn_bytes = source.rest().len() - from;
                 break;
             }
             Err(trouble) => return Err(source.error(trouble.at, trouble.message)),
         }
-        source.fill()?;
     }
     let mut notices = intake.notices();
     let mut history = intake.builder.finish();

@@ -59,7 +59,8 @@ impl<'r> Source<'r> {
         Ok(self.rest())
     }
 
-    fn fill_to(&mut self, bytes: usize) -> Result<(), ReadError> {
+    /// Reads until this many bytes are there, or the input ends.
+    pub(super) fn fill_to(&mut self, bytes: usize) -> Result<(), ReadError> {
         while !self.ended && self.rest().len() < bytes {
             self.fill()?;
         }
@@ -82,7 +83,7 @@ impl<'r> Source<'r> {
     }
 
     /// Reads on, until there is more or the input ends.
-    pub(super) fn fill(&mut self) -> Result<(), ReadError> {
+    fn fill(&mut self) -> Result<(), ReadError> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
