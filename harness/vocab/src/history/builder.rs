@@ -45,6 +45,22 @@ pub enum IllFormed {
         /// What that one was.
         invoked: String,
     },
+    /// A completion of what is open, but on another object.
+    #[error(
+        "{process} completes `{f}` on {key} but its open operation {open} is on {invoked}: a completion repeats the invocation's f and key"
+    )]
+    OtherKey {
+        /// The process.
+        process: Process,
+        /// What it completed.
+        f: String,
+        /// The object of the completion.
+        key: Value,
+        /// The open operation.
+        open: OpId,
+        /// Its object.
+        invoked: Value,
+    },
     /// A process went on after an `info`.
     #[error(
         "{process} goes on after its operation {crashed} ended as `info`: that operation may still take effect, so continue under a new process id"
@@ -173,9 +189,9 @@ impl HistoryBuilder {
         outcome: Outcome,
     ) -> Result<(), IllFormed> {
         match outcome {
-            Outcome::Ok(value) => self.end(time, process, f, End::Ok(Datum::Given(value))),
-            Outcome::Fail(reason) => self.end(time, process, f, End::Fail(&reason)),
-            Outcome::Info(reason) => self.end(time, process, f, End::Info(&reason)),
+            Outcome::Ok(value) => self.end(time, process, f, None, End::Ok(Datum::Given(value))),
+            Outcome::Fail(reason) => self.end(time, process, f, None, End::Fail(&reason)),
+            Outcome::Info(reason) => self.end(time, process, f, None, End::Info(&reason)),
         }
     }
 
@@ -213,12 +229,14 @@ impl HistoryBuilder {
         Ok(OpId(index))
     }
 
-    /// [`HistoryBuilder::complete`] with a result that may be borrowed.
+    /// [`HistoryBuilder::complete`] with a result that may be borrowed. `key`, if given, is
+    /// compared with what is open.
     pub(crate) fn end(
         &mut self,
         time: Time,
         process: Process,
         f: Option<&str>,
+        key: Option<&Datum<'_, '_>>,
         end: End<'_, Datum<'_, '_>>,
     ) -> Result<(), IllFormed> {
         let row = match self.seats.get(process.0) {
@@ -237,6 +255,14 @@ impl HistoryBuilder {
         {
             let (open, invoked) = (self.id(row), invoked.clone());
             return Err(IllFormed::OtherCall { process, f: f.to_owned(), open, invoked });
+        }
+        if let Some(key) = key
+            && !self.history.values.is(self.history.key[at], key)
+        {
+            let f = invoked.clone();
+            let invoked = self.history.row(at).key().unwrap_or_default().into_owned();
+            let (key, open) = (key.value(), self.id(row));
+            return Err(IllFormed::OtherKey { process, f, key, open, invoked });
         }
         let index = self.next_index()?;
         let status = self.close(time, row, index, end)?;

@@ -100,6 +100,14 @@ pub(crate) enum Datum<'t, 'a> {
 }
 
 impl Datum<'_, '_> {
+    /// The value, copied.
+    pub(crate) fn value(&self) -> Value {
+        match self {
+            Datum::Lent(tokens) => tokens.value(),
+            Datum::Given(value) => value.clone(),
+        }
+    }
+
     pub(crate) fn is_nil(&self) -> bool {
         match self {
             Datum::Lent(tokens) => tokens.is_nil(),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use indexmap::Equivalent;
+
 use super::Interner;
 use super::token::{Datum, Stored, Token, Tokens};
 use crate::Value;
@@ -54,6 +56,17 @@ impl Values {
         }
     }
 
+    /// Whether `id` is that of this value. No id of "no value" is that of any.
+    pub(super) fn is(&self, id: u32, datum: &Datum<'_, '_>) -> bool {
+        match (datum, id.checked_sub(INLINE)) {
+            (_, Some(_)) if id == u32::MAX => false,
+            (Datum::Lent(tokens), Some(int)) => tokens.int() == Some(i64::from(int)),
+            (Datum::Given(value), Some(int)) => value.int() == Some(i64::from(int)),
+            (Datum::Lent(tokens), None) => tokens.equivalent(self.others.get(id)),
+            (Datum::Given(value), None) => *value == self.others.get(id).0,
+        }
+    }
+
     /// Gives back what growth left over.
     pub(super) fn shrink(&mut self) {
         self.others.shrink();
@@ -103,6 +116,9 @@ mod tests {
         for (i, thing) in things.iter().enumerate() {
             assert_eq!(values.get(ids[i]).as_ref(), thing);
             assert_eq!(values.intern(Datum::Given(thing.clone())), Some(ids[i]));
+            assert!(values.is(ids[i], &Datum::Given(thing.clone())), "{thing}");
+            assert!(!values.is(u32::MAX, &Datum::Given(thing.clone())), "{thing}");
+            assert!(things[..i].iter().all(|t| !values.is(ids[i], &Datum::Given(t.clone()))));
             assert!(ids[..i].iter().all(|id| *id != ids[i] && *id != u32::MAX), "{thing}");
         }
         let lent = [Token::List { len: 2, span: 2 }, Token::Int(1), Token::Int(2)];

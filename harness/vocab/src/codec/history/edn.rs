@@ -4,7 +4,7 @@ use super::intake::Intake;
 use super::row::{Field, Row};
 use super::{Chunks, Trouble};
 use crate::codec::edn::{Edn, Fault};
-use crate::history::token::{Token, Tokens};
+use crate::history::token::Tokens;
 
 /// Reads maps, one after the other or in one vector or list.
 #[derive(Default)]
@@ -97,12 +97,7 @@ fn map<'a>(edn: &mut Edn<'a>, row: &mut Row<'a>) -> Result<(), Fault> {
             Some(_) => {}
         }
         let (start, at) = (row.tokens.len(), edn.at);
-        edn.form(&mut row.tokens)?;
-        let field = match &row.tokens[start..] {
-            [Token::Str(name)] => Field::of(name.as_bytes()),
-            key => Tokens(key).str().and_then(|name| Field::of(name.as_bytes())),
-        };
-        row.tokens.truncate(start);
+        let field = field(edn, row)?;
         edn.form(&mut row.tokens)?;
         match field.filter(|field| *field != Field::Format) {
             None => row.tokens.truncate(start),
@@ -113,4 +108,16 @@ fn map<'a>(edn: &mut Edn<'a>, row: &mut Row<'a>) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// Reads a key of an operation.
+fn field<'a>(edn: &mut Edn<'a>, row: &mut Row<'a>) -> Result<Option<Field>, Fault> {
+    if edn.blank()? == Some(b':') {
+        return Ok(Field::of(edn.word()?.trim_start_matches(':').as_bytes()));
+    }
+    let start = row.tokens.len();
+    edn.form(&mut row.tokens)?;
+    let field = Tokens(&row.tokens[start..]).str().and_then(|name| Field::of(name.as_bytes()));
+    row.tokens.truncate(start);
+    Ok(field)
 }

@@ -66,9 +66,8 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     match bytes.first()? {
         b'{' if after(1).starts_with(b"\"") || after(1).starts_with(b"}") => {
-            if memmem::find(line, b"\"jepsen.util\"").is_some()
-                || memmem::find(line, b"\"logger").is_some()
-            {
+            let has = |name: &[u8]| memmem::find(line, name).is_some();
+            if (has(b"\"logger_name\"") || has(b"\"logger\"")) && !has(b"\"process\"") {
                 Some(Format::Log)
             } else if line.trim_ascii_end().ends_with(b"}") || line.len() == bytes.len() {
                 Some(Format::Jsonl)

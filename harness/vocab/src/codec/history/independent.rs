@@ -40,8 +40,10 @@ fn keyed(op: Op<'_>) -> Option<bool> {
     if !matches!(key, Value::Int(_) | Value::Str(_)) {
         return None;
     }
-    if let Some(ret) = op.ret() {
-        // A result repeats the key.
+    // A result repeats the key; that of a write may be empty.
+    if let Some(ret) = op.ret()
+        && !(ret.is_nil() && op.f() != "read")
+    {
         ret.pair().filter(|(again, _)| *again == key)?;
     }
     match op.f() {

@@ -230,12 +230,17 @@ impl Intake {
             },
         };
         match kind {
-            Some("ok") => {
-                let (_, value) = self.split(row)?;
-                self.complete(row, time, process, f, End::Ok(value))
+            // Of a write an empty result says all there is to say.
+            Some("ok") if f != "read" && row.get(Field::Value).is_none() => {
+                let key = row.get(Field::Key).map(Datum::Lent);
+                self.complete(row, time, process, f, key, End::Ok(Datum::Lent(Tokens::NIL)))
             }
-            Some("fail") => self.complete(row, time, process, f, End::Fail(&reason())),
-            Some("info") => self.complete(row, time, process, f, End::Info(&reason())),
+            Some("ok") => {
+                let (key, value) = self.split(row)?;
+                self.complete(row, time, process, f, key, End::Ok(value))
+            }
+            Some("fail") => self.complete(row, time, process, f, None, End::Fail(&reason())),
+            Some("info") => self.complete(row, time, process, f, None, End::Info(&reason())),
             _ => Err(strange_type(row)),
         }
     }
@@ -317,6 +322,7 @@ impl Intake {
         time: Time,
         named: Option<u32>,
         f: &str,
+        key: Option<Datum<'_, '_>>,
         end: End<'_, Datum<'_, '_>>,
     ) -> Result<(), Refusal> {
         let ill = |error: IllFormed| Refusal::at(Field::Process, error.to_string());
@@ -326,7 +332,7 @@ impl Intake {
         };
         // Elle's examples have transactions of which only the end is known, and no process.
         if let Some(process) = process {
-            match self.builder.end(time, process, Some(f), end.clone()) {
+            match self.builder.end(time, process, Some(f), key.as_ref(), end.clone()) {
                 Err(IllFormed::NotOpen { .. }) if self.options.lenient => {}
                 Err(IllFormed::Retired { .. }) if self.options.lenient => {
                     self.remark(Remark::Late, self.at);

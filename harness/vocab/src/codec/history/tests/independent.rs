@@ -63,6 +63,24 @@ fn pairs_are_no_keys_unless_all_say_so() {
 }
 
 #[test]
+fn a_write_may_answer_nothing_and_nobody_another_key() {
+    let text = "{:process 0, :type :invoke, :f :write, :value [7 1]}
+{:process 0, :type :ok, :f :write, :value nil}
+{:process 0, :type :invoke, :f :read, :value [7 nil]}
+{:process 0, :type :ok, :f :read, :value [7 1]}";
+    for independent in [None, Some(true)] {
+        let loaded = with(text, independent).unwrap();
+        assert_eq!(shown(&loaded.history), ["#0 p0 write 7 1 -> ok", "#2 p0 read 7 -> 1"]);
+    }
+    let other = text.replace("[7 1]}", "[8 1]}").replacen("[8 1]", "[7 1]", 1);
+    let error = with(&other, Some(true)).unwrap_err();
+    assert_eq!(
+        error.message,
+        "p0 completes `read` on 8 but its open operation #2 is on 7: a completion repeats the invocation's f and key"
+    );
+}
+
+#[test]
 fn a_value_without_key_is_refused_when_keys_are_asked_for() {
     let text = "{:process 0, :type :invoke, :f :read, :value [7 nil]}
 {:process 0, :type :ok, :f :read, :value 3}";
