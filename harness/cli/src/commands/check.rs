@@ -71,7 +71,7 @@ fn check_one(
     model: Option<MakeChecker>,
     initial: &Value,
 ) -> anyhow::Result<Exit> {
-    let loaded = load::load(path)?;
+    let loaded = load::load_as(path, &args.read)?;
     let (mut results, took) = super::run::timed(|| match (model, &loaded.plan) {
         (Some(checker), plan) => {
             let mut checker = checker(initial.clone());
