@@ -145,9 +145,15 @@ impl<M: Model> Linearizable<M> {
 
     fn judge_all(&self, history: &History, objects: &[Vec<u32>], limits: &Limits) -> Vec<Judged> {
         let judge = self.judge(limits, objects.len(), false);
+        limits.progress.objects(objects.len() as u64);
+        let object = |rows: &Vec<u32>| {
+            let judged = judge.object(history, rows);
+            limits.progress.decided();
+            judged
+        };
         let threads = judge.threads;
         if threads == 1 {
-            return objects.iter().map(|rows| judge.object(history, rows)).collect();
+            return objects.iter().map(object).collect();
         }
         // The largest first, so that no thread is left alone with one at the end.
         let mut order: Vec<usize> = (0..objects.len()).collect();
@@ -157,7 +163,7 @@ impl<M: Model> Linearizable<M> {
             for _ in 0..threads {
                 scope.spawn(|| {
                     while let Some(&i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let judged = judge.object(history, &objects[i]);
+                        let judged = object(&objects[i]);
                         done.lock().expect("no thread panics holding this").insert(i, judged);
                     }
                 });

@@ -12,7 +12,6 @@ use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Parts, Valu
 use super::judge::Ruling;
 use super::machine::Machine;
 use super::object::{Item, Object};
-use super::search::Budget;
 use super::violation::prober::Prober;
 use super::{Linearizable, split};
 use crate::verify::{Held, Part, verify};
@@ -85,8 +84,7 @@ impl<M: Model> Linearizable<M> {
         let object = Object::new(history, rows, &self.model)
             .map_err(|op| format!("the model `{}` does not know {op}", self.model.name()))?;
         let mut machine = Machine::new(&self.model, &object.classes);
-        let budget =
-            Budget { states: limits.states, memory: limits.memory, stop: limits.stop.clone() };
+        let budget = self.judge(limits, 1, true).budget();
         // Everything it takes to refute it has happened once these have ended.
         let named = |item: &&Item| item.must() && anomaly.ops.contains(&object.op(item).id());
         let guess = object.items.iter().filter(named).map(|item| item.res).max().unwrap_or(0);

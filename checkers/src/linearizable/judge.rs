@@ -201,11 +201,12 @@ impl<M: Model> Judge<'_, M> {
         ))
     }
 
-    fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
         Budget {
             states: self.limits.states,
             memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
+            progress: self.limits.progress.clone(),
         }
     }
 

@@ -57,6 +57,7 @@ fn race<M: Model>(
         states: budget.states,
         memory: budget.memory / 4 * quarters,
         stop: stop.clone(),
+        progress: budget.progress.clone(),
     };
     let (depth, breadth) = (budget.stop.child(), budget.stop.child());
     let (by_depth, by_breadth) = std::thread::scope(|scope| {

@@ -20,7 +20,7 @@ mod prune;
 mod trails;
 mod used;
 
-use danso_vocab::Stop;
+use danso_vocab::{Progress, Stop};
 
 use super::demand::Demand;
 use super::machine::Machine;
@@ -40,12 +40,16 @@ pub(super) use used::Used;
 /// than the better one.
 const SLICE: u64 = 25_000;
 
+/// Steps between two looks at the memory.
+const LOOK: u64 = 1024;
+
 /// What one search may spend.
 #[derive(Clone, Debug)]
 pub(super) struct Budget {
     pub(super) states: u64,
     pub(super) memory: u64,
     pub(super) stop: Stop,
+    pub(super) progress: Progress,
 }
 
 /// The bound that ended a search.
@@ -448,12 +452,14 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         if self.visited > budget.states {
             return Some(Bound::States);
         }
-        if steps % 1024 != 1 {
-            return None;
-        }
+        // A step takes the longer, the more operations are open: each one looks.
         if budget.stop.is_tripped() {
             return Some(Bound::Stop);
         }
+        if steps % LOOK != 1 {
+            return None;
+        }
+        budget.progress.visited(if steps == 1 { 0 } else { LOOK });
         (self.bytes() > budget.memory).then_some(Bound::Memory)
     }
 

@@ -3,6 +3,7 @@
 mod anomalies;
 mod certificates;
 pub(super) mod clients;
+mod every_model;
 mod exhaustive;
 mod frontier;
 pub(super) mod fuzz;

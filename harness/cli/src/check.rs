@@ -3,9 +3,10 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use danso_vocab::{Checker, Finding, History, Limits, Stop};
+use danso_vocab::{Checker, Finding, History, Limits, Progress, Stop};
 
 use crate::args::LimitArgs;
+use crate::display;
 use crate::exit::usage;
 use crate::spec::duration;
 
@@ -52,7 +53,9 @@ pub(crate) fn within<T>(budget: &Budget, work: impl FnOnce(&Limits) -> T) -> T {
         memory: budget.memory,
         threads: budget.threads,
         stop: stop.clone(),
+        progress: Progress::default(),
     };
+    let _shown = display::Live::checking(limits.progress.clone());
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use danso_engine::progress::Monitor;
+use danso_vocab::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a terminal is refreshed.
@@ -21,17 +22,30 @@ pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("{on}error:{off} {error:#}");
 }
 
-/// Shows a run's progress until dropped.
+/// How long checking may take before it is worth a line.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Shows progress until dropped.
 pub(crate) struct Live {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Live {
-    /// Starts showing.
+    /// Shows a run's.
     pub(crate) fn new(monitor: Arc<Monitor>) -> Live {
+        let mut last = (Duration::ZERO, 0);
+        Live::showing(move |elapsed| Some(running(&monitor, elapsed, &mut last)))
+    }
+
+    /// Shows that of checking, should it take a while.
+    pub(crate) fn checking(progress: Progress) -> Live {
+        Live::showing(move |elapsed| (elapsed >= SOON).then(|| checked(&progress, elapsed)))
+    }
+
+    fn showing(line: impl FnMut(Duration) -> Option<String> + Send + 'static) -> Live {
         let (stop, stopped) = mpsc::channel();
-        let show = move || show(&monitor, &stopped);
+        let show = move || show(line, &stopped);
         let thread = std::thread::Builder::new().name("display".to_owned()).spawn(show).ok();
         Live { stop: Some(stop), thread }
     }
@@ -47,43 +61,54 @@ impl Drop for Live {
     }
 }
 
-fn show(monitor: &Monitor, stopped: &mpsc::Receiver<()>) {
+fn show(mut line: impl FnMut(Duration) -> Option<String>, stopped: &mpsc::Receiver<()>) {
     let tty = std::io::stderr().is_terminal();
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);
     }
     let start = Instant::now();
-    let (mut last, mut last_line) = ((start, 0), start);
+    let mut last_line = start;
     while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let now = Instant::now();
-        let due = tty || now - last_line >= LINE;
-        if !due {
+        if !tty && last_line.elapsed() < LINE {
             continue;
         }
-        let counts = monitor.counts();
-        let rate = (counts.total() - last.1) as f64 / (now - last.0).as_secs_f64();
-        last = (now, counts.total());
-        let active = monitor.active();
-        let faults =
-            if active.is_empty() { String::new() } else { format!("  ! {}", active.join(", ")) };
-        let line = format!(
-            "{:>5.1} s  {:<8}  {rate:>6.0} ops/s  {} ok  {} fail  {} info{faults}",
-            (now - start).as_secs_f64(),
-            monitor.phase(),
-            counts.ok,
-            counts.fail,
-            counts.info,
-        );
+        let Some(line) = line(start.elapsed()) else { continue };
         if tty {
             bar.set_message(line);
             bar.tick();
         } else {
             eprintln!("{line}");
-            last_line = now;
+            last_line = Instant::now();
         }
     }
     bar.finish_and_clear();
+}
+
+/// How a run is going. `last` is when this was asked last, and how many operations there were.
+fn running(monitor: &Monitor, elapsed: Duration, last: &mut (Duration, u64)) -> String {
+    let counts = monitor.counts();
+    let rate = (counts.total() - last.1) as f64 / (elapsed - last.0).as_secs_f64();
+    *last = (elapsed, counts.total());
+    let active = monitor.active();
+    let faults =
+        if active.is_empty() { String::new() } else { format!("  ! {}", active.join(", ")) };
+    format!(
+        "{:>5.1} s  {:<8}  {rate:>6.0} ops/s  {} ok  {} fail  {} info{faults}",
+        elapsed.as_secs_f64(),
+        monitor.phase(),
+        counts.ok,
+        counts.fail,
+        counts.info,
+    )
+}
+
+/// How checking is going.
+fn checked(progress: &Progress, elapsed: Duration) -> String {
+    let [objects, decided, visited] = progress.read();
+    let of =
+        if objects > 1 { format!("{decided} of {objects} keys decided, ") } else { String::new() };
+    format!("{:>5.1} s  checking  {of}{visited} configurations visited", elapsed.as_secs_f64())
 }
 
 /// Quotes arguments so that a shell reads them back the same.

@@ -1,7 +1,7 @@
 //! [`Checker`]: decides one guarantee of one history.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::certificate::Certifier;
 use crate::{Finding, History, LiveChecker};
@@ -42,12 +42,47 @@ pub struct Limits {
     pub threads: usize,
     /// Give up now.
     pub stop: Stop,
+    /// Where to say how far it got.
+    pub progress: Progress,
 }
 
 impl Default for Limits {
     /// No bound on states, 4 GiB, one thread, never stopped.
     fn default() -> Self {
-        Limits { states: u64::MAX, memory: 4 << 30, threads: 1, stop: Stop::default() }
+        Limits {
+            states: u64::MAX,
+            memory: 4 << 30,
+            threads: 1,
+            stop: Stop::default(),
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// How far a check got, shared between whoever checks and whoever shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<[AtomicU64; 3]>);
+
+impl Progress {
+    /// So many objects are to be decided.
+    pub fn objects(&self, count: u64) {
+        self.0[0].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// One of them is.
+    pub fn decided(&self) {
+        self.0[1].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A search visited about so many configurations more.
+    pub fn visited(&self, count: u64) {
+        self.0[2].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many objects there are, how many are decided, and how many configurations were
+    /// visited.
+    pub fn read(&self) -> [u64; 3] {
+        [0, 1, 2].map(|i: usize| self.0[i].load(Ordering::Relaxed))
     }
 }
 

@@ -35,7 +35,7 @@ pub mod workload;
 
 pub use call::{Call, Name};
 pub use certificate::Certificate;
-pub use checker::{Checker, Limits, Stop};
+pub use checker::{Checker, Limits, Progress, Stop};
 pub use event::{Event, NodeId, Note, Outcome, Process};
 pub use fault::{Fault, FaultId, Injection, Nodes, Schedule, Start};
 pub use generator::{Generator, Seat, Step};

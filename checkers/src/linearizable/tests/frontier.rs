@@ -29,8 +29,8 @@ pub(super) fn sweep<M: Model>(
         let mut machine = Machine::new(model, &object.classes);
         let items = reduce(&object, &object.items, reductions);
         let line = Timeline::new(&object, &items, reductions.pools);
-        let Limits { states, memory, stop, .. } = limits.clone();
-        let budget = Budget { states, memory, stop };
+        let Limits { states, memory, stop, progress, .. } = limits.clone();
+        let budget = Budget { states, memory, stop, progress };
         let searched = frontier(&object, &line, &mut machine, reductions, &budget);
         if let Outcome::Linearizable(order) = &searched.outcome {
             let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();
@@ -123,7 +123,8 @@ fn portfolio() {
         let object = Object::new(&history, &rows, &Queue).unwrap();
         let mut machine = Machine::new(&Queue, &object.classes);
         let line = Timeline::new(&object, &object.items, true);
-        let budget = Budget { states: u64::MAX, memory: 1 << 30, stop: Stop::new() };
+        let progress = danso_vocab::Progress::default();
+        let budget = Budget { states: u64::MAX, memory: 1 << 30, stop: Stop::new(), progress };
         let all = Reductions::ALL;
         let raced = decide(Some(1), &Queue, &object, &line, &mut machine, all, &budget);
         let valid = oracle::linearizable(&Queue, &history);

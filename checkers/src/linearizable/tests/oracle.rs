@@ -1,5 +1,6 @@
 //! Obviously right and slow: try everything.
 
+use super::super::object::argument;
 use danso_vocab::{History, Model, Op, Ret, Status};
 use rustc_hash::FxHashSet;
 
@@ -7,7 +8,8 @@ use rustc_hash::FxHashSet;
 pub(in crate::linearizable) fn linearizable<M: Model>(model: &M, history: &History) -> bool {
     let keys: FxHashSet<Option<u32>> = history.ops().map(|op| op.key_id()).collect();
     keys.iter().all(|key| {
-        let ops: Vec<Op<'_>> = history.ops().filter(|op| op.key_id() == *key).collect();
+        let ops: Vec<Op<'_>> =
+            history.ops().filter(|op| op.key_id() == *key && !model.ignores(op.f())).collect();
         object(model, &ops)
     })
 }
@@ -39,7 +41,7 @@ fn extend<M: Model>(
     (0..ops.len()).filter(todo).filter(|i| ops[*i].inv_rank() < end).any(|i| {
         let ret = ops[i].ret();
         let ret = ret.as_deref().map_or(Ret::Unknown, Ret::Saw);
-        let next = model.step(&state, ops[i].f(), &ops[i].arg(), ret);
+        let next = model.step(&state, ops[i].f(), &argument(ops[i], model), ret);
         next.is_some_and(|next| extend(model, ops, done | 1 << i, next, seen))
     })
 }
