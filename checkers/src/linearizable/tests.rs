@@ -6,6 +6,7 @@ mod exhaustive;
 pub(super) mod fuzz;
 mod limits;
 mod metamorphic;
+mod models;
 mod objects;
 pub(super) mod oracle;
 mod regressions;

@@ -5,6 +5,8 @@
 
 mod etcd;
 mod knossos;
+mod locks;
+mod users_model;
 
 use std::path::{Path, PathBuf};
 

@@ -64,8 +64,8 @@ impl<M: Model> World<'_, M> {
             processes: rng.between(2, 5),
             ops: rng.between(2, 14),
             crash: *rng.pick(&[0, 5, 15, 30]).unwrap(),
-            touch: *rng.pick(&[0, 20, 60]).unwrap(),
-            lies: rng.below(5),
+            touch: *rng.pick(&[0, 0, 0, 20, 60]).unwrap(),
+            lies: rng.below(9),
         }
     }
 
@@ -180,10 +180,10 @@ fn lie(rng: &mut Rng, events: &mut Vec<Event>) {
             let mut some: Vec<Value> = events.iter().filter_map(ends).collect();
             some.extend([Value::Bool(false), Value::Bool(false)]);
             let Some(value) = rng.pick(&some).cloned() else { return };
-            let at = rng.below(events.len() as u64) as usize;
-            if ends(&events[at]).is_some()
-                && let Event::Complete { outcome, .. } = &mut events[at]
-            {
+            let at: Vec<usize> =
+                (0..events.len()).filter(|at| ends(&events[*at]).is_some()).collect();
+            let Some(&at) = rng.pick(&at) else { return };
+            if let Event::Complete { outcome, .. } = &mut events[at] {
                 let answers = rng.chance(4, 5);
                 *outcome = if answers { Outcome::Ok(value) } else { Outcome::Fail("no".into()) };
             }

@@ -78,7 +78,7 @@ fn every_small_history() {
     let ops = env("DANSO_EXHAUSTIVE_OPS", 3) as usize;
     let no = || ("acquire", Value::Bool(false));
     let ends = [("acquire", NIL), no(), ("release", NIL)];
-    exhaust(&Mutex, Lock::mutex(), &ends, ops);
+    exhaust(&Mutex, Lock::mutex(), &ends, ops + 1);
     exhaust(&ReentrantMutex, Lock::reentrant(), &ends, ops);
     exhaust(&Semaphore::new(1), Lock::semaphore(1), &ends, ops);
     exhaust(&Semaphore::new(2), Lock::semaphore(2), &ends, ops);
