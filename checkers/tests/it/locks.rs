@@ -18,7 +18,8 @@ fn parse(text: &str) -> History {
         let (Some(kind), Some(f), Some(process)) = (get("type"), get("f"), get("process")) else {
             continue;
         };
-        let process = Process(process.parse().unwrap());
+        // The nemesis is none of them.
+        let Ok(process) = process.parse().map(Process) else { continue };
         let outcome = match kind {
             "invoke" => {
                 let call = Call::new(f.to_owned(), ());

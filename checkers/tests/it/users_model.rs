@@ -85,8 +85,11 @@ impl Nondeterministic for Lossy {
     }
 }
 
-/// One process after another: `(f, arg, result)`; those without a result never return.
-fn in_turn(ops: &[(&'static str, Option<i64>, Option<Option<i64>>)]) -> History {
+/// What, with which argument, and the result, if it returned.
+type Done = (&'static str, Option<i64>, Option<Option<i64>>);
+
+/// One process after another.
+fn in_turn(ops: &[Done]) -> History {
     let value = |v: Option<i64>| v.map_or(Value::Nil, Value::Int);
     let mut events = Vec::new();
     for (i, (f, arg, ret)) in ops.iter().enumerate() {
