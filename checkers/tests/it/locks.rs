@@ -2,8 +2,12 @@
 
 use std::process::Command;
 
+use danso_checkers::linearizable;
 use danso_checkers::linearizable::polynomial::{Decision, How, Lock, Part, Polynomial};
-use danso_vocab::{Call, Event, History, HistoryBuilder, Outcome, Process, Time, Value};
+use danso_checkers::models::Mutex;
+use danso_vocab::{
+    Call, Event, History, HistoryBuilder, Limits, Outcome, Process, Time, Value, Verdict,
+};
 
 use super::folder;
 
@@ -47,6 +51,9 @@ fn the_lock_of_etcd_is_none() {
     let Decision::Refuted(refutation) = decide(&history) else { panic!("it is known to be wrong") };
     println!("{}: {}", refutation.name, refutation.because);
     assert_eq!(refutation.name, "double-grant");
+    let finding = linearizable(Mutex).check(&history, &Limits::default());
+    println!("{}", finding.reason);
+    assert_eq!(finding.verdict, Verdict::Invalid);
 }
 
 #[test]
