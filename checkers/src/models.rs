@@ -11,7 +11,7 @@ mod semaphore;
 pub use bank::Bank;
 pub use kv::{Kv, KvMap};
 pub use multi_register::MultiRegister;
-pub use mutex::{FencedMutex, Mutex, ReentrantMutex};
+pub use mutex::{FencedMutex, Mutex, OwnedMutex, ReentrantMutex};
 pub use register::{CasRegister, Register};
 pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
@@ -51,6 +51,11 @@ pub const MODELS: &[ModelSpec] = &[
         name: "fenced-mutex",
         about: "a mutex whose acquire -> token, greater than all before",
         checker: |_| linearizable(FencedMutex),
+    },
+    ModelSpec {
+        name: "owner-aware-mutex",
+        about: "a mutex that only its owner can release",
+        checker: |_| linearizable(OwnedMutex),
     },
     ModelSpec {
         name: "reentrant-mutex",

@@ -6,6 +6,7 @@
 mod etcd;
 mod knossos;
 mod locks;
+mod stores;
 mod users_model;
 
 use std::path::{Path, PathBuf};

@@ -43,9 +43,17 @@ pub struct Lock {
 enum Kind {
     Mutex,
     Fenced,
+    Owned,
     Reentrant,
     ReadWrite,
     Semaphore(u32),
+}
+
+impl Kind {
+    /// Whether only who took it can give it back.
+    fn has_owners(self) -> bool {
+        matches!(self, Kind::Owned | Kind::Reentrant | Kind::ReadWrite)
+    }
 }
 
 impl Lock {
@@ -57,6 +65,11 @@ impl Lock {
     /// For [`FencedMutex`](crate::models::FencedMutex).
     pub fn fenced() -> Lock {
         Lock { kind: Kind::Fenced }
+    }
+
+    /// For [`OwnedMutex`](crate::models::OwnedMutex).
+    pub fn owned() -> Lock {
+        Lock { kind: Kind::Owned }
     }
 
     /// For [`ReentrantMutex`](crate::models::ReentrantMutex).
@@ -80,6 +93,7 @@ impl Polynomial for Lock {
         match self.kind {
             Kind::Mutex => "mutex",
             Kind::Fenced => "fenced-mutex",
+            Kind::Owned => "owner-aware-mutex",
             Kind::Reentrant => "reentrant-mutex",
             Kind::ReadWrite => "rw-lock",
             Kind::Semaphore(_) => "semaphore",

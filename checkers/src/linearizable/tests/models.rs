@@ -9,7 +9,8 @@ use super::Linearizable;
 use super::clients::{self, Does, Memory, Told, World};
 use super::fuzz::env;
 use crate::models::{
-    Bank, FencedMutex, Kv, KvMap, MultiRegister, Mutex, ReentrantMutex, RwLock, Semaphore,
+    Bank, FencedMutex, Kv, KvMap, MultiRegister, Mutex, OwnedMutex, ReentrantMutex, RwLock,
+    Semaphore,
 };
 
 fn fuzz<M: Model + Clone>(
@@ -118,6 +119,11 @@ fn fenced_mutexes() {
 #[test]
 fn reentrant_mutexes() {
     fuzz(ReentrantMutex, locker, |state, call| lock(&ReentrantMutex, state, call, Value::Nil));
+}
+
+#[test]
+fn owned_mutexes() {
+    fuzz(OwnedMutex, locker, |state, call| lock(&OwnedMutex, state, call, Value::Nil));
 }
 
 #[test]

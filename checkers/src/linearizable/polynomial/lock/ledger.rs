@@ -173,15 +173,14 @@ impl<'h> Ledger<'h> {
 
     /// A release by a process that has nothing of the kind.
     fn gives_nothing(&mut self, op: Op<'h>) -> Result<(), Decision> {
-        match self.kind {
-            Kind::Reentrant | Kind::ReadWrite if op.is_ok() => {
-                self.wronged.get_or_insert_with(|| words::gives_nothing(op));
-                Ok(())
-            }
-            // It cannot have been done.
-            Kind::Reentrant | Kind::ReadWrite => Ok(()),
-            _ => Err(unfit(op, "gives back what its process did not take")),
+        if !self.kind.has_owners() {
+            return Err(unfit(op, "gives back what its process did not take"));
         }
+        // One of unknown outcome cannot have been done.
+        if op.is_ok() {
+            self.wronged.get_or_insert_with(|| words::gives_nothing(op));
+        }
+        Ok(())
     }
 
     fn weight(&self, op: Op<'h>, word: Word) -> Result<u32, Decision> {
@@ -199,9 +198,8 @@ impl<'h> Ledger<'h> {
     /// Whether what a process did is in order, as far as that matters: operations that only touch
     /// are concurrent even if they are of one process.
     fn order_is_clear(&self) -> Result<(), Decision> {
-        let matters = matches!(self.kind, Kind::Reentrant | Kind::ReadWrite);
         match self.touching {
-            Some(row) if matters || !self.refused.is_empty() => {
+            Some(row) if self.kind.has_owners() || !self.refused.is_empty() => {
                 Err(unfit(self.op(row), "began when what its process did before had not ended"))
             }
             _ => Ok(()),

@@ -11,7 +11,7 @@ use super::super::{Decision, How, Part, Polynomial, Refutation};
 use super::Lock;
 use crate::linearizable::tests::clients::{self, show};
 
-use crate::models::{FencedMutex, Mutex, ReentrantMutex, RwLock, Semaphore};
+use crate::models::{FencedMutex, Mutex, OwnedMutex, ReentrantMutex, RwLock, Semaphore};
 
 /// What became of many histories.
 #[derive(Debug, Default)]
@@ -144,6 +144,7 @@ fn who_releases_anothers_lock_is_unfit_or_wrong() {
     let h = history(vec![(0, "acquire", NIL), (0, "ok", NIL), (1, "release", NIL), (1, "ok", NIL)]);
     assert!(name(Lock::mutex(), &h).starts_with("unfit: #2 p1 release -> nil gives back"));
     assert_eq!(name(Lock::reentrant(), &h), "release-without-hold");
+    assert_eq!(name(Lock::owned(), &h), "release-without-hold");
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn every_small_history() {
     let no = || ("acquire", Value::Bool(false));
     let ends = [("acquire", NIL), no(), ("release", NIL)];
     exhaust(&Mutex, Lock::mutex(), &ends, ops + 1);
+    exhaust(&OwnedMutex, Lock::owned(), &ends, ops);
     exhaust(&ReentrantMutex, Lock::reentrant(), &ends, ops);
     exhaust(&Semaphore::new(1), Lock::semaphore(1), &ends, ops);
     exhaust(&Semaphore::new(2), Lock::semaphore(2), &ends, ops);
