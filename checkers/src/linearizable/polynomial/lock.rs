@@ -10,12 +10,13 @@
 //! semaphore. All of these are one rule, that the weights of what is taken at a time stay within a
 //! capacity: a writer weighs as much as all readers together can.
 //!
-//! Cores of a mutex follow each other in a known order. Hence fencing tokens need only be compared
-//! in this order; and who was refused needs an instant at which the lock can have been taken:
-//! inside a hold or, if the core of none is near, before the end of a release, after the beginning
-//! of an acquire, or, after the last hold, after the beginning of an acquire of unknown outcome.
-//! (`refused.rs`.) Refusals by a semaphore of several permits, or by a read-write lock, are left
-//! to the search.
+//! Cores of a mutex follow each other in a known order, and fencing tokens need only be compared in
+//! this order.
+//!
+//! Who was refused needs an instant at which the lock was not free: inside a core or, where there
+//! is none, before the end of a release, after the beginning of an acquire, or after the beginning
+//! of an acquire of unknown outcome that nothing later excludes (`refused.rs`). Refusals by a
+//! semaphore of several permits are left to the search.
 //!
 //! Where nobody asks who releases, a process might give back what another one took. No process
 //! here does, or the history is unfit. It is unfit too if a release began at the same time as its

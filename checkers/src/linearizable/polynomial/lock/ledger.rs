@@ -206,12 +206,12 @@ impl<'h> Ledger<'h> {
         }
     }
 
-    /// Whether it can be told when a refusal is right: if only one can have the lock at a time.
+    /// Whether it can be told when a refusal is right: whenever the lock is not free. With several
+    /// permits it would have to be known how many are left.
     fn refusals_are_clear(&self) -> Result<(), Decision> {
         let Some(&row) = self.refused.first() else { return Ok(()) };
         let op = self.op(row);
         match self.kind {
-            Kind::ReadWrite => Err(unfit(op, "was refused by a read-write lock")),
             Kind::Semaphore(permits) => {
                 let weight = |row: &u32| alphabet::permits(&self.op(*row).arg());
                 let one = weight(&row).filter(|w| *w <= permits && permits - w < *w);
@@ -224,6 +224,17 @@ impl<'h> Ledger<'h> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether others can have the lock at the same time as this hold.
+    pub(super) fn shares(&self, hold: &Hold) -> bool {
+        self.kind == Kind::ReadWrite && u64::from(hold.weight) < self.capacity
+    }
+
+    /// Whether this acquire asks for a hold that [`Ledger::shares`].
+    pub(super) fn asks_to_share(&self, row: u32) -> bool {
+        let word = word(self.kind, self.op(row).f());
+        self.kind == Kind::ReadWrite && word == Some(Word::TakeShared)
     }
 
     /// The operation in a row.
