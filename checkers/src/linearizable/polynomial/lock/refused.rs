@@ -144,7 +144,12 @@ pub(super) fn places(ledger: &Ledger<'_>, order: &[u32]) -> Result<Places, Decis
             }
             let crashed = reader.or(alone.filter(began));
             let excluded = crashed.map(|crashed| (crashed, in_the_way));
-            return Err(Decision::Refuted(words::refused(ledger, row, longest, excluded)));
+            return Err(Decision::Refuted(words::refused(
+                ledger,
+                row,
+                [longest, earliest],
+                excluded,
+            )));
         };
         places.others.push((instant, row));
     }

@@ -165,6 +165,38 @@ fn a_crashed_acquire_excuses_only_the_last_refusal() {
 }
 
 #[test]
+fn readers_between_keep_a_writer_from_excusing_a_refusal() {
+    let with = |readers: bool| {
+        let mut events = vec![
+            (0, "acquire-read", NIL),
+            (0, "info", NIL),
+            (1, "try-write-lock", NIL),
+            (2, "acquire-write", NIL),
+            (1, "ok", false.into()),
+        ];
+        if readers {
+            events.extend([(3, "acquire-read", NIL), (3, "ok", NIL)]);
+            events.extend([(3, "release-read", NIL), (3, "ok", NIL)]);
+        }
+        events.push((2, "ok", NIL));
+        history(events)
+    };
+    assert_eq!(name(Lock::read_write(), &with(false)), "valid");
+    let Decision::Refuted(refutation) = decide(Lock::read_write(), &with(true), false) else {
+        panic!()
+    };
+    assert_eq!(refutation.rows, [1, 0, 3, 2, 4]);
+    assert_eq!(
+        refutation.because,
+        "p1's try-write-lock (#2) was refused although the lock was free: nobody had acquired it \
+         before, and p3's acquire-read (#5) began after it had ended; p0's acquire-read (#0), of \
+         unknown outcome, cannot have taken it, for nobody released it and p2's acquire-write (#3) \
+         succeeded"
+    );
+    compare(&RwLock, Lock::read_write(), &with(true), &mut Tally::default());
+}
+
+#[test]
 fn tokens_are_compared_in_the_order_of_holds() {
     let with = |first: i64, second: i64| {
         history(vec![

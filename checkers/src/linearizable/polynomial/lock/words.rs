@@ -110,7 +110,7 @@ pub(super) fn unfenced(ledger: &Ledger<'_>, first: u32, then: u32) -> Refutation
 pub(super) fn refused(
     ledger: &Ledger<'_>,
     row: u32,
-    previous: Option<u32>,
+    [previous, next]: [Option<u32>; 2],
     crashed: Option<(u32, Vec<u32>)>,
 ) -> Refutation {
     let op = ledger.op(row);
@@ -120,12 +120,16 @@ pub(super) fn refused(
         Some(give) => format!(": {} had ended before it began", whose(ledger.op(give))),
         None => ": nobody had acquired it before".to_owned(),
     };
+    if let Some(next) = next {
+        let acquire = ledger.op(ledger.holds[next as usize].take);
+        because += &format!(", and {} began after it had ended", whose(acquire));
+    }
     let mut all = vec![row];
     if let Some((crashed, in_the_way)) = crashed
         && let Some(&last) = in_the_way.last()
     {
         because += &format!(
-            "; {}, of unknown outcome, did not take it, for nobody released it before {}",
+            "; {}, of unknown outcome, cannot have taken it, for nobody released it and {} succeeded",
             whose(ledger.op(crashed)),
             whose(ledger.op(ledger.holds[last as usize].take)),
         );
