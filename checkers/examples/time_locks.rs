@@ -20,6 +20,7 @@ fn main() {
         ("fenced mutex", Lock::fenced(), lock::mutex(n, 10, 0)),
         ("reentrant mutex", Lock::reentrant(), lock::mutex(n, 10, 0)),
         ("rw-lock, 1 % unknown", Lock::read_write(), lock::rw_lock(n, 20, 1)),
+        ("rw-lock, tries", Lock::read_write(), Locks { tries: 50, ..lock::rw_lock(n, 20, 0) }),
         ("semaphore of 5, 1 % unknown", Lock::semaphore(5), lock::semaphore(n, 20, 1, 5)),
     ];
     for (name, procedure, shape) in shapes {

@@ -120,10 +120,10 @@ impl Lock {
         }
         let mut places = Places::default();
         if !ledger.refused.is_empty() {
-            if how.stop.is_tripped() {
-                return Err(Decision::Stopped);
-            }
             places = refused::places(&ledger, &swept.order)?;
+        }
+        if how.stop.is_tripped() {
+            return Err(Decision::Stopped);
         }
         Ok(Decision::Linearizable(how.witness.then(|| witness(&ledger, &places))))
     }

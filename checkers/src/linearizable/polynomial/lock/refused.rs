@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::Decision;
+use super::super::{Decision, Refutation};
 use super::ledger::Ledger;
 use super::words;
 
@@ -82,6 +82,12 @@ impl Runs {
     }
 }
 
+/// The first acquire of unknown outcome, of those that ask to share or of the others.
+fn crashed(ledger: &Ledger<'_>, shares: bool) -> Option<u32> {
+    let which = |row: &&u32| ledger.asks_to_share(**row) == shares;
+    ledger.crashed.iter().find(which).copied()
+}
+
 /// A place for everybody who was refused: an instant at which somebody has the lock. The cores of
 /// the holds, which are in this `order`, stay as they are. Between two runs of them, the hold of
 /// the first that can be on longest is made longer for those who began before its release had
@@ -95,16 +101,19 @@ impl Runs {
 pub(super) fn places(ledger: &Ledger<'_>, order: &[u32]) -> Result<Places, Decision> {
     let runs = Runs::of(ledger, order);
     let mut places = Places::default();
-    let crashed = |shares: bool| {
-        let which = |row: &&u32| ledger.asks_to_share(**row) == shares;
-        ledger.crashed.iter().find(which).copied()
-    };
-    let (reader, alone) = (crashed(true), crashed(false));
+    let (reader, alone) = (crashed(ledger, true), crashed(ledger, false));
+    let hold = |i: u32| &ledger.holds[i as usize];
     let mut last_resort: Option<(u64, u32)> = None;
+    // The first core that begins after the one in hand; both are in the order of their beginning.
+    let mut after = 0;
     for &row in &ledger.refused {
         let (begin, end) = (ledger.begin(row), ledger.end(row));
-        let after = order.partition_point(|i| ledger.from(&ledger.holds[*i as usize]) < begin);
-        let next = order.get(after).map(|i| ledger.from(&ledger.holds[*i as usize]));
+        while let Some(&core) = order.get(after)
+            && ledger.from(hold(core)) < begin
+        {
+            after += 1;
+        }
+        let next = order.get(after).map(|core| ledger.from(hold(*core)));
         let longest = after.checked_sub(1).map(|last| runs.longest[last]);
         let earliest = runs.earliest.get(after).copied();
         let began = |crashed: &u32| ledger.begin(*crashed) < end;
@@ -115,7 +124,6 @@ pub(super) fn places(ledger: &Ledger<'_>, order: &[u32]) -> Result<Places, Decis
         let crashed = alone
             .filter(|row| nothing_follows && began(row))
             .or(reader.filter(|row| no_writer_follows && began(row)));
-        let hold = |i: u32| &ledger.holds[i as usize];
         let instant = if after > 0 && begin < runs.until[after - 1] {
             at(begin) + 1
         } else if let Some(from) = next.filter(|from| *from < end) {
@@ -133,26 +141,30 @@ pub(super) fn places(ledger: &Ledger<'_>, order: &[u32]) -> Result<Places, Decis
             last_resort = Some(last_resort.map_or(this, |other| other.min(this)));
             at(end) - 1
         } else {
-            let reader = reader.filter(|row| alone.is_none_or(|alone| *row < alone) && began(row));
-            let mut in_the_way: Vec<u32> = order.get(after).copied().into_iter().collect();
-            if reader.is_some()
-                && let Some(writer) = runs.writer.get(after).and_then(|i| order.get(*i as usize))
-            {
-                // Readers come between, and only matter if it might have come before them.
-                in_the_way.retain(|first| first != writer && began(&hold(*writer).take));
-                in_the_way.push(*writer);
-            }
-            let crashed = reader.or(alone.filter(began));
-            let excluded = crashed.map(|crashed| (crashed, in_the_way));
-            return Err(Decision::Refuted(words::refused(
-                ledger,
-                row,
-                [longest, earliest],
-                excluded,
-            )));
+            return Err(Decision::Refuted(nobody(ledger, order, &runs, after, row)));
         };
         places.others.push((instant, row));
     }
     places.others.extend(last_resort);
     Ok(places)
+}
+
+/// Why the acquire in `row` was refused wrongly, before the core at the place `after`: nobody had
+/// the lock. If an acquire of unknown outcome might have, what is in the way of that is told too.
+fn nobody(ledger: &Ledger<'_>, order: &[u32], runs: &Runs, after: usize, row: u32) -> Refutation {
+    let began = |other: &u32| ledger.begin(*other) < ledger.end(row);
+    let (reader, alone) = (crashed(ledger, true), crashed(ledger, false));
+    let reader = reader.filter(|row| alone.is_none_or(|alone| *row < alone) && began(row));
+    let mut in_the_way: Vec<u32> = order.get(after).copied().into_iter().collect();
+    if reader.is_some()
+        && let Some(writer) = runs.writer.get(after).and_then(|place| order.get(*place as usize))
+    {
+        // Readers come between, which only matters if it might have come before them.
+        let take = ledger.holds[*writer as usize].take;
+        in_the_way.retain(|first| first != writer && began(&take));
+        in_the_way.push(*writer);
+    }
+    let crashed = reader.or(alone.filter(began)).map(|crashed| (crashed, in_the_way));
+    let previous = after.checked_sub(1).map(|last| runs.longest[last]);
+    words::refused(ledger, row, [previous, runs.earliest.get(after).copied()], crashed)
 }
