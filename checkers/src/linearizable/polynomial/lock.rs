@@ -18,8 +18,9 @@
 //! of an acquire of unknown outcome that nothing later excludes (`refused.rs`). Refusals by a
 //! semaphore of several permits are left to the search.
 //!
-//! Where nobody asks who releases, a process might give back what another one took. No process
-//! here does, or the history is unfit. It is unfit too if a release began at the same time as its
+//! Where nobody asks who releases, a process might give back what another one took. From then on
+//! more may have been given back than is known here, so that such a history is unfit unless the
+//! cores before do not fit together. It is unfit too if a release began at the same time as its
 //! acquire ended, as far as the clock can tell: then even their order is open.
 
 pub(crate) mod alphabet;
@@ -29,6 +30,8 @@ mod words;
 
 #[cfg(test)]
 mod tests;
+
+use danso_vocab::History;
 
 use super::{Decision, How, Part, Polynomial};
 use ledger::{Hold, Ledger, NONE, by_rank};
@@ -110,8 +113,13 @@ impl Lock {
     fn ruling(&self, part: &Part<'_>, how: &How) -> Result<Decision, Decision> {
         let ledger = Ledger::read(self.kind, part, &how.stop)?;
         let swept = sweep(&ledger);
-        if let Some(at) = swept.exceeded {
-            return Ok(Decision::Refuted(words::exceeded(&ledger, &together(&ledger, at))));
+        let certain = ledger.doubt.as_ref().map_or(History::NEVER, |(rank, _)| *rank);
+        let begins = |hold: &u32| ledger.from(&ledger.holds[*hold as usize]);
+        if let Some(last) = swept.exceeded.filter(|hold| begins(hold) < certain) {
+            return Ok(Decision::Refuted(words::exceeded(&ledger, &together(&ledger, last))));
+        }
+        if let Some((_, reason)) = ledger.doubt {
+            return Err(Decision::Unfit(reason));
         }
         if self.kind == Kind::Fenced
             && let Some((first, then)) = unfenced(&ledger, &swept.order)

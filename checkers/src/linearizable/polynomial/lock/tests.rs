@@ -148,6 +148,27 @@ fn who_releases_anothers_lock_is_unfit_or_wrong() {
 }
 
 #[test]
+fn what_anothers_release_might_excuse_is_only_what_follows() {
+    let with = |release_first: bool| {
+        let release = [(2, "release", NIL), (2, "info", NIL)];
+        let mut events = vec![(0, "acquire", NIL), (0, "ok", NIL)];
+        if release_first {
+            events.extend(release.clone());
+        }
+        events.extend([(1, "acquire", NIL), (1, "ok", NIL)]);
+        if !release_first {
+            events.extend(release);
+        }
+        events.extend([(0, "release", NIL), (0, "ok", NIL)]);
+        history(events)
+    };
+    assert!(name(Lock::mutex(), &with(true)).starts_with("unfit: #2 p2 release"));
+    assert_eq!(name(Lock::mutex(), &with(false)), "double-grant");
+    // An owner need not fear it.
+    assert_eq!(name(Lock::owned(), &with(true)), "double-grant");
+}
+
+#[test]
 fn a_crashed_acquire_excuses_only_the_last_refusal() {
     let with = |last: (u32, &'static str, Value)| {
         history(vec![

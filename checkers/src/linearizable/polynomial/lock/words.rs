@@ -26,6 +26,8 @@ fn rows(ledger: &Ledger<'_>, holds: &[u32]) -> Vec<u32> {
 /// How a hold ended: `released only later (#9)`.
 fn kept(ledger: &Ledger<'_>, hold: &Hold) -> String {
     match hold.give {
+        // What came later may not have been read.
+        NONE if ledger.doubt.is_some() => "not released before".to_owned(),
         NONE => "never released".to_owned(),
         give => format!("released no sooner than in {}", ledger.op(give).id()),
     }
