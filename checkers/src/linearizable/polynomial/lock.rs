@@ -8,7 +8,9 @@
 //! history is linearizable exactly if the cores fit together: no more than one at a time for a
 //! mutex, one writer or readers for a read-write lock, no more permits than there are for a
 //! semaphore. All of these are one rule, that the weights of what is taken at a time stay within a
-//! capacity: a writer weighs as much as all readers together can.
+//! capacity: a writer weighs as much as all readers together can. Of a reentrant lock only the
+//! outermost acquire and release of its owner count; its owner is nobody else's business, so what
+//! one process alone gets wrong refutes it.
 //!
 //! Cores of a mutex follow each other in a known order, and fencing tokens need only be compared in
 //! this order.
@@ -37,7 +39,8 @@ use super::{Decision, How, Part, Polynomial};
 use ledger::{Hold, Ledger, NONE, by_rank};
 use refused::Places;
 
-/// Decides locks, in O(*n* log *n*) for *n* operations, O(*n*) if nobody was refused.
+/// Decides locks, in O(*n*) for *n* operations, and O(*n* log *n*) if a linearization is wanted or
+/// the operations are few among many others.
 #[derive(Clone, Copy, Debug)]
 pub struct Lock {
     kind: Kind,
