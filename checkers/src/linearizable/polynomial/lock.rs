@@ -9,8 +9,8 @@
 //! mutex, one writer or readers for a read-write lock, no more permits than there are for a
 //! semaphore. All of these are one rule, that the weights of what is taken at a time stay within a
 //! capacity: a writer weighs as much as all readers together can. Of a reentrant lock only the
-//! outermost acquire and release of its owner count; its owner is nobody else's business, so what
-//! one process alone gets wrong refutes it.
+//! outermost acquire and release of its owner count. Where there are owners, what one process
+//! alone gets wrong, such as a release of what it does not have, refutes the history.
 //!
 //! Cores of a mutex follow each other in a known order, and fencing tokens need only be compared in
 //! this order.
