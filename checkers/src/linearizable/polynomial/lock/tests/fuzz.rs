@@ -61,7 +61,7 @@ fn obliging<M: Model>(model: &M, state: &M::State, call: &Call, ret: Value) -> D
     }
 }
 
-/// A client that tries in vain half the time.
+/// A client that now and then does not wait.
 fn trying(rng: &mut Rng, call: Call) -> Call {
     if call.f == "acquire" && rng.chance(1, 3) {
         Call { f: "try-acquire".into(), ..call }
@@ -72,16 +72,18 @@ fn trying(rng: &mut Rng, call: Call) -> Call {
 
 #[test]
 fn mutexes() {
-    let draw = |rng: &mut Rng, memory: &Memory| {
-        let call = lock_call(rng, memory);
-        if call.f == "try-acquire" && held(memory, "try-acquire", "") > 0 {
-            return Call::new("release", ());
-        }
-        call
-    };
-    let tally =
-        fuzz(Mutex, Lock::mutex(), draw, |state, call| obliging(&Mutex, state, call, Value::Nil));
+    let tally = fuzz(Mutex, Lock::mutex(), lock_call, |state, call| {
+        obliging(&Mutex, state, call, Value::Nil)
+    });
     assert!(tally.refuted.len() >= 2, "{tally:?}");
+}
+
+#[test]
+fn owned_mutexes() {
+    let tally = fuzz(OwnedMutex, Lock::owned(), lock_call, |state, call| {
+        obliging(&OwnedMutex, state, call, Value::Nil)
+    });
+    assert!(tally.refuted.len() >= 3, "{tally:?}");
 }
 
 #[test]
