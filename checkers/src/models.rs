@@ -24,7 +24,7 @@ pub use fifo_queue::{DrainedQueue, FifoQueue};
 pub use kv::{Kv, KvMap};
 pub use lin_set::LinSet;
 pub use multi_register::MultiRegister;
-pub use mutex::{FencedMutex, Mutex, ReentrantMutex};
+pub use mutex::{FencedMutex, Mutex, OwnedMutex, ReentrantMutex};
 pub use priority_queue::PriorityQueue;
 pub use register::{CasRegister, Register};
 pub use rw_lock::RwLock;
@@ -66,6 +66,11 @@ pub const MODELS: &[ModelSpec] = &[
         name: "fenced-mutex",
         about: "a mutex whose acquire -> token, greater than all before",
         checker: |_| with(FencedMutex, Lock::fenced()),
+    },
+    ModelSpec {
+        name: "owner-aware-mutex",
+        about: "a mutex that only its owner can release",
+        checker: |_| with(OwnedMutex, Lock::owned()),
     },
     ModelSpec {
         name: "reentrant-mutex",

@@ -10,6 +10,7 @@ pub(super) mod fuzz;
 mod limits;
 mod live;
 mod metamorphic;
+mod models;
 mod objects;
 pub(super) mod oracle;
 mod regressions;

@@ -96,6 +96,48 @@ impl Model for FencedMutex {
     }
 }
 
+/// A [`Mutex`] that only its owner can release, and that its owner cannot acquire again either.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnedMutex;
+
+impl Model for OwnedMutex {
+    /// The owner.
+    type State = Option<i64>;
+
+    fn name(&self) -> &'static str {
+        "owner-aware-mutex"
+    }
+
+    fn init(&self) -> Option<i64> {
+        None
+    }
+
+    fn step(&self, state: &Option<i64>, f: &str, arg: &Value, ret: Ret<'_>) -> Option<Option<i64>> {
+        let (caller, _) = caller(arg)?;
+        let next = match of_lock(f)? {
+            Word::Take => state.is_none().then_some(Some(caller)),
+            _ => (*state == Some(caller)).then_some(None),
+        };
+        Answer::of(ret).applied(state, next)
+    }
+
+    fn unit<'a>(&self, _: &str, _: &'a Value, ret: Ret<'a>) -> Unit<'a> {
+        refusal(ret)
+    }
+
+    fn ignores(&self, f: &str) -> bool {
+        of_lock(f).is_none()
+    }
+
+    fn by_process(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, state: &Option<i64>) -> String {
+        state.map_or("free".to_owned(), |owner| format!("held by p{owner}"))
+    }
+}
+
 /// A [`Mutex`] that its owner may acquire again, and must release as often. Only the owner
 /// can release it; nobody is refused what it holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -199,6 +241,19 @@ mod tests {
         assert_eq!(unknown((false, Some(3))), Some((true, Some(3))));
         let release = FencedMutex.step(&(true, Some(3)), "release", NIL, DONE);
         assert_eq!(release, Some((false, Some(3))));
+    }
+
+    #[test]
+    fn only_the_owner_releases() {
+        let step = |state, f, p: i64, ret| {
+            OwnedMutex.step(&state, f, &Value::List(vec![p.into(), Value::Nil]), ret)
+        };
+        assert_eq!(step(None, "acquire", 1, DONE), Some(Some(1)));
+        assert_eq!(step(Some(1), "acquire", 1, DONE), None);
+        assert_eq!(step(Some(1), "acquire", 1, NO), Some(Some(1)));
+        assert_eq!(step(Some(1), "release", 2, DONE), None);
+        assert_eq!(step(Some(1), "release", 2, Ret::Unknown), Some(Some(1)));
+        assert_eq!(step(Some(1), "release", 1, DONE), Some(None));
     }
 
     #[test]

@@ -6,6 +6,9 @@
 mod etcd;
 mod knossos;
 mod live;
+mod locks;
+mod stores;
+mod users_model;
 
 use std::path::{Path, PathBuf};
 

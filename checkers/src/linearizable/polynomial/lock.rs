@@ -8,17 +8,21 @@
 //! history is linearizable exactly if the cores fit together: no more than one at a time for a
 //! mutex, one writer or readers for a read-write lock, no more permits than there are for a
 //! semaphore. All of these are one rule, that the weights of what is taken at a time stay within a
-//! capacity: a writer weighs as much as all readers together can.
+//! capacity: a writer weighs as much as all readers together can. Of a reentrant lock only the
+//! outermost acquire and release of its owner count. Where there are owners, what one process
+//! alone gets wrong, such as a release of what it does not have, refutes the history.
 //!
-//! Cores of a mutex follow each other in a known order. Hence fencing tokens need only be compared
-//! in this order; and who was refused needs an instant at which the lock can have been taken:
-//! inside a hold or, if the core of none is near, before the end of a release, after the beginning
-//! of an acquire, or, after the last hold, after the beginning of an acquire of unknown outcome.
-//! (`refused.rs`.) Refusals by a semaphore of several permits, or by a read-write lock, are left
-//! to the search.
+//! Cores of a mutex follow each other in a known order, and fencing tokens need only be compared in
+//! this order.
 //!
-//! Where nobody asks who releases, a process might give back what another one took. No process
-//! here does, or the history is unfit. It is unfit too if a release began at the same time as its
+//! Who was refused needs an instant at which the lock was not free: inside a core or, where there
+//! is none, before the end of a release, after the beginning of an acquire, or after the beginning
+//! of an acquire of unknown outcome that nothing later excludes (`refused.rs`). Refusals by a
+//! semaphore of several permits are left to the search.
+//!
+//! Where nobody asks who releases, a process might give back what another one took. From then on
+//! more may have been given back than is known here, so that such a history is unfit unless the
+//! cores before do not fit together. It is unfit too if a release began at the same time as its
 //! acquire ended, as far as the clock can tell: then even their order is open.
 
 pub(crate) mod alphabet;
@@ -29,11 +33,14 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use danso_vocab::History;
+
 use super::{Decision, How, Part, Polynomial};
 use ledger::{Hold, Ledger, NONE, by_rank};
 use refused::Places;
 
-/// Decides locks, in O(*n* log *n*) for *n* operations, O(*n*) if nobody was refused.
+/// Decides locks, in O(*n*) for *n* operations, and O(*n* log *n*) if a linearization is wanted or
+/// the operations are few among many others.
 #[derive(Clone, Copy, Debug)]
 pub struct Lock {
     kind: Kind,
@@ -43,9 +50,17 @@ pub struct Lock {
 enum Kind {
     Mutex,
     Fenced,
+    Owned,
     Reentrant,
     ReadWrite,
     Semaphore(u32),
+}
+
+impl Kind {
+    /// Whether only who took it can give it back.
+    fn has_owners(self) -> bool {
+        matches!(self, Kind::Owned | Kind::Reentrant | Kind::ReadWrite)
+    }
 }
 
 impl Lock {
@@ -57,6 +72,11 @@ impl Lock {
     /// For [`FencedMutex`](crate::models::FencedMutex).
     pub fn fenced() -> Lock {
         Lock { kind: Kind::Fenced }
+    }
+
+    /// For [`OwnedMutex`](crate::models::OwnedMutex).
+    pub fn owned() -> Lock {
+        Lock { kind: Kind::Owned }
     }
 
     /// For [`ReentrantMutex`](crate::models::ReentrantMutex).
@@ -80,6 +100,7 @@ impl Polynomial for Lock {
         match self.kind {
             Kind::Mutex => "mutex",
             Kind::Fenced => "fenced-mutex",
+            Kind::Owned => "owner-aware-mutex",
             Kind::Reentrant => "reentrant-mutex",
             Kind::ReadWrite => "rw-lock",
             Kind::Semaphore(_) => "semaphore",
@@ -95,8 +116,13 @@ impl Lock {
     fn ruling(&self, part: &Part<'_>, how: &How) -> Result<Decision, Decision> {
         let ledger = Ledger::read(self.kind, part, &how.stop)?;
         let swept = sweep(&ledger);
-        if let Some(at) = swept.exceeded {
-            return Ok(Decision::Refuted(words::exceeded(&ledger, &together(&ledger, at))));
+        let certain = ledger.doubt.as_ref().map_or(History::NEVER, |(rank, _)| *rank);
+        let begins = |hold: &u32| ledger.from(&ledger.holds[*hold as usize]);
+        if let Some(last) = swept.exceeded.filter(|hold| begins(hold) < certain) {
+            return Ok(Decision::Refuted(words::exceeded(&ledger, &together(&ledger, last))));
+        }
+        if let Some((_, reason)) = ledger.doubt {
+            return Err(Decision::Unfit(reason));
         }
         if self.kind == Kind::Fenced
             && let Some((first, then)) = unfenced(&ledger, &swept.order)
@@ -105,10 +131,10 @@ impl Lock {
         }
         let mut places = Places::default();
         if !ledger.refused.is_empty() {
-            if how.stop.is_tripped() {
-                return Err(Decision::Stopped);
-            }
             places = refused::places(&ledger, &swept.order)?;
+        }
+        if how.stop.is_tripped() {
+            return Err(Decision::Stopped);
         }
         Ok(Decision::Linearizable(how.witness.then(|| witness(&ledger, &places))))
     }

@@ -9,6 +9,7 @@ use danso_vocab::{
 };
 
 use super::oracle;
+use super::simulate::process;
 
 /// What an object does with a call.
 pub(in crate::linearizable) enum Does {
@@ -34,6 +35,8 @@ pub(in crate::linearizable) struct World<'a, M: Model> {
     /// Percent of event pairs with equal stamps.
     pub(in crate::linearizable) touch: u64,
     pub(in crate::linearizable) lies: u64,
+    /// Events that are moved, each within its process's order.
+    pub(in crate::linearizable) moves: u64,
 }
 
 enum Phase {
@@ -64,8 +67,9 @@ impl<M: Model> World<'_, M> {
             processes: rng.between(2, 5),
             ops: rng.between(2, 14),
             crash: *rng.pick(&[0, 5, 15, 30]).unwrap(),
-            touch: *rng.pick(&[0, 20, 60]).unwrap(),
-            lies: rng.below(5),
+            touch: *rng.pick(&[0, 0, 0, 20, 60]).unwrap(),
+            lies: *rng.pick(&[0, 4, 8]).unwrap(),
+            moves: *rng.pick(&[0, 0, 4, 30]).unwrap(),
         }
     }
 
@@ -74,6 +78,9 @@ impl<M: Model> World<'_, M> {
         let mut events = self.events(rng);
         for _ in 0..rng.below(self.lies + 1) {
             lie(rng, &mut events);
+        }
+        for _ in 0..rng.below(self.moves + 1) {
+            shift(rng, &mut events);
         }
         let mut time = 1;
         let stamp = |event| {
@@ -154,22 +161,23 @@ fn told<M: Model>(model: &M, process: u32, arg: &Value) -> Value {
     }
 }
 
+/// Makes an event happen later, past those of other processes.
+fn shift(rng: &mut Rng, events: &mut [Event]) {
+    let mut at = rng.below(events.len() as u64) as usize;
+    for _ in 0..=rng.below(6) {
+        if at + 1 < events.len() && process(&events[at]) != process(&events[at + 1]) {
+            events.swap(at, at + 1);
+            at += 1;
+        }
+    }
+}
+
 fn lie(rng: &mut Rng, events: &mut Vec<Event>) {
-    let process = super::simulate::process;
     if events.len() < 2 {
         return;
     }
     match rng.below(4) {
-        // Swap neighbours of different processes, perhaps pushing one far.
-        0 | 1 => {
-            let mut at = rng.below(events.len() as u64 - 1) as usize;
-            for _ in 0..=rng.below(6) {
-                if at + 1 < events.len() && process(&events[at]) != process(&events[at + 1]) {
-                    events.swap(at, at + 1);
-                    at += 1;
-                }
-            }
-        }
+        0 | 1 => shift(rng, events),
         // An answer of somebody else, or none.
         2 => {
             let ends = |event: &Event| match event {
@@ -180,10 +188,10 @@ fn lie(rng: &mut Rng, events: &mut Vec<Event>) {
             let mut some: Vec<Value> = events.iter().filter_map(ends).collect();
             some.extend([Value::Bool(false), Value::Bool(false)]);
             let Some(value) = rng.pick(&some).cloned() else { return };
-            let at = rng.below(events.len() as u64) as usize;
-            if ends(&events[at]).is_some()
-                && let Event::Complete { outcome, .. } = &mut events[at]
-            {
+            let at: Vec<usize> =
+                (0..events.len()).filter(|at| ends(&events[*at]).is_some()).collect();
+            let Some(&at) = rng.pick(&at) else { return };
+            if let Event::Complete { outcome, .. } = &mut events[at] {
                 let answers = rng.chance(4, 5);
                 *outcome = if answers { Outcome::Ok(value) } else { Outcome::Fail("no".into()) };
             }

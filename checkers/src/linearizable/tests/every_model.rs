@@ -2,8 +2,7 @@
 //! threads, and a certificate that verifies. `DANSO_FUZZ_CASES` says how many histories of each.
 
 use danso_vocab::{
-    AnyOf, Call, Checker, Event, History, Limits, Model, Outcome, Process, Ret, Rng, Time, Value,
-    Verdict,
+    AnyOf, Call, Event, History, Limits, Model, Outcome, Process, Ret, Rng, Time, Value, Verdict,
 };
 
 use super::fuzz::{env, show};
@@ -103,6 +102,7 @@ fn every_model_agrees_with_the_oracle() {
     trial(LinSet, Alphabet { lists: true, ..of("lin-set", set) });
     trial(Mutex, of("mutex", lock));
     trial(FencedMutex, of("fenced-mutex", lock));
+    trial(OwnedMutex, of("owner-aware-mutex", lock));
     trial(ReentrantMutex, of("reentrant-mutex", lock));
     trial(
         RwLock,

@@ -18,9 +18,8 @@ pub(crate) enum Word {
 /// The operations of a lock.
 pub(crate) fn of_lock(f: &str) -> Option<Word> {
     match f {
-        "acquire" | "lock" | "try-acquire" | "try-lock" | "try_acquire" | "try_lock" => {
-            Some(Word::Take)
-        }
+        "acquire" | "lock" | "try-acquire" | "try-lock" | "try_acquire" | "try_lock"
+        | "tryAcquire" | "tryLock" => Some(Word::Take),
         "release" | "unlock" => Some(Word::Give),
         _ => None,
     }
@@ -30,11 +29,13 @@ pub(crate) fn of_lock(f: &str) -> Option<Word> {
 pub(crate) fn of_rw_lock(f: &str) -> Option<Word> {
     match f {
         "acquire-write" | "write-lock" | "try-acquire-write" | "try-write-lock"
-        | "acquire_write" | "write_lock" => Some(Word::Take),
-        "release-write" | "write-unlock" | "release_write" | "write_unlock" => Some(Word::Give),
+        | "acquire_write" | "write_lock" | "acquireWrite" | "writeLock" => Some(Word::Take),
+        "release-write" | "write-unlock" | "release_write" | "write_unlock" | "releaseWrite"
+        | "writeUnlock" => Some(Word::Give),
         "acquire-read" | "read-lock" | "try-acquire-read" | "try-read-lock" | "acquire_read"
-        | "read_lock" => Some(Word::TakeShared),
-        "release-read" | "read-unlock" | "release_read" | "read_unlock" => Some(Word::GiveShared),
+        | "read_lock" | "acquireRead" | "readLock" => Some(Word::TakeShared),
+        "release-read" | "read-unlock" | "release_read" | "read_unlock" | "releaseRead"
+        | "readUnlock" => Some(Word::GiveShared),
         _ => None,
     }
 }
@@ -42,7 +43,9 @@ pub(crate) fn of_rw_lock(f: &str) -> Option<Word> {
 /// The operations of a semaphore.
 pub(crate) fn of_semaphore(f: &str) -> Option<Word> {
     match f {
-        "acquire" | "try-acquire" | "try_acquire" | "down" | "wait" => Some(Word::Take),
+        "acquire" | "try-acquire" | "try_acquire" | "tryAcquire" | "down" | "wait" => {
+            Some(Word::Take)
+        }
         "release" | "up" | "signal" => Some(Word::Give),
         _ => None,
     }

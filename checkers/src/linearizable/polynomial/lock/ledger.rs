@@ -44,6 +44,9 @@ pub(super) struct Ledger<'h> {
     wronged: Option<Refutation>,
     /// An acquire that began, to the clock, when the operation before it had not ended.
     touching: Option<u32>,
+    /// The rank from which on more could be given back than is known, and why this history cannot
+    /// be found linearizable here. Nothing of what began then is in the ledger.
+    pub(super) doubt: Option<(u32, String)>,
 }
 
 /// What is open in one process.
@@ -80,6 +83,7 @@ impl<'h> Ledger<'h> {
             inside: Vec::new(),
             wronged: None,
             touching: None,
+            doubt: None,
         };
         let dictionary: Vec<Option<Word>> = history.fs().map(|f| word(kind, f)).collect();
         let mut seats = Seats::new(part);
@@ -89,19 +93,24 @@ impl<'h> Ledger<'h> {
             }
             let op = history.row(row as usize);
             let word = dictionary.get(usize::from(op.f_id())).copied().flatten();
-            if let Some(word) = word.filter(|_| op.status() != Status::Fail) {
-                ledger.enter(op, word, seats.of(op.process()))?;
+            let Some(word) = word.filter(|_| op.status() != Status::Fail) else { continue };
+            if let Err(reason) = ledger.enter(op, word, seats.of(op.process())) {
+                ledger.doubt = Some((op.inv_rank(), reason));
+                break;
             }
         }
-        ledger.order_is_clear()?;
-        ledger.refusals_are_clear()?;
-        match ledger.wronged.take() {
-            Some(refutation) => Err(Decision::Refuted(refutation)),
-            None => Ok(ledger),
+        if ledger.doubt.is_none() {
+            let clear = ledger.order_is_clear().and_then(|()| ledger.refusals_are_clear());
+            ledger.doubt = clear.err().map(|reason| (History::NEVER, reason));
+        }
+        match (ledger.wronged.take(), ledger.doubt.take_if(|_| kind.has_owners())) {
+            (_, Some((_, reason))) => Err(Decision::Unfit(reason)),
+            (Some(refutation), _) => Err(Decision::Refuted(refutation)),
+            _ => Ok(ledger),
         }
     }
 
-    fn enter(&mut self, op: Op<'h>, word: Word, seat: &mut Seat) -> Result<(), Decision> {
+    fn enter(&mut self, op: Op<'h>, word: Word, seat: &mut Seat) -> Result<(), String> {
         let ret = op.ret();
         let answer = Answer::of(ret.as_deref().map_or(Ret::Unknown, Ret::Saw));
         let weight = self.weight(op, word)?;
@@ -147,7 +156,7 @@ impl<'h> Ledger<'h> {
         Ok(())
     }
 
-    fn give(&mut self, op: Op<'h>, weight: u32, seat: &mut Seat) -> Result<(), Decision> {
+    fn give(&mut self, op: Op<'h>, weight: u32, seat: &mut Seat) -> Result<(), String> {
         let (mut above, mut place) = (NONE, seat.top);
         for depth in 0.. {
             if place == NONE {
@@ -172,19 +181,18 @@ impl<'h> Ledger<'h> {
     }
 
     /// A release by a process that has nothing of the kind.
-    fn gives_nothing(&mut self, op: Op<'h>) -> Result<(), Decision> {
-        match self.kind {
-            Kind::Reentrant | Kind::ReadWrite if op.is_ok() => {
-                self.wronged.get_or_insert_with(|| words::gives_nothing(op));
-                Ok(())
-            }
-            // It cannot have been done.
-            Kind::Reentrant | Kind::ReadWrite => Ok(()),
-            _ => Err(unfit(op, "gives back what its process did not take")),
+    fn gives_nothing(&mut self, op: Op<'h>) -> Result<(), String> {
+        if !self.kind.has_owners() {
+            return Err(unfit(op, "gives back what its process did not take"));
         }
+        // One of unknown outcome cannot have been done.
+        if op.is_ok() {
+            self.wronged.get_or_insert_with(|| words::gives_nothing(op));
+        }
+        Ok(())
     }
 
-    fn weight(&self, op: Op<'h>, word: Word) -> Result<u32, Decision> {
+    fn weight(&self, op: Op<'h>, word: Word) -> Result<u32, String> {
         match (self.kind, word) {
             (Kind::Semaphore(_), _) => {
                 alphabet::permits(&op.arg()).ok_or_else(|| unfit(op, "is not about permits"))
@@ -198,22 +206,21 @@ impl<'h> Ledger<'h> {
 
     /// Whether what a process did is in order, as far as that matters: operations that only touch
     /// are concurrent even if they are of one process.
-    fn order_is_clear(&self) -> Result<(), Decision> {
-        let matters = matches!(self.kind, Kind::Reentrant | Kind::ReadWrite);
+    fn order_is_clear(&self) -> Result<(), String> {
         match self.touching {
-            Some(row) if matters || !self.refused.is_empty() => {
+            Some(row) if self.kind.has_owners() || !self.refused.is_empty() => {
                 Err(unfit(self.op(row), "began when what its process did before had not ended"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether it can be told when a refusal is right: if only one can have the lock at a time.
-    fn refusals_are_clear(&self) -> Result<(), Decision> {
+    /// Whether it can be told when a refusal is right: whenever the lock is not free. With several
+    /// permits it would have to be known how many are left.
+    fn refusals_are_clear(&self) -> Result<(), String> {
         let Some(&row) = self.refused.first() else { return Ok(()) };
         let op = self.op(row);
         match self.kind {
-            Kind::ReadWrite => Err(unfit(op, "was refused by a read-write lock")),
             Kind::Semaphore(permits) => {
                 let weight = |row: &u32| alphabet::permits(&self.op(*row).arg());
                 let one = weight(&row).filter(|w| *w <= permits && permits - w < *w);
@@ -226,6 +233,17 @@ impl<'h> Ledger<'h> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether others can have the lock at the same time as this hold.
+    pub(super) fn shares(&self, hold: &Hold) -> bool {
+        self.kind == Kind::ReadWrite && u64::from(hold.weight) < self.capacity
+    }
+
+    /// Whether this acquire asks for a hold that [`Ledger::shares`].
+    pub(super) fn asks_to_share(&self, row: u32) -> bool {
+        let word = word(self.kind, self.op(row).f());
+        self.kind == Kind::ReadWrite && word == Some(Word::TakeShared)
     }
 
     /// The operation in a row.
@@ -273,8 +291,8 @@ fn word(kind: Kind, f: &str) -> Option<Word> {
     }
 }
 
-fn unfit(op: Op<'_>, what: &str) -> Decision {
-    Decision::Unfit(format!("{op} {what}"))
+fn unfit(op: Op<'_>, what: &str) -> String {
+    format!("{op} {what}")
 }
 
 /// What is open, by process.

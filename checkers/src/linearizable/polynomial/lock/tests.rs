@@ -11,7 +11,7 @@ use super::super::{Decision, How, Part, Polynomial, Refutation};
 use super::Lock;
 use crate::linearizable::tests::clients::{self, show};
 
-use crate::models::{FencedMutex, Mutex, ReentrantMutex, RwLock, Semaphore};
+use crate::models::{FencedMutex, Mutex, OwnedMutex, ReentrantMutex, RwLock, Semaphore};
 
 /// What became of many histories.
 #[derive(Debug, Default)]
@@ -144,6 +144,28 @@ fn who_releases_anothers_lock_is_unfit_or_wrong() {
     let h = history(vec![(0, "acquire", NIL), (0, "ok", NIL), (1, "release", NIL), (1, "ok", NIL)]);
     assert!(name(Lock::mutex(), &h).starts_with("unfit: #2 p1 release -> nil gives back"));
     assert_eq!(name(Lock::reentrant(), &h), "release-without-hold");
+    assert_eq!(name(Lock::owned(), &h), "release-without-hold");
+}
+
+#[test]
+fn what_anothers_release_might_excuse_is_only_what_follows() {
+    let with = |release_first: bool| {
+        let release = [(2, "release", NIL), (2, "info", NIL)];
+        let mut events = vec![(0, "acquire", NIL), (0, "ok", NIL)];
+        if release_first {
+            events.extend(release.clone());
+        }
+        events.extend([(1, "acquire", NIL), (1, "ok", NIL)]);
+        if !release_first {
+            events.extend(release);
+        }
+        events.extend([(0, "release", NIL), (0, "ok", NIL)]);
+        history(events)
+    };
+    assert!(name(Lock::mutex(), &with(true)).starts_with("unfit: #2 p2 release"));
+    assert_eq!(name(Lock::mutex(), &with(false)), "double-grant");
+    // An owner need not fear it.
+    assert_eq!(name(Lock::owned(), &with(true)), "double-grant");
 }
 
 #[test]
@@ -161,6 +183,38 @@ fn a_crashed_acquire_excuses_only_the_last_refusal() {
     assert_eq!(name(Lock::mutex(), &with((2, "info", NIL))), "valid");
     assert_eq!(name(Lock::mutex(), &with((2, "ok", false.into()))), "valid");
     assert_eq!(name(Lock::mutex(), &with((2, "ok", NIL))), "refused-while-free");
+}
+
+#[test]
+fn readers_between_keep_a_writer_from_excusing_a_refusal() {
+    let with = |readers: bool| {
+        let mut events = vec![
+            (0, "acquire-read", NIL),
+            (0, "info", NIL),
+            (1, "try-write-lock", NIL),
+            (2, "acquire-write", NIL),
+            (1, "ok", false.into()),
+        ];
+        if readers {
+            events.extend([(3, "acquire-read", NIL), (3, "ok", NIL)]);
+            events.extend([(3, "release-read", NIL), (3, "ok", NIL)]);
+        }
+        events.push((2, "ok", NIL));
+        history(events)
+    };
+    assert_eq!(name(Lock::read_write(), &with(false)), "valid");
+    let Decision::Refuted(refutation) = decide(Lock::read_write(), &with(true), false) else {
+        panic!()
+    };
+    assert_eq!(refutation.rows, [1, 0, 3, 2, 4]);
+    assert_eq!(
+        refutation.because,
+        "p1's try-write-lock (#2) was refused although the lock was free: nobody had acquired it \
+         before, and p3's acquire-read (#5) began after it had ended; p0's acquire-read (#0), of \
+         unknown outcome, cannot have taken it, for nobody released it and p2's acquire-write (#3) \
+         succeeded"
+    );
+    compare(&RwLock, Lock::read_write(), &with(true), &mut Tally::default());
 }
 
 #[test]

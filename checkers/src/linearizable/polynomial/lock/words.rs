@@ -26,6 +26,8 @@ fn rows(ledger: &Ledger<'_>, holds: &[u32]) -> Vec<u32> {
 /// How a hold ended: `released only later (#9)`.
 fn kept(ledger: &Ledger<'_>, hold: &Hold) -> String {
     match hold.give {
+        // What came later may not have been read.
+        NONE if ledger.doubt.is_some() => "not released before".to_owned(),
         NONE => "never released".to_owned(),
         give => format!("released no sooner than in {}", ledger.op(give).id()),
     }
@@ -105,13 +107,13 @@ pub(super) fn unfenced(ledger: &Ledger<'_>, first: u32, then: u32) -> Refutation
     refutation(rows(ledger, &[then, first]), "fencing-token-not-monotonic", because)
 }
 
-/// An acquire was refused between two holds although neither can have been on. One of unknown
-/// outcome cannot explain it if the lock was had again: its client never released it.
+/// An acquire was refused although nobody can have had the lock. One of unknown outcome cannot
+/// explain it if another hold was in its way later: its client never released it.
 pub(super) fn refused(
     ledger: &Ledger<'_>,
     row: u32,
-    previous: Option<u32>,
-    next: Option<u32>,
+    [previous, next]: [Option<u32>; 2],
+    crashed: Option<(u32, Vec<u32>)>,
 ) -> Refutation {
     let op = ledger.op(row);
     let release = previous.map(|i| ledger.holds[i as usize].give).filter(|give| *give != NONE);
@@ -120,21 +122,21 @@ pub(super) fn refused(
         Some(give) => format!(": {} had ended before it began", whose(ledger.op(give))),
         None => ": nobody had acquired it before".to_owned(),
     };
-    let crashed = ledger.crashed.iter().filter(|crashed| ledger.begin(**crashed) < ledger.end(row));
-    let crashed: Vec<u32> = crashed.copied().collect();
-    let mut all = vec![row];
     if let Some(next) = next {
-        let hold = &ledger.holds[next as usize];
-        because += &format!(", and {} began after it had ended", whose(ledger.op(hold.take)));
-        if let Some(&first) = crashed.first() {
-            let who = match crashed.len() {
-                1 => whose(ledger.op(first)),
-                n => format!("{n} acquires of unknown outcome"),
-            };
-            because += &format!(", so {who} did not take it, for it was never released again");
-            all.push(first);
-            all.extend(rows(ledger, &[next]));
-        }
+        let acquire = ledger.op(ledger.holds[next as usize].take);
+        because += &format!(", and {} began after it had ended", whose(acquire));
+    }
+    let mut all = vec![row];
+    if let Some((crashed, in_the_way)) = crashed
+        && let Some(&last) = in_the_way.last()
+    {
+        because += &format!(
+            "; {}, of unknown outcome, cannot have taken it, for nobody released it and {} succeeded",
+            whose(ledger.op(crashed)),
+            whose(ledger.op(ledger.holds[last as usize].take)),
+        );
+        all.push(crashed);
+        all.extend(rows(ledger, &in_the_way));
     }
     refutation(all, "refused-while-free", because)
 }

@@ -9,9 +9,15 @@ use crate::linearizable::tests::fuzz::env;
 type Step = (usize, usize);
 
 /// Calls `each` with every sequence of events of at most three processes.
-fn all(ops: usize, ends: &[(&'static str, Value)], each: &mut dyn FnMut(&[Step])) {
+fn all(
+    ops: usize,
+    fs: &[&'static str],
+    ends: &[(&'static str, Value)],
+    each: &mut dyn FnMut(&[Step]),
+) {
     fn go(
         ops: usize,
+        fs: &[&'static str],
         ends: &[(&'static str, Value)],
         open: &mut [Option<usize>; 3],
         events: &mut Vec<Step>,
@@ -23,20 +29,20 @@ fn all(ops: usize, ends: &[(&'static str, Value)], each: &mut dyn FnMut(&[Step])
         for p in 0..3.min(known + 1) {
             match open[p] {
                 None if begun < ops => {
-                    for f in 0..2 {
+                    for f in 0..fs.len() {
                         open[p] = Some(f);
                         events.push((p, f));
-                        go(ops, ends, open, events, begun + 1, each);
+                        go(ops, fs, ends, open, events, begun + 1, each);
                         events.pop();
                         open[p] = None;
                     }
                 }
                 Some(f) => {
-                    let fits = |end: &usize| ends[*end].0 == ["acquire", "release"][f];
+                    let fits = |end: &usize| ends[*end].0 == fs[f];
                     for end in (0..ends.len()).filter(fits) {
                         open[p] = None;
                         events.push((p, end));
-                        go(ops, ends, open, events, begun, each);
+                        go(ops, fs, ends, open, events, begun, each);
                         events.pop();
                         open[p] = Some(f);
                     }
@@ -45,12 +51,14 @@ fn all(ops: usize, ends: &[(&'static str, Value)], each: &mut dyn FnMut(&[Step])
             }
         }
     }
-    go(ops, ends, &mut [None; 3], &mut Vec::new(), 0, each);
+    go(ops, fs, ends, &mut [None; 3], &mut Vec::new(), 0, each);
 }
 
 fn exhaust<M: Model + Clone>(model: &M, lock: Lock, ends: &[(&'static str, Value)], ops: usize) {
     let (mut tally, mut count) = (Tally::default(), 0_u64);
-    all(ops, ends, &mut |events| {
+    let mut fs: Vec<&'static str> = ends.iter().map(|(f, _)| *f).collect();
+    fs.dedup();
+    all(ops, &fs, ends, &mut |events| {
         let mut builder = HistoryBuilder::new();
         builder.untimed();
         let mut open = [false; 3];
@@ -60,7 +68,7 @@ fn exhaust<M: Model + Clone>(model: &M, lock: Lock, ends: &[(&'static str, Value
                 let outcome = Outcome::Ok(ends[what].1.clone());
                 builder.complete(Time::ZERO, process, None, outcome).unwrap();
             } else {
-                let call = Call::new(["acquire", "release"][what], ());
+                let call = Call::new(fs[what], ());
                 let event = Event::Invoke { process, node: None, call };
                 builder.push(Time::ZERO, event).unwrap();
             }
@@ -78,10 +86,20 @@ fn every_small_history() {
     let ops = env("DANSO_EXHAUSTIVE_OPS", 3) as usize;
     let no = || ("acquire", Value::Bool(false));
     let ends = [("acquire", NIL), no(), ("release", NIL)];
-    exhaust(&Mutex, Lock::mutex(), &ends, ops);
+    exhaust(&Mutex, Lock::mutex(), &ends, ops + 1);
+    exhaust(&OwnedMutex, Lock::owned(), &ends, ops);
     exhaust(&ReentrantMutex, Lock::reentrant(), &ends, ops);
     exhaust(&Semaphore::new(1), Lock::semaphore(1), &ends, ops);
     exhaust(&Semaphore::new(2), Lock::semaphore(2), &ends, ops);
     let tokens = [("acquire", 1.into()), ("acquire", 2.into()), no(), ("release", NIL)];
     exhaust(&FencedMutex, Lock::fenced(), &tokens, ops);
+    let ends = [
+        ("acquire-read", NIL),
+        ("acquire-read", Value::Bool(false)),
+        ("release-read", NIL),
+        ("acquire-write", NIL),
+        ("acquire-write", Value::Bool(false)),
+        ("release-write", NIL),
+    ];
+    exhaust(&RwLock, Lock::read_write(), &ends, ops);
 }
