@@ -1,5 +1,9 @@
 //! Times procedures without search on valid histories: `time_polynomial [OPS]`.
 
+#[path = "../benches/shapes/counter.rs"]
+mod counter;
+#[path = "../benches/shapes/log.rs"]
+mod log;
 #[path = "../benches/shapes/register.rs"]
 mod register;
 #[path = "../benches/shapes/turns.rs"]
@@ -7,7 +11,10 @@ mod turns;
 
 use std::time::Instant;
 
-use danso_checkers::linearizable::polynomial::{Decision, How, Part, Polynomial, RegisterZones};
+use danso_checkers::linearizable::polynomial::{
+    Counting, Decision, Distinct, How, KnownOrder, Offsets, Part, Polynomial, RegisterZones,
+    Tickets,
+};
 use danso_vocab::History;
 use turns::Size;
 
@@ -19,6 +26,13 @@ fn main() {
         let size = Size { ops, processes, unknown };
         time(size, "register", &plain, &register::register(size, false));
         time(size, "cas-register", &swaps, &register::register(size, true));
+        let known = KnownOrder::cas_register(0.into());
+        time(size, "versioned register", &known, &register::versioned(size));
+        time(size, "counter", &Counting::new(0), &counter::counter(size));
+        let history = counter::tickets(size, "fetch-and-increment");
+        time(size, "fetch-and-increment", &Tickets::new(0), &history);
+        time(size, "append-log", &Offsets, &log::append_log(size));
+        time(size, "unique-ids", &Distinct, &counter::tickets(size, "generate"));
     }
 }
 
@@ -32,7 +46,7 @@ fn time(size: Size, name: &str, procedure: &dyn Polynomial, history: &History) {
             let start = Instant::now();
             let decision = procedure.decide(&part, &How { witness, ..How::default() });
             best = best.min(start.elapsed().as_secs_f64() * 1000.0);
-            assert!(matches!(decision, Decision::Linearizable(_)), "{decision:?}");
+            let Decision::Linearizable(_) = decision else { panic!("{name}: {decision:?}") };
         }
         line += &format!("  {} {best:.1} ms", if witness { "with witness" } else { "verdict" });
     }

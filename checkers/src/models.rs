@@ -1,12 +1,17 @@
 //! The sequential specifications, by name.
 
+pub(crate) mod append_log;
 pub(crate) mod counter;
 pub(crate) mod fetch_and_increment;
 pub(crate) mod register;
+mod trie;
+mod unique_ids;
 
+pub use append_log::{AppendLog, Log};
 pub use counter::Counter;
 pub use fetch_and_increment::FetchAndIncrement;
 pub use register::{CasRegister, Register};
+pub use unique_ids::{Given, UniqueIds};
 
 use danso_vocab::{Checker, Value};
 
@@ -43,6 +48,16 @@ pub const MODELS: &[ModelSpec] = &[
         name: "fetch-and-increment",
         about: "fetch-and-increment (fai, inc, next, generate) -> the number before",
         checker: |initial| linearizable(FetchAndIncrement::new(initial.int().unwrap_or(0))),
+    },
+    ModelSpec {
+        name: "append-log",
+        about: "append value -> offset, read offset -> value, read -> list",
+        checker: |_| linearizable(AppendLog),
+    },
+    ModelSpec {
+        name: "unique-ids",
+        about: "generate -> an id never given out before",
+        checker: |_| linearizable(UniqueIds),
     },
 ];
 

@@ -7,18 +7,24 @@
 //! operations that the plain search refutes again.
 
 mod counting;
+mod distinct;
 mod events;
 mod known_order;
 mod numbering;
+mod offsets;
 mod register_acts;
 mod register_zones;
 mod tell;
+mod tickets;
 #[cfg(test)]
 mod trial;
 
 pub use counting::Counting;
+pub use distinct::Distinct;
 pub use known_order::KnownOrder;
+pub use offsets::Offsets;
 pub use register_zones::RegisterZones;
+pub use tickets::Tickets;
 
 use danso_vocab::{History, Name, Stop};
 
