@@ -5,7 +5,7 @@ use danso_vocab::{Call, History, Value};
 use super::turns::{Size, turns};
 
 /// Half increments by one, half reads.
-pub fn counter(size: Size) -> History {
+pub(crate) fn counter(size: Size) -> History {
     turns(
         size,
         0_i64,
@@ -19,7 +19,7 @@ pub fn counter(size: Size) -> History {
 }
 
 /// Nothing but `fetch-and-increment`, or `generate` for ids.
-pub fn tickets(size: Size, f: &'static str) -> History {
+pub(crate) fn tickets(size: Size, f: &'static str) -> History {
     turns(
         size,
         0_i64,

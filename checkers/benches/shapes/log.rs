@@ -5,7 +5,7 @@ use danso_vocab::{Call, History, Value};
 use super::turns::{Size, turns};
 
 /// Half appends that answer their offsets, half reads around the end.
-pub fn append_log(size: Size) -> History {
+pub(crate) fn append_log(size: Size) -> History {
     turns(
         size,
         (0_i64, Vec::new()),

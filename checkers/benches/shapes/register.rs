@@ -6,7 +6,7 @@ use super::turns::{Size, turns};
 
 /// Half writes, half reads; or with `swaps` a quarter of each and the rest compare-and-sets,
 /// most of which succeed.
-pub fn register(size: Size, swaps: bool) -> History {
+pub(crate) fn register(size: Size, swaps: bool) -> History {
     turns(
         size,
         (0_i64, 0_i64),
@@ -34,7 +34,7 @@ pub fn register(size: Size, swaps: bool) -> History {
 }
 
 /// A register of ten values whose answers carry versions.
-pub fn versioned(size: Size) -> History {
+pub(crate) fn versioned(size: Size) -> History {
     turns(
         size,
         (0_i64, 0_i64),

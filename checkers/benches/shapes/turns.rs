@@ -4,18 +4,18 @@ use danso_vocab::{Call, Event, History, Outcome, Process, Rng, Time, Value};
 
 /// How many, and what goes wrong.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     /// Operations.
-    pub ops: usize,
+    pub(crate) ops: usize,
     /// Processes at a time.
-    pub processes: usize,
+    pub(crate) processes: usize,
     /// Percent of operations whose outcome stays unknown.
-    pub unknown: u64,
+    pub(crate) unknown: u64,
 }
 
 /// A valid history of an object. `draw` makes the next call, and `act` applies it: the result,
 /// `None` if it fails without effect.
-pub fn turns<S>(
+pub(crate) fn turns<S>(
     size: Size,
     mut object: S,
     draw: impl Fn(&mut S, &mut Rng) -> Call,

@@ -88,9 +88,10 @@ impl Schedule {
 
     /// A linearization: appends by offset, and between them everybody as early as can be.
     fn order(&self, part: &Part<'_>, claims: &Claims) -> Vec<u32> {
-        let mut order: Vec<(u32, u32, u32)> = Vec::with_capacity(part.rows.len());
+        // An append comes before all who saw it at the same instant.
+        let mut order: Vec<(u32, bool, u32, u32)> = Vec::with_capacity(part.rows.len());
         for (offset, (row, now)) in (0..).zip(&self.entries) {
-            order.push((offset + 1, *now, *row));
+            order.push((offset + 1, false, *now, *row));
         }
         let there = |offset: usize| self.entries.get(offset).map_or(0, |(_, now)| *now);
         for &(row, saw) in &claims.saw {
@@ -108,11 +109,9 @@ impl Schedule {
                     (len, begins.max(last))
                 }
             };
-            order.push((len, at, row));
+            order.push((len, true, at, row));
         }
-        // An append comes before all who saw it at the same instant.
-        let observes = |row: u32| part.history.row(row as usize).f() == "read";
-        order.sort_unstable_by_key(|(len, at, row)| (*len, observes(*row), *at, *row));
+        order.sort_unstable();
         order.into_iter().map(|(.., row)| row).collect()
     }
 }

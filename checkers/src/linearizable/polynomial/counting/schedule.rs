@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::super::events::events;
 use super::super::{How, Part};
-use super::{Act, act};
+use super::{Act, Reader};
 
 /// Why there is none.
 pub(super) enum Stuck {
@@ -43,6 +43,7 @@ impl Schedule {
         part: &Part<'_>,
         how: &How,
     ) -> Result<Schedule, Stuck> {
+        let reader = Reader::new(part.history);
         let mut waiting = Waiting { ending: BinaryHeap::new(), unknown: Vec::new() };
         let mut done = vec![false; part.rows.len()];
         let (mut count, mut steps, mut forced) = (0_i128, Vec::new(), Vec::new());
@@ -58,7 +59,7 @@ impl Schedule {
             }
             let row = part.rows[place];
             let op = part.history.row(row as usize);
-            match (act(op).map_err(Stuck::Unfit)?, end) {
+            match (reader.act(op).map_err(Stuck::Unfit)?, end) {
                 (Act::Nothing, _) => {}
                 (Act::Add(_), false) if op.is_ok() => waiting.add(op.res_rank(), place as u32),
                 (Act::Add(_), false) => waiting.unknown.push(place as u32),
@@ -95,7 +96,8 @@ impl Schedule {
     pub(super) fn order(self, part: &Part<'_>) -> Vec<u32> {
         // A read that sees more than all steps would have been refuted.
         let mut ends = vec![0_u32; self.steps.len() + 1];
-        let group = |row: u32| match act(part.history.row(row as usize)) {
+        let reader = Reader::new(part.history);
+        let group = |row: u32| match reader.act(part.history.row(row as usize)) {
             Ok(Act::Read(value)) => {
                 seen(self.initial, self.size, value).and_then(|seen| usize::try_from(seen).ok())
             }

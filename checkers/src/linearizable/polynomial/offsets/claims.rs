@@ -86,9 +86,10 @@ impl Claims {
             let op = part.history.row(row as usize);
             (op.status() != Status::Fail).then_some(op)
         };
+        let fs: Vec<&str> = part.history.fs().collect();
         for (i, op) in part.rows.iter().filter_map(|row| happened(*row)).enumerate() {
             polled(i)?;
-            match op.f() {
+            match fs[usize::from(op.f_id())] {
                 "append" => reading.append(op)?,
                 "read" if op.arg().is_nil() || op.arg().int().is_some() => {}
                 _ => return Err(Decision::Unfit(format!("a log does not know {op}"))),
@@ -96,7 +97,7 @@ impl Claims {
         }
         for (i, op) in part.rows.iter().filter_map(|row| happened(*row)).enumerate() {
             polled(i)?;
-            if op.is_ok() && op.f() == "read" {
+            if op.is_ok() && fs[usize::from(op.f_id())] == "read" {
                 reading.read(op)?;
             }
         }
