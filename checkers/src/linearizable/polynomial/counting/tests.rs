@@ -83,6 +83,20 @@ fn agrees_with_the_oracle() {
 }
 
 #[test]
+fn agrees_with_the_search_on_longer_histories() {
+    trial(&Counting::new(2), 2).longer("counting longer", 100, |rng| {
+        let shape = Shape {
+            ops: rng.between(30, 100) as usize,
+            processes: rng.between(3, 8) as usize,
+            crash: *rng.pick(&[0, 2]).unwrap(),
+            lies: rng.below(3),
+            ..shape(rng)
+        };
+        simulate::history(rng, &shape)
+    });
+}
+
+#[test]
 fn bounds_agree_with_the_oracle() {
     let procedure = Counting::new(2);
     let tally = trial(&procedure, 2).fuzz("counting mixed", 6_000, |rng| {

@@ -73,6 +73,28 @@ fn agrees_with_the_oracle() {
 }
 
 #[test]
+fn agrees_with_the_search_on_longer_histories() {
+    trial().longer("offsets longer", 100, |rng| {
+        let behaviour = |state: &mut Vec<i64>, call: &Call| {
+            state.extend(call.arg.int().filter(|_| call.f == "append"));
+            match call.f == "append" {
+                true => Some(Value::Int(state.len() as i64 - 1)),
+                false => behave(state, call),
+            }
+        };
+        let shape = Shape {
+            behaviour,
+            ops: rng.between(30, 100) as usize,
+            processes: rng.between(3, 8) as usize,
+            crash: *rng.pick(&[0, 2]).unwrap(),
+            lies: rng.below(3),
+            ..shape(rng)
+        };
+        simulate::history(rng, &shape)
+    });
+}
+
+#[test]
 fn agrees_with_the_oracle_on_values_that_recur() {
     let tally = trial().fuzz("offsets recurring", 4_000, |rng| {
         let draw = |rng: &mut Rng, shape: &Shape, fresh: &mut i64| match rng.below(2) {
