@@ -22,11 +22,17 @@ fn refuted(name: &'static str, rows: Vec<u32>, because: String) -> Decision {
 pub(super) fn low(initial: i64, size: i64, part: &Part<'_>, read: u32, forced: &[u32]) -> Decision {
     let op = part.history.row(read as usize);
     let value = value(op);
-    if (i128::from(value) - i128::from(initial)) % i128::from(size) != 0 {
+    let distance = i128::from(value) - i128::from(initial);
+    if distance % i128::from(size) != 0 || i64::try_from(distance).is_err() {
         let because =
             format!("{} although it began at {initial} and all steps are {size}", who(op));
         let begun = |step: Op<'_>| step.inv_rank() < op.res_rank();
         return refuted("thin-air", core(part, &[read], begun), because);
+    }
+    if distance.signum() == -i128::from(size.signum()) {
+        let only = if size > 0 { "up" } else { "down" };
+        let because = format!("{} although it began at {initial} and only goes {only}", who(op));
+        return refuted("thin-air", vec![read], because);
     }
     let ended = |other: &Op<'_>| other.is_ok() && other.res_rank() < op.inv_rank();
     let before = steps(part).filter(ended).count() as i128;

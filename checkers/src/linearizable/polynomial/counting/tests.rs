@@ -165,6 +165,16 @@ fn steps_of_two_need_even_distances() {
 }
 
 #[test]
+fn what_only_goes_up_is_never_below_where_it_began() {
+    let Decision::Refuted(refuted) = decide(&history(&[(0, "read", None), (0, "ok", Some(4))]), 5)
+    else {
+        panic!()
+    };
+    assert_eq!((&*refuted.name, refuted.rows), ("thin-air", vec![0]));
+    assert_eq!(refuted.because, "p0's read -> 4 (#0) although it began at 5 and only goes up");
+}
+
+#[test]
 fn the_unusual_is_unfit_or_trivial() {
     let add = |by| history(&[(0, "add", by), (0, "ok", None)]);
     assert!(matches!(decide(&add(None), 0), Decision::Unfit(_)));
