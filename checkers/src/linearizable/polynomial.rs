@@ -15,9 +15,9 @@ mod offsets;
 mod register_acts;
 mod register_zones;
 mod tell;
-mod tickets;
 #[cfg(test)]
-mod trial;
+mod testing;
+mod tickets;
 
 pub use counting::Counting;
 pub use distinct::Distinct;

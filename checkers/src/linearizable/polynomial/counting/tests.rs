@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Event, History, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::{Tally, Trial, every};
+use super::super::testing::{Tally, Trial, every};
 use super::super::{Decision, How, Part, Polynomial};
 use super::Counting;
 use crate::linearizable::tests::fuzz::env;

@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Rng, Value};
 
-use super::super::trial::{Trial, every};
+use super::super::testing::{Trial, every};
 use super::Distinct;
 use crate::linearizable::tests::simulate::{self, Shape};
 use crate::models::UniqueIds;
@@ -42,7 +42,7 @@ fn agrees_with_the_oracle() {
 
 #[test]
 fn every_small_history() {
-    let mut tally = super::super::trial::Tally::default();
+    let mut tally = super::super::testing::Tally::default();
     let mut kinds: Vec<_> = ["a", "b", "c"].map(|id| Some(Value::from(id))).into();
     kinds.push(None);
     let kinds: Vec<_> = kinds.into_iter().map(|id| (Call::new("generate", ()), id)).collect();

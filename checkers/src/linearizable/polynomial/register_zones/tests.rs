@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Event, History, Model, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::{Kind, Tally, Trial, every_of};
+use super::super::testing::{Kind, Tally, Trial, every_of};
 use super::super::{Decision, How, Part, Polynomial};
 use super::RegisterZones;
 use crate::linearizable::tests::fuzz::env;
