@@ -76,6 +76,9 @@ impl Polynomial for Tickets {
 
 impl Tickets {
     fn taken(&self, part: &Part<'_>, how: &How) -> Result<Taken, Decision> {
+        if self.initial.checked_add_unsigned(part.rows.len() as u64).is_none() {
+            return Err(Decision::Unfit("numbers that large wrap around".to_owned()));
+        }
         let mut taken = Taken { rows: Vec::new(), unknown: Vec::new() };
         let knows: Vec<bool> = part.history.fs().map(fetches).collect();
         for (i, &row) in part.rows.iter().enumerate() {
