@@ -1,5 +1,6 @@
 //! The sequential specifications, by name.
 
+pub(crate) mod append_log;
 mod bag;
 mod bank;
 pub(crate) mod counter;
@@ -14,8 +15,11 @@ pub(crate) mod register;
 mod rw_lock;
 mod semaphore;
 mod stack;
+mod trie;
+mod unique_ids;
 pub(crate) mod words;
 
+pub use append_log::{AppendLog, Log};
 pub use bag::Bag;
 pub use bank::Bank;
 pub use counter::Counter;
@@ -30,12 +34,13 @@ pub use register::{CasRegister, Register};
 pub use rw_lock::RwLock;
 pub use semaphore::Semaphore;
 pub use stack::Stack;
+pub use unique_ids::{Given, UniqueIds};
 
 use danso_vocab::{AnyOf, Model, Value};
 
 use crate::linearizable;
 use crate::linearizable::polynomial::{
-    self, Counting, KnownOrder, Lock, Polynomial, RegisterZones,
+    self, Counting, Distinct, KnownOrder, Lock, Offsets, Polynomial, RegisterZones, Tickets,
 };
 use crate::linearizable::{Linearizability, Linearizable};
 
@@ -122,7 +127,10 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "fetch-and-increment",
         about: "fetch-and-increment (fai, inc, next, generate) -> the number before",
-        checker: |initial| linearizable(FetchAndIncrement::new(initial.int().unwrap_or(0))),
+        checker: |initial| {
+            let initial = initial.int().unwrap_or(0);
+            with(FetchAndIncrement::new(initial), Tickets::new(initial))
+        },
     },
     ModelSpec {
         name: "fifo-queue",
@@ -162,6 +170,16 @@ pub const MODELS: &[ModelSpec] = &[
         name: "bag",
         about: "add value, remove -> any or nil",
         checker: |_| with(AnyOf(Bag), polynomial::Bag),
+    },
+    ModelSpec {
+        name: "append-log",
+        about: "append value -> offset, read offset -> value, read -> list",
+        checker: |_| with(AppendLog, Offsets),
+    },
+    ModelSpec {
+        name: "unique-ids",
+        about: "generate -> an id never given out before",
+        checker: |_| with(UniqueIds, Distinct),
     },
 ];
 

@@ -1,4 +1,4 @@
-//! Registers on which every value is written once.
+//! Registers.
 
 use danso_vocab::{Call, History, Value};
 
@@ -6,7 +6,7 @@ use super::turns::{Size, turns};
 
 /// Half writes, half reads; or with `swaps` a quarter of each and the rest compare-and-sets,
 /// most of which succeed.
-pub fn register(size: Size, swaps: bool) -> History {
+pub(crate) fn register(size: Size, swaps: bool) -> History {
     turns(
         size,
         (0_i64, 0_i64),
@@ -29,6 +29,32 @@ pub fn register(size: Size, swaps: bool) -> History {
                 _ => *now = call.arg.int()?,
             }
             Some(Value::Nil)
+        },
+    )
+}
+
+/// A register of ten values whose answers carry versions.
+pub(crate) fn versioned(size: Size) -> History {
+    turns(
+        size,
+        (0_i64, 0_i64),
+        |_, rng| match rng.below(4) {
+            0 | 1 => Call::new("read", ()),
+            2 => Call::new("write", rng.below(10) as i64),
+            _ => Call::new("cas", [rng.below(10) as i64, rng.below(10) as i64]),
+        },
+        |(now, version), call| {
+            match (&*call.f, call.arg.pair()) {
+                ("read", _) => {
+                    let value = ("value", Value::Int(*now));
+                    return Some(Value::of([value, ("version", Value::Int(*version))]));
+                }
+                ("cas", Some((old, _))) if old.int() != Some(*now) => return None,
+                ("cas", Some((_, new))) => *now = new.int()?,
+                _ => *now = call.arg.int()?,
+            }
+            *version += 1;
+            Some(Value::of([("version", Value::Int(*version))]))
         },
     )
 }

@@ -9,25 +9,31 @@
 mod bag;
 mod container;
 mod counting;
+mod distinct;
 mod events;
 mod fifo_queue;
 mod known_order;
 pub(crate) mod lock;
 mod numbering;
+mod offsets;
 mod priority_queue;
 mod register_acts;
 mod register_zones;
 mod tell;
 #[cfg(test)]
-mod trial;
+mod testing;
+mod tickets;
 
 pub use bag::Bag;
 pub use counting::Counting;
+pub use distinct::Distinct;
 pub use fifo_queue::FifoQueue;
 pub use known_order::KnownOrder;
 pub use lock::Lock;
+pub use offsets::Offsets;
 pub use priority_queue::PriorityQueue;
 pub use register_zones::RegisterZones;
+pub use tickets::Tickets;
 
 use danso_vocab::{History, Name, Stop};
 

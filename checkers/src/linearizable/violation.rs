@@ -125,13 +125,21 @@ pub(super) fn confirm(
     let whole = core.len() == object.items.len();
     let mut anomaly = match core.iter().find(|item| item.row == blamed).filter(|_| !whole) {
         Some(stuck) => by_search(object, prober.machine, &core, stuck),
-        None => Anomaly {
-            name: "non-linearizable".into(),
-            key: object.key.clone(),
-            ops: refutation.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
-            because: refutation.because,
-            explain: Orders::of(object, prober.machine, &core).lines(),
-        },
+        None => {
+            let mut explain = Orders::of(object, prober.machine, &core).lines();
+            if refutation.rows.len() > NAMED {
+                let all = refutation.rows.len();
+                explain.push(format!("only {NAMED} of {all} operations are listed"));
+            }
+            let named = refutation.rows.iter().take(NAMED);
+            Anomaly {
+                name: "non-linearizable".into(),
+                key: object.key.clone(),
+                ops: named.map(|row| object.history.row(*row as usize).id()).collect(),
+                because: refutation.because,
+                explain,
+            }
+        }
     };
     if anomaly.name == "non-linearizable" {
         anomaly.name = refutation.name;

@@ -17,8 +17,9 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use danso_vocab::{Op, Status};
+use danso_vocab::{History, Op, Status, Value};
 
+use super::numbering::integer;
 use super::{Decision, How, Part, Polynomial};
 use crate::models::counter::added;
 use schedule::{Schedule, Stuck};
@@ -46,21 +47,58 @@ enum Act {
     Add(i64),
 }
 
-/// What `op` does.
-///
-/// # Errors
-/// If nobody can say.
-fn act(op: Op<'_>) -> Result<Act, String> {
-    if op.status() == Status::Fail {
-        return Ok(Act::Nothing);
+/// What an operation of some name does to a counter.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Read,
+    /// It adds its argument, or this if it has none, times this.
+    Step(i64),
+    /// It adds its argument.
+    Add,
+    Foreign,
+}
+
+/// Tells what operations do.
+struct Reader<'h> {
+    history: &'h History,
+    /// By name.
+    kinds: Vec<Kind>,
+}
+
+impl<'h> Reader<'h> {
+    fn new(history: &'h History) -> Reader<'h> {
+        let kind = |f| match (f, added(f, &Value::Nil), added(f, &1.into())) {
+            ("read", ..) => Kind::Read,
+            (_, Some(by), _) => Kind::Step(by),
+            (_, None, Some(_)) => Kind::Add,
+            _ => Kind::Foreign,
+        };
+        Reader { history, kinds: history.fs().map(kind).collect() }
     }
-    if op.f() != "read" {
-        let by = added(op.f(), &op.arg());
-        return by.map(Act::Add).ok_or_else(|| format!("a counter does not know {op}"));
-    }
-    match op.ret() {
-        None => Ok(Act::Nothing),
-        Some(ret) => ret.int().map(Act::Read).ok_or_else(|| format!("{op} is no number")),
+
+    /// What `op` does.
+    ///
+    /// # Errors
+    /// If nobody can say.
+    fn act(&self, op: Op<'_>) -> Result<Act, String> {
+        if op.status() == Status::Fail {
+            return Ok(Act::Nothing);
+        }
+        let arg = || integer(self.history, op.arg_id());
+        let by = match self.kinds[usize::from(op.f_id())] {
+            Kind::Read => {
+                let Some(ret) = op.ret_id() else { return Ok(Act::Nothing) };
+                let seen = integer(self.history, ret).map(Act::Read);
+                return seen.ok_or_else(|| format!("{op} is no number"));
+            }
+            Kind::Add => arg(),
+            Kind::Step(by) => match arg() {
+                None => op.arg().is_nil().then_some(by),
+                Some(times) => times.checked_mul(by),
+            },
+            Kind::Foreign => None,
+        };
+        by.map(Act::Add).ok_or_else(|| format!("a counter does not know {op}"))
     }
 }
 
@@ -81,11 +119,12 @@ impl Polynomial for Counting {
 
     fn decide(&self, part: &Part<'_>, how: &How) -> Decision {
         let (mut steps, mut reads, mut reach) = (Steps::Any, false, 0_i128);
+        let reader = Reader::new(part.history);
         for (i, &row) in part.rows.iter().enumerate() {
             if i & 0xffff == 0 && how.stop.is_tripped() {
                 return Decision::Stopped;
             }
-            match act(part.history.row(row as usize)) {
+            match reader.act(part.history.row(row as usize)) {
                 Err(reason) => return Decision::Unfit(reason),
                 Ok(Act::Nothing) => {}
                 Ok(Act::Read(_)) => reads = true,

@@ -10,6 +10,14 @@ const INTEGERS: u32 = 1 << 31;
 
 const NONE: u32 = u32::MAX;
 
+/// The integer called `id`, if it is one.
+pub(super) fn integer(history: &History, id: u32) -> Option<i64> {
+    match id.checked_sub(INTEGERS) {
+        Some(int) => Some(i64::from(int)),
+        None => history.value(id).int(),
+    }
+}
+
 /// Numbers values from 0 in order of first sight. Small integers, and the first values of a
 /// history, cost an array access; all others a hash of four bytes.
 pub(super) struct Numbering<'v> {

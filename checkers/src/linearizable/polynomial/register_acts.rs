@@ -92,11 +92,6 @@ impl<'v> Reader<'v> {
         if op.status() == Status::Fail {
             return Ok(Act::Nothing);
         }
-        self.would(op)
-    }
-
-    /// What `op` does or, if it failed, would have done.
-    pub(super) fn would(&mut self, op: Op<'v>) -> Result<Act, String> {
         let held = |id| is_small(id) || versioned(&self.history.value(id)).is_none();
         Ok(match self.kinds[usize::from(op.f_id())] {
             Kind::Read => match op.ret_id() {

@@ -9,7 +9,7 @@ use super::super::events::events;
 use super::super::tell::who;
 use super::super::{Decision, How, Part, Refutation};
 use super::schedule::{Schedule, Stuck};
-use super::{Act, act};
+use super::{Act, Reader};
 
 /// Reads tried to be taken away one by one.
 const TRIED: usize = 32;
@@ -22,11 +22,17 @@ fn refuted(name: &'static str, rows: Vec<u32>, because: String) -> Decision {
 pub(super) fn low(initial: i64, size: i64, part: &Part<'_>, read: u32, forced: &[u32]) -> Decision {
     let op = part.history.row(read as usize);
     let value = value(op);
-    if (i128::from(value) - i128::from(initial)) % i128::from(size) != 0 {
+    let distance = i128::from(value) - i128::from(initial);
+    if distance % i128::from(size) != 0 || i64::try_from(distance).is_err() {
         let because =
             format!("{} although it began at {initial} and all steps are {size}", who(op));
         let begun = |step: Op<'_>| step.inv_rank() < op.res_rank();
         return refuted("thin-air", core(part, &[read], begun), because);
+    }
+    if distance.signum() == -i128::from(size.signum()) {
+        let only = if size > 0 { "up" } else { "down" };
+        let because = format!("{} although it began at {initial} and only goes {only}", who(op));
+        return refuted("thin-air", vec![read], because);
     }
     let ended = |other: &Op<'_>| other.is_ok() && other.res_rank() < op.inv_rank();
     let before = steps(part).filter(ended).count() as i128;
@@ -72,6 +78,7 @@ pub(super) fn high(initial: i64, size: i64, part: &Part<'_>, read: u32) -> Decis
 
 /// Refutes a counter with steps of several sizes if a read is out of its bounds.
 pub(super) fn by_bounds(initial: i64, part: &Part<'_>, how: &How) -> Decision {
+    let reader = Reader::new(part.history);
     let (mut begun, mut ended) = (Sums::default(), Sums::default());
     let mut since = vec![(0, 0); part.rows.len()];
     for (i, (place, end)) in events(part).enumerate() {
@@ -79,7 +86,7 @@ pub(super) fn by_bounds(initial: i64, part: &Part<'_>, how: &How) -> Decision {
             return Decision::Stopped;
         }
         let op = part.history.row(part.rows[place] as usize);
-        match (act(op), end) {
+        match (reader.act(op), end) {
             (Ok(Act::Add(by)), false) => begun.add(by),
             (Ok(Act::Add(by)), true) => ended.add(by),
             (Ok(Act::Read(_)), false) => since[place] = (ended.up, ended.down),
@@ -114,8 +121,9 @@ impl Sums {
 
 /// `op` saw less than the least, or more than the most there can be.
 fn bound(initial: i64, part: &Part<'_>, op: Op<'_>, distance: i128, least: bool) -> Decision {
+    let reader = Reader::new(part.history);
     let certain = |step: Op<'_>| {
-        let up = matches!(act(step), Ok(Act::Add(by)) if by > 0);
+        let up = matches!(reader.act(step), Ok(Act::Add(by)) if by > 0);
         match up == least {
             true => step.is_ok() && step.res_rank() < op.inv_rank(),
             false => step.inv_rank() < op.res_rank(),
@@ -170,16 +178,14 @@ fn needed(initial: i64, size: i64, part: &Part<'_>, read: u32, forced: &[u32]) -
 }
 
 fn steps<'h>(part: &Part<'h>) -> impl Iterator<Item = Op<'h>> {
-    let history = part.history;
+    let (history, reader) = (part.history, Reader::new(part.history));
     let ops = part.rows.iter().map(move |row| history.row(*row as usize));
-    ops.filter(|op| matches!(act(*op), Ok(Act::Add(_))))
+    ops.filter(move |op| matches!(reader.act(*op), Ok(Act::Add(_))))
 }
 
+/// What a read saw.
 fn value(op: Op<'_>) -> i64 {
-    match act(op) {
-        Ok(Act::Read(value)) => value,
-        _ => 0,
-    }
+    op.ret().and_then(|ret| ret.int()).unwrap_or_default()
 }
 
 fn many(steps: i128) -> String {

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::super::events::events;
 use super::super::{How, Part};
-use super::{Act, act};
+use super::{Act, Reader};
 
 /// Why there is none.
 pub(super) enum Stuck {
@@ -26,10 +26,24 @@ pub(super) struct Schedule {
     steps: Vec<u32>,
 }
 
-/// How many steps a read of `value` saw.
-fn seen(initial: i64, size: i64, value: i64) -> Option<i128> {
-    let distance = i128::from(value) - i128::from(initial);
-    (distance % i128::from(size) == 0).then(|| distance / i128::from(size))
+/// How many steps a read of `value` saw, if any number of them gives that.
+fn seen(initial: i64, size: i64, value: i64) -> Option<i64> {
+    let distance = value.saturating_sub(initial);
+    match (distance.checked_div(size), distance.checked_rem(size)) {
+        (Some(steps), Some(0)) => Some(steps),
+        (Some(_), _) => None,
+        // More than anybody can count.
+        (None, _) => Some(i64::MAX),
+    }
+}
+
+/// How far an operation has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It has not begun, or is waiting.
+    Open,
+    /// It is in the order.
+    Done,
 }
 
 impl Schedule {
@@ -43,11 +57,12 @@ impl Schedule {
         part: &Part<'_>,
         how: &How,
     ) -> Result<Schedule, Stuck> {
+        let reader = Reader::new(part.history);
         let mut waiting = Waiting { ending: BinaryHeap::new(), unknown: Vec::new() };
-        let mut done = vec![false; part.rows.len()];
-        let (mut count, mut steps, mut forced) = (0_i128, Vec::new(), Vec::new());
-        let mut step = |place: u32, done: &mut Vec<bool>| {
-            done[place as usize] = true;
+        let mut stages = vec![Stage::Open; part.rows.len()];
+        let (mut count, mut steps, mut forced) = (0_i64, Vec::new(), Vec::new());
+        let mut step = |place: u32, stages: &mut [Stage]| {
+            stages[place as usize] = Stage::Done;
             if how.witness {
                 steps.push(part.rows[place as usize]);
             }
@@ -56,22 +71,25 @@ impl Schedule {
             if i & 0xffff == 0 && how.stop.is_tripped() {
                 return Err(Stuck::Stopped);
             }
+            if end && stages[place] == Stage::Done {
+                continue;
+            }
             let row = part.rows[place];
             let op = part.history.row(row as usize);
-            match (act(op).map_err(Stuck::Unfit)?, end) {
+            match (reader.act(op).map_err(Stuck::Unfit)?, end) {
                 (Act::Nothing, _) => {}
                 (Act::Add(_), false) if op.is_ok() => waiting.add(op.res_rank(), place as u32),
                 (Act::Add(_), false) => waiting.unknown.push(place as u32),
-                (Act::Add(_), true) if done[place] => {}
                 (Act::Add(_), true) => {
                     // All that ended before were counted, so this is the first to end.
                     let first = waiting.ending.pop();
                     debug_assert!(first.is_some_and(|Reverse(first)| first as u32 == place as u32));
-                    step(place as u32, &mut done);
+                    step(place as u32, &mut stages);
                     count += 1;
                 }
                 (Act::Read(value), false) => match seen(initial, size, value) {
-                    Some(seen) if seen >= count => {}
+                    Some(seen) if seen == count => stages[place] = Stage::Done,
+                    Some(seen) if seen > count => {}
                     _ => return Err(Stuck::Low(row, forced)),
                 },
                 (Act::Read(value), true) => {
@@ -82,7 +100,7 @@ impl Schedule {
                     }
                     while seen > count {
                         let place = waiting.next().ok_or(Stuck::High(row))?;
-                        step(place, &mut done);
+                        step(place, &mut stages);
                         count += 1;
                     }
                 }
@@ -95,7 +113,8 @@ impl Schedule {
     pub(super) fn order(self, part: &Part<'_>) -> Vec<u32> {
         // A read that sees more than all steps would have been refuted.
         let mut ends = vec![0_u32; self.steps.len() + 1];
-        let group = |row: u32| match act(part.history.row(row as usize)) {
+        let reader = Reader::new(part.history);
+        let group = |row: u32| match reader.act(part.history.row(row as usize)) {
             Ok(Act::Read(value)) => {
                 seen(self.initial, self.size, value).and_then(|seen| usize::try_from(seen).ok())
             }

@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Event, History, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::{Tally, Trial, every};
+use super::super::testing::{Tally, Trial, every};
 use super::super::{Decision, How, Part, Polynomial};
 use super::Counting;
 use crate::linearizable::tests::fuzz::env;
@@ -83,6 +83,20 @@ fn agrees_with_the_oracle() {
 }
 
 #[test]
+fn agrees_with_the_search_on_longer_histories() {
+    trial(&Counting::new(2), 2).longer("counting longer", 100, |rng| {
+        let shape = Shape {
+            ops: rng.between(30, 100) as usize,
+            processes: rng.between(3, 8) as usize,
+            crash: *rng.pick(&[0, 2]).unwrap(),
+            lies: rng.below(3),
+            ..shape(rng)
+        };
+        simulate::history(rng, &shape)
+    });
+}
+
+#[test]
 fn bounds_agree_with_the_oracle() {
     let procedure = Counting::new(2);
     let tally = trial(&procedure, 2).fuzz("counting mixed", 6_000, |rng| {
@@ -148,6 +162,16 @@ fn steps_of_two_need_even_distances() {
     let lines = [(0, "add", Some(2)), (0, "ok", None), (0, "read", None), (0, "ok", Some(4))];
     let Decision::Refuted(refuted) = decide(&history(&lines), 1) else { panic!() };
     assert_eq!((&*refuted.name, refuted.rows), ("thin-air", vec![1, 0]));
+}
+
+#[test]
+fn what_only_goes_up_is_never_below_where_it_began() {
+    let Decision::Refuted(refuted) = decide(&history(&[(0, "read", None), (0, "ok", Some(4))]), 5)
+    else {
+        panic!()
+    };
+    assert_eq!((&*refuted.name, refuted.rows), ("thin-air", vec![0]));
+    assert_eq!(refuted.because, "p0's read -> 4 (#0) although it began at 5 and only goes up");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Event, History, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::Trial;
+use super::super::testing::Trial;
 use super::super::{Decision, How, Part, Polynomial};
 use super::KnownOrder;
 use crate::linearizable::tests::simulate::{self, Shape};

@@ -2,7 +2,7 @@
 
 use danso_vocab::{Call, Event, History, Model, Op, Outcome, Process, Rng, Time, Value};
 
-use super::super::trial::{self, Tally, Trial, interleavings};
+use super::super::testing::{Kind, Tally, Trial, every_of};
 use super::super::{Decision, How, Part, Polynomial};
 use super::RegisterZones;
 use crate::linearizable::tests::fuzz::env;
@@ -138,13 +138,28 @@ fn agrees_with_the_oracle_on_refusals() {
     assert!(tally.names.contains_key("wrong-refusal"), "{tally:?}");
 }
 
+#[test]
+fn agrees_with_the_search_on_longer_histories() {
+    let procedure = RegisterZones::cas_register(0.into());
+    trial(&procedure, 0.into()).longer("register-zones longer", 200, |rng| {
+        let shape = Shape {
+            ops: rng.between(50, 300) as usize,
+            processes: rng.between(3, 20) as usize,
+            crash: *rng.pick(&[0, 5, 20]).unwrap(),
+            lies: rng.below(3),
+            ..shape(rng)
+        };
+        simulate::history(rng, &shape)
+    });
+}
+
 /// All small histories with unique values. `DANSO_EXHAUSTIVE_OPS` says how small.
 #[test]
 fn every_small_history() {
     let ops = env("DANSO_EXHAUSTIVE_OPS", 3) as usize;
     let procedure = RegisterZones::cas_register(0.into());
     let (tried, mut tally) = (trial(&procedure, 0.into()), Tally::default());
-    let mut kinds: Vec<(Call, Option<Value>)> = Vec::new();
+    let mut kinds: Vec<Kind> = Vec::new();
     for a in 0..4_i64 {
         kinds.push((Call::new("read", ()), Some(a.into())));
         if a > 0 {
@@ -157,29 +172,28 @@ fn every_small_history() {
         }
         kinds.push((Call::new("cas", [a, 9]), Some("mismatch".into())));
     }
-    for order in interleavings(ops) {
-        for choice in 0..kinds.len().pow(ops as u32) {
-            let pick = |i: usize| &kinds[choice / kinds.len().pow(i as u32) % kinds.len()];
-            let left = |i: usize| match pick(i).0.arg.pair() {
-                Some((_, new)) if pick(i).1 != Some("mismatch".into()) => new.int(),
-                Some(_) => None,
-                None => pick(i).0.arg.int(),
-            };
+    let together = |picked: &[&Kind]| {
+        let left = |(call, ret): &Kind| match call.arg.pair() {
+            Some((_, new)) if *ret != Some("mismatch".into()) => new.int(),
+            Some(_) => None,
+            None => call.arg.int(),
+        };
+        let most = |(call, ret): &Kind| {
+            let said = call.arg.pair().map_or(call.arg.int(), |(a, b)| a.max(b).int());
+            said.or(ret.as_ref().and_then(Value::int)).filter(|v| *v != 9).unwrap_or(0)
+        };
+        let mut seen = 1;
+        picked.iter().enumerate().all(|(i, kind)| {
             // What is not unique is unfit, and is most of them.
-            let twice = |i: usize| left(i).is_some_and(|v| (0..i).any(|j| left(j) == Some(v)));
-            // Values are alike, so the second is not used before the first.
-            let most = |i: usize| {
-                let (call, ret) = pick(i);
-                let said = call.arg.pair().map_or(call.arg.int(), |(a, b)| a.max(b).int());
-                said.or(ret.as_ref().and_then(Value::int)).filter(|v| *v != 9).unwrap_or(0)
-            };
-            let in_turn = |i: usize| most(i) <= 1 + (0..i).map(most).max().unwrap_or(0).max(1);
-            if (0..ops).any(twice) || !(0..ops).all(in_turn) {
-                continue;
-            }
-            tried.one(&trial::history(&order, pick), &mut tally);
-        }
-    }
+            let value = left(kind);
+            let again = value.is_some() && picked[..i].iter().any(|other| left(other) == value);
+            // Values are alike, so the third is not used before the second.
+            let in_turn = most(kind) <= 1 + seen;
+            seen = seen.max(most(kind));
+            in_turn && !again
+        })
+    };
+    every_of(ops, &kinds, together, |history| tried.one(history, &mut tally));
     println!("{ops} operations: {tally:?}");
     assert!(tally.valid > 0 && tally.refuted > 0);
 }
