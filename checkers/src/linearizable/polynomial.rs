@@ -10,10 +10,12 @@ mod bag;
 mod container;
 mod fifo_queue;
 mod priority_queue;
+mod stack;
 
 pub use bag::Bag;
 pub use fifo_queue::FifoQueue;
 pub use priority_queue::PriorityQueue;
+pub use stack::Stack;
 
 use danso_vocab::{History, Name, Stop};
 
