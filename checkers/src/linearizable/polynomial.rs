@@ -9,11 +9,13 @@
 mod bag;
 mod container;
 mod fifo_queue;
+mod lin_set;
 mod priority_queue;
 mod stack;
 
 pub use bag::Bag;
 pub use fifo_queue::FifoQueue;
+pub use lin_set::LinSet;
 pub use priority_queue::PriorityQueue;
 pub use stack::Stack;
 

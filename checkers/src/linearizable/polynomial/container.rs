@@ -13,9 +13,9 @@
 //! former, the answers, the latter.
 
 mod explain;
-mod minimal;
+pub(super) mod minimal;
 mod parse;
-mod ranks;
+pub(super) mod ranks;
 pub(super) mod sweep;
 #[cfg(test)]
 pub(super) mod testing;
@@ -25,7 +25,7 @@ use danso_vocab::{History, Stop};
 use super::{Decision, How, Part};
 use crate::models::words::Word;
 
-pub(super) use explain::say;
+pub(super) use explain::{list, say};
 pub(super) use parse::parse;
 
 /// No row, no rank.

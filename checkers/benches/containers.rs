@@ -1,0 +1,61 @@
+//! How long it takes to decide histories of containers without search. Prints one line a shape;
+//! the first argument that is a number is how many operations.
+
+#[path = "shapes/containers.rs"]
+mod shapes;
+
+use std::time::Instant;
+
+use danso_checkers::linearizable::polynomial::{
+    Bag, Decision, FifoQueue, How, LinSet, Part, Polynomial, PriorityQueue, Stack,
+};
+use shapes::Kind;
+
+fn main() {
+    let ops = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
+    let shapes: [(Kind, u64, u64); 10] = [
+        (Kind::FifoQueue, 0, 0),
+        (Kind::FifoQueue, 1, 0),
+        (Kind::FifoQueue, 0, 10),
+        (Kind::Stack, 0, 0),
+        (Kind::Stack, 0, 10),
+        (Kind::PriorityQueue, 0, 0),
+        (Kind::PriorityQueue, 0, 10),
+        (Kind::Bag, 1, 0),
+        (Kind::LinSet, 0, 30),
+        (Kind::LinSet, 1, 30),
+    ];
+    for (kind, unknown, peeks) in shapes {
+        let history = shapes::history(kind, ops, 10, unknown, peeks, 7);
+        let rows: Vec<u32> = (0..history.len() as u32).collect();
+        let part = Part { history: &history, rows: &rows };
+        let procedure: &dyn Polynomial = match kind {
+            Kind::FifoQueue => &FifoQueue,
+            Kind::Stack => &Stack,
+            Kind::PriorityQueue => &PriorityQueue::default(),
+            Kind::Bag => &Bag,
+            Kind::LinSet => &LinSet,
+        };
+        for witness in [false, true] {
+            let how = How { witness, ..How::default() };
+            let mut best = None;
+            let mut said = "";
+            for _ in 0..3 {
+                let start = Instant::now();
+                said = match procedure.decide(&part, &how) {
+                    Decision::Linearizable(_) => "valid",
+                    Decision::Refuted(_) => "INVALID",
+                    Decision::Unfit(_) => "unfit",
+                    Decision::Stopped => "stopped",
+                };
+                let spent = start.elapsed();
+                best = best.filter(|best| *best < spent).or(Some(spent));
+            }
+            let with = if witness { "with witness" } else { "" };
+            let spent = best.unwrap_or_default();
+            println!(
+                "{ops} ops, 10 processes, {unknown} % unknown, {peeks} % peeks, {kind:?}: {said} {spent:.1?} {with}"
+            );
+        }
+    }
+}
