@@ -197,6 +197,14 @@ fn lie(rng: &mut Rng, events: &mut [Event]) {
         2 => Value::Int(100 + rng.below(6) as i64),
         _ => other,
     };
+    if let Event::Complete { outcome: Outcome::Ok(Value::List(list)), .. } = &mut events[at] {
+        let v = Value::Int(rng.below(4) as i64);
+        match list.iter().position(|w| *w == v) {
+            Some(at) => drop(list.remove(at)),
+            None => list.push(v),
+        }
+        return;
+    }
     if let Event::Complete { outcome: Outcome::Ok(value), .. } = &mut events[at] {
         let truth = std::mem::replace(value, lie);
         // Most often the two are exchanged.
@@ -276,4 +284,39 @@ fn small<'k>(order: &[(usize, bool)], kind: impl Fn(usize) -> &'k Kind) -> Histo
 fn show_history(history: &History) -> String {
     let line = |op: Op<'_>| format!("  [{}, {}] {op}\n", op.inv_rank(), op.res_rank() as i32);
     history.ops().map(line).collect()
+}
+
+/// Operations as events of their begin and end, name, argument and result.
+pub(in super::super) fn timed(ops: &[(u32, u32, &'static str, Value, Value)]) -> History {
+    let mut builder = danso_vocab::HistoryBuilder::new();
+    builder.untimed();
+    let mut events: Vec<(u32, usize)> = Vec::new();
+    for (i, (inv, res, ..)) in ops.iter().enumerate() {
+        events.extend([(*inv, i), (*res, i)]);
+    }
+    events.sort_unstable();
+    for (at, i) in events {
+        let (inv, _, f, arg, ret) = &ops[i];
+        let process = danso_vocab::Process(i as u32);
+        let time = danso_vocab::Time::ZERO;
+        let call = Call::new(*f, arg.clone());
+        match at == *inv {
+            true => builder.push(time, Event::Invoke { process, node: None, call }).unwrap(),
+            false if ret.str() == Some("info") => {}
+            false => builder.complete(time, process, None, Outcome::Ok(ret.clone())).unwrap(),
+        }
+    }
+    builder.finish()
+}
+
+/// The refutation of a history.
+pub(in super::super) fn refuted(
+    procedure: &dyn Polynomial,
+    history: &History,
+) -> crate::linearizable::polynomial::Refutation {
+    let rows: Vec<u32> = (0..history.len() as u32).collect();
+    match procedure.decide(&Part { history, rows: &rows }, &How::default()) {
+        Decision::Refuted(refutation) => refutation,
+        other => panic!("{other:?}"),
+    }
 }

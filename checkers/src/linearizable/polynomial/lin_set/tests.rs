@@ -1,6 +1,6 @@
 use danso_vocab::{Call, Op, Rng, Value};
 
-use super::super::container::testing::{Kind, Subject, shape};
+use super::super::container::testing::{Kind, Subject, refuted, shape, timed};
 use super::LinSet;
 use crate::linearizable::tests::fuzz::env;
 use crate::linearizable::tests::simulate::Shape;
@@ -86,7 +86,8 @@ fn units_grown(ops: &[Op<'_>]) -> Vec<Vec<u32>> {
     let reads = || ops.iter().filter(|op| op.f() == "read");
     all.extend(reads().map(|op| vec![op.row() as u32]));
     for v in (0..4).map(Value::Int) {
-        let read = reads().any(|op| op.ret().is_some_and(|r| r.list().unwrap().contains(&v)));
+        let read = reads()
+            .any(|op| op.ret().is_some_and(|r| r.list().is_some_and(|list| list.contains(&v))));
         let mine = ops.iter().filter(|op| *op.arg() == v).map(|op| op.row() as u32);
         all.extend((!read && ops.iter().any(|op| *op.arg() == v)).then(|| mine.collect()));
     }
@@ -115,4 +116,30 @@ fn every_small_history() {
     }
     kinds.push((Call::new("add", 2), Some(true.into())));
     SET.exhaust(env("DANSO_EXHAUSTIVE_OPS", 3) as usize, &kinds);
+}
+
+/// Two reads that each lack what the other has.
+#[test]
+fn reads_that_contradict_each_other() {
+    let list = |elements: &[i64]| Value::from(elements.to_vec());
+    let history = timed(&[
+        (0, 10, "add", 1.into(), true.into()),
+        (1, 11, "add", 2.into(), true.into()),
+        (2, 5, "read", Value::Nil, list(&[1])),
+        (3, 6, "read", Value::Nil, list(&[2])),
+    ]);
+    let refutation = refuted(&LinSet, &history);
+    assert_eq!(refutation.name, "stale-read");
+    assert_eq!(refutation.rows.len(), 4);
+}
+
+/// The read of 1 was enough to see 2, which had been added long before.
+#[test]
+fn an_element_that_was_added_before_one_that_is_read() {
+    let history = timed(&[
+        (0, 20, "read", Value::Nil, Value::from(vec![1])),
+        (1, 2, "add", 2.into(), Value::Nil),
+        (3, 4, "add", 1.into(), Value::Nil),
+    ]);
+    assert_eq!(refuted(&LinSet, &history).rows.len(), 3);
 }

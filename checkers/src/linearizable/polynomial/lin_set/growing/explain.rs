@@ -54,7 +54,18 @@ pub(super) fn refutation(part: &Part<'_>, parsed: &Parsed, flaw: Flaw, how: &How
     if try_them(&few) {
         units = few;
     }
-    let core = necessary(units, try_them);
+    let mut core = necessary(units, try_them);
+    // A read may be there only for the elements it brings along: keep those, and try without it.
+    let kept = kept(part, parsed, &core);
+    let bring = (0..parsed.elements as u32).filter(|v| kept[*v as usize]).map(Unit::Element);
+    let bring: Vec<Unit> = bring.filter(|unit| !core.contains(unit)).collect();
+    core.extend(bring);
+    for unit in core.clone() {
+        let rest: Vec<Unit> = core.iter().filter(|other| **other != unit).copied().collect();
+        if try_them(&rest) {
+            core = rest;
+        }
+    }
     if how.stop.is_tripped() {
         return Decision::Stopped;
     }
@@ -84,30 +95,38 @@ pub(super) fn refutation(part: &Part<'_>, parsed: &Parsed, flaw: Flaw, how: &How
 
 /// The rows of these units, and of all elements that are read.
 fn rows(part: &Part<'_>, parsed: &Parsed, units: &[Unit]) -> Vec<u32> {
-    let mut kept = vec![false; parsed.elements];
+    let kept = kept(part, parsed, units);
     let mut rows = Vec::new();
     for unit in units {
         match *unit {
-            Unit::Read(i) => {
-                let read = &parsed.reads[i as usize];
-                rows.push(read.row);
-                let known = groups::list(part, read.element).iter();
-                known.filter_map(|v| parsed.element(v)).for_each(|v| kept[v as usize] = true);
+            Unit::Read(i) => rows.push(parsed.reads[i as usize].row),
+            Unit::Sees(i) => {
+                let touch = &parsed.touches[i as usize];
+                rows.extend(Some(touch.row).filter(|_| kept[touch.element as usize]));
             }
-            Unit::Element(v) => kept[v as usize] = true,
-            Unit::Sees(_) => {}
-        }
-    }
-    for unit in units {
-        if let Unit::Sees(i) = *unit {
-            let touch = &parsed.touches[i as usize];
-            rows.extend(Some(touch.row).filter(|_| kept[touch.element as usize]));
+            Unit::Element(_) => {}
         }
     }
     let adds = parsed.touches.iter().filter(|t| t.does != Does::Sees && kept[t.element as usize]);
     rows.extend(adds.map(|touch| touch.row));
     rows.sort_unstable();
     rows
+}
+
+/// By element: whether it is among these units or read by one of them.
+fn kept(part: &Part<'_>, parsed: &Parsed, units: &[Unit]) -> Vec<bool> {
+    let mut kept = vec![false; parsed.elements];
+    for unit in units {
+        match *unit {
+            Unit::Read(i) => {
+                let known = groups::list(part, parsed.reads[i as usize].element).iter();
+                known.filter_map(|v| parsed.element(v)).for_each(|v| kept[v as usize] = true);
+            }
+            Unit::Element(v) => kept[v as usize] = true,
+            Unit::Sees(_) => {}
+        }
+    }
+    kept
 }
 
 fn thin_air(part: &Part<'_>, parsed: &Parsed, row: u32) -> Refutation {
