@@ -31,7 +31,8 @@ pub(crate) fn history(
 ) -> History {
     let mut rng = Rng::new(seed);
     let mut builder = HistoryBuilder::new();
-    let mut container = Container { kind, line: VecDeque::new(), tree: BTreeSet::new() };
+    let range = (ops + 1).next_power_of_two() as i64;
+    let mut container = Container { kind, line: VecDeque::new(), tree: BTreeSet::new(), range };
     let mut ids: Vec<u32> = (0..processes as u32).collect();
     // By process: what it called, then what that answered.
     let mut open: Vec<Option<(Call, Option<Value>)>> = vec![None; processes];
@@ -80,6 +81,8 @@ struct Container {
     kind: Kind,
     line: VecDeque<i64>,
     tree: BTreeSet<i64>,
+    /// Elements of a priority queue are below this power of two.
+    range: i64,
 }
 
 impl Container {
@@ -103,7 +106,7 @@ impl Container {
         match self.kind {
             Kind::LinSet => Call::new(f, rng.below(1_000) as i64),
             // Scattered, but no two the same: a large odd factor modulo a power of two.
-            Kind::PriorityQueue if f == puts => Call::new(f, fresh * 0x9e37_79b1 % (1 << 28)),
+            Kind::PriorityQueue if f == puts => Call::new(f, fresh * 0x9e37_79b1 % self.range),
             _ if f == puts => Call::new(f, fresh),
             _ => Call::new(f, ()),
         }
