@@ -85,6 +85,12 @@ impl Discipline for Kind<'_> {
         Solved::Yes(None)
     }
 
+    fn guess(&self, queue: &mut Container) -> bool {
+        // What comes before another leaves before it.
+        let places = places(self.history, queue, self.model.is_max());
+        queue.give_if_needed(&places, &places)
+    }
+
     fn explain(&self, history: &History, core: &Container) -> Blame {
         if !core.empties.is_empty() {
             return core.non_empty(history);
@@ -130,13 +136,13 @@ fn places(history: &History, queue: &Container, max: bool) -> Vec<u32> {
 
 /// By element: what took it out, between the ranks between which that can have happened.
 fn takes(queue: &Container) -> impl Iterator<Item = Seen> {
-    let take = |(v, row): (usize, &u32)| Seen {
-        row: *row,
+    let take = |v| Seen {
+        row: queue.taker(v).unwrap_or(NONE),
         element: v as u32,
         inv: queue.c[v],
         res: queue.d[v],
     };
-    queue.taken.iter().enumerate().map(take)
+    (0..queue.len()).map(take)
 }
 
 /// The peeks, between the ranks between which they can have happened.

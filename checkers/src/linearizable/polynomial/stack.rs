@@ -69,6 +69,12 @@ impl Discipline for Stack {
         Solved::Yes(how.witness.then(witness))
     }
 
+    fn guess(&self, stack: &mut Container) -> bool {
+        // What is above leaves before what is below.
+        let (comes, under) = (stack.a.clone(), stack.b.clone());
+        stack.give_if_needed(&comes, &under)
+    }
+
     fn explain(&self, history: &History, core: &Container) -> Blame {
         match core.empties.is_empty() {
             false => core.non_empty(history),

@@ -184,6 +184,7 @@ impl Container {
         let taken: Vec<bool> = self.taken.iter().map(|row| *row != NONE).collect();
         self.keep(&taken);
         self.crashed.clear();
+        self.lost.clear();
         self
     }
 

@@ -48,7 +48,7 @@ pub(super) fn schedule(
         steps.push(step(v, put[v], 0, *row));
     }
     for v in (0..queue.len()).filter(|v| taken[*v] != NONE) {
-        steps.push(step(v, taken[v], 2, queue.taken[v]));
+        steps.extend(queue.taker(v).map(|row| step(v, taken[v], 2, row)));
     }
     for (peek, good) in peeks.iter().zip(&good.peeks) {
         steps.push(step(peek.element as usize, *good, 1, peek.row));

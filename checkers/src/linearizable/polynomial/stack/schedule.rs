@@ -18,14 +18,14 @@ pub(super) fn schedule(
 ) -> Vec<u32> {
     let mut steps: Vec<(u32, u8, u32, u8, u32)> = Vec::with_capacity(2 * stack.len());
     for v in 0..stack.len() {
-        let (put, taken, turn) = (stack.put[v], stack.taken[v], peeled.turn[v]);
+        let (put, taken, turn) = (stack.put[v], stack.taker(v), peeled.turn[v]);
         if turn == NONE {
             steps.push((stack.c[v], 1, put, 0, put));
-            steps.push((stack.c[v], 1, put, 2, taken));
+            steps.extend(taken.map(|taken| (stack.c[v], 1, put, 2, taken)));
             continue;
         }
         steps.push((line.end(peeled.put[v] as usize), 2, turn, 0, put));
-        if taken != NONE {
+        if let Some(taken) = taken {
             steps.push((line.start(peeled.taken[v] as usize), 0, NONE - turn, 1, taken));
         }
     }
