@@ -14,13 +14,15 @@ use shapes::Kind;
 
 fn main() {
     let ops = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
-    let shapes: [(Kind, u64, u64); 10] = [
+    let shapes: [(Kind, u64, u64); 12] = [
         (Kind::FifoQueue, 0, 0),
         (Kind::FifoQueue, 1, 0),
         (Kind::FifoQueue, 0, 10),
         (Kind::Stack, 0, 0),
+        (Kind::Stack, 1, 0),
         (Kind::Stack, 0, 10),
         (Kind::PriorityQueue, 0, 0),
+        (Kind::PriorityQueue, 1, 0),
         (Kind::PriorityQueue, 0, 10),
         (Kind::Bag, 1, 0),
         (Kind::LinSet, 0, 30),

@@ -7,8 +7,7 @@
 //! Wherever it is inside beyond that stretch, there is none, so something before it is certainly
 //! inside; and it is in the way of nothing that could have happened there.
 //!
-//! O(n log n). Polls of unknown result are taken into account only as
-//! [`container::decide`] says.
+//! Polls of unknown result are taken into account only as [`container::decide`] says.
 
 mod schedule;
 #[cfg(test)]
@@ -25,7 +24,9 @@ use crate::models::PriorityQueue as Model;
 use crate::models::words::Word;
 
 /// Decides [`PriorityQueue`](crate::models::PriorityQueue) where no element is put in twice.
-/// Exact but for polls of unknown result, where it decides what it can. Gives a linearization.
+/// Exact but for polls of unknown result, where it decides what it can. Gives a linearization,
+/// unless a peek can only have come before its element was certainly inside. O(n log n); 1 M
+/// operations take some 110 ms.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PriorityQueue {
     model: Model,
