@@ -14,24 +14,28 @@ use shapes::Kind;
 
 fn main() {
     let ops = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
-    let shapes: [(Kind, u64, u64); 12] = [
-        (Kind::FifoQueue, 0, 0),
-        (Kind::FifoQueue, 1, 0),
-        (Kind::FifoQueue, 0, 10),
-        (Kind::Stack, 0, 0),
-        (Kind::Stack, 1, 0),
-        (Kind::Stack, 0, 10),
-        (Kind::PriorityQueue, 0, 0),
-        (Kind::PriorityQueue, 1, 0),
-        (Kind::PriorityQueue, 0, 10),
-        (Kind::Bag, 1, 0),
-        (Kind::LinSet, 0, 30),
-        (Kind::LinSet, 1, 30),
+    let shapes: [(Kind, u64, u64, bool); 16] = [
+        (Kind::FifoQueue, 0, 0, false),
+        (Kind::FifoQueue, 1, 0, false),
+        (Kind::FifoQueue, 0, 10, false),
+        (Kind::Stack, 0, 0, false),
+        (Kind::Stack, 1, 0, false),
+        (Kind::Stack, 0, 10, false),
+        (Kind::PriorityQueue, 0, 0, false),
+        (Kind::PriorityQueue, 1, 0, false),
+        (Kind::PriorityQueue, 0, 10, false),
+        (Kind::Bag, 1, 0, false),
+        (Kind::LinSet, 0, 30, false),
+        (Kind::LinSet, 1, 30, false),
+        (Kind::FifoQueue, 0, 0, true),
+        (Kind::FifoQueue, 0, 10, true),
+        (Kind::Stack, 0, 0, true),
+        (Kind::PriorityQueue, 0, 0, true),
     ];
     let epoch = Instant::now();
     let now = || processor_time().unwrap_or_else(|| epoch.elapsed());
-    for (kind, unknown, peeks) in shapes {
-        let history = shapes::history(kind, ops, 10, unknown, peeks, 7);
+    for (kind, unknown, peeks, wrong) in shapes {
+        let history = shapes::history(kind, ops, 10, unknown, peeks, wrong, 7);
         let rows: Vec<u32> = (0..history.len() as u32).collect();
         let part = Part { history: &history, rows: &rows };
         let procedure: &dyn Polynomial = match kind {
@@ -44,14 +48,16 @@ fn main() {
         for witness in [false, true] {
             let how = How { witness, ..How::default() };
             let mut best = None;
-            let mut said = "";
+            let mut said = String::new();
             for _ in 0..3 {
                 let start = now();
                 said = match procedure.decide(&part, &how) {
-                    Decision::Linearizable(_) => "valid",
-                    Decision::Refuted(_) => "INVALID",
-                    Decision::Unfit(_) => "unfit",
-                    Decision::Stopped => "stopped",
+                    Decision::Linearizable(_) => "valid".to_owned(),
+                    Decision::Refuted(refutation) => {
+                        format!("{} by {} operations", refutation.name, refutation.rows.len())
+                    }
+                    Decision::Unfit(reason) => format!("unfit: {reason}"),
+                    Decision::Stopped => "stopped".to_owned(),
                 };
                 let spent = now().saturating_sub(start);
                 best = best.filter(|best| *best < spent).or(Some(spent));
