@@ -145,7 +145,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "stack",
         about: "push value, pop -> newest or nil, peek -> newest or nil",
-        checker: |_| linearizable(Stack),
+        checker: |_| with(Stack, polynomial::Stack),
     },
     ModelSpec {
         name: "priority-queue",
@@ -164,7 +164,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         name: "lin-set",
         about: "add value -> was it new, remove value -> was it in, contains value, read -> list",
-        checker: |_| linearizable(LinSet),
+        checker: |_| with(LinSet, polynomial::LinSet),
     },
     ModelSpec {
         name: "bag",

@@ -13,12 +13,14 @@ mod distinct;
 mod events;
 mod fifo_queue;
 mod known_order;
+mod lin_set;
 pub(crate) mod lock;
 mod numbering;
 mod offsets;
 mod priority_queue;
 mod register_acts;
 mod register_zones;
+mod stack;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -29,10 +31,12 @@ pub use counting::Counting;
 pub use distinct::Distinct;
 pub use fifo_queue::FifoQueue;
 pub use known_order::KnownOrder;
+pub use lin_set::LinSet;
 pub use lock::Lock;
 pub use offsets::Offsets;
 pub use priority_queue::PriorityQueue;
 pub use register_zones::RegisterZones;
+pub use stack::Stack;
 pub use tickets::Tickets;
 
 use danso_vocab::{History, Name, Stop};

@@ -13,9 +13,10 @@
 //! former, the answers, the latter.
 
 mod explain;
-mod minimal;
+mod lost;
+pub(super) mod minimal;
 mod parse;
-mod ranks;
+pub(super) mod ranks;
 pub(super) mod sweep;
 #[cfg(test)]
 pub(super) mod testing;
@@ -25,7 +26,7 @@ use danso_vocab::{History, Stop};
 use super::{Decision, How, Part};
 use crate::models::words::Word;
 
-pub(super) use explain::say;
+pub(super) use explain::{list, say};
 pub(super) use parse::parse;
 
 /// No row, no rank.
@@ -76,32 +77,6 @@ impl Container {
         self.id.len()
     }
 
-    /// The row of what takes an element out, in a solution.
-    pub(super) fn taker(&self, v: usize) -> Option<u32> {
-        let lost = self.lost.get(v).copied().unwrap_or(NONE);
-        [self.taken[v], lost].into_iter().find(|row| *row != NONE)
-    }
-
-    /// Lets removals of unknown result take what was left: the element that was inside *k*-th the
-    /// *k*-th of them. They may do so at any time later.
-    pub(super) fn give_to_crashed(&mut self) {
-        if self.crashed.is_empty() {
-            return;
-        }
-        let mut left: Vec<usize> = (0..self.len()).filter(|v| self.taken[*v] == NONE).collect();
-        left.sort_unstable_by_key(|v| self.b[*v]);
-        let mut seen = vec![0; self.len()];
-        for peek in &self.peeks {
-            let last = &mut seen[peek.element as usize];
-            *last = peek.inv.max(*last);
-        }
-        self.lost = vec![NONE; self.len()];
-        for (v, crashed) in left.into_iter().zip(&self.crashed) {
-            self.lost[v] = crashed.row;
-            self.c[v] = crashed.inv.max(self.a[v]).max(seen[v]);
-        }
-    }
-
     /// Whether there is an instant at which it is certainly inside.
     pub(super) fn is_inside(&self, element: usize) -> bool {
         self.b[element] < self.c[element]
@@ -120,6 +95,13 @@ pub(super) trait Discipline {
     /// Whether removals of unknown result are taken into account by [`Discipline::solve`].
     /// Otherwise it must ignore them.
     fn counts_crashed(&self, container: &Container) -> bool;
+
+    /// Makes a guess which of the elements that were left removals of unknown result took, so
+    /// that what remains can be decided without them. Whether it could.
+    fn guess(&self, container: &mut Container) -> bool {
+        let _ = container;
+        false
+    }
 
     /// Says why these few elements and answers cannot be: the row to blame, the anomaly's name
     /// and a sentence.
@@ -154,8 +136,9 @@ pub(super) struct Blame {
 /// Decides a history of a container of this kind.
 ///
 /// Where removals of unknown result are not taken into account, the answer is exact all the same
-/// in two cases: it is linearizable as if they had not happened; or it is not even if everything
-/// that they may have taken had never been there.
+/// in three cases: it is linearizable as if they had not happened; or as if they had taken what
+/// somebody guesses; or it is not even if everything that they may have taken had never been
+/// there.
 pub(super) fn decide<D: Discipline>(kind: &D, part: &Part<'_>, how: &How) -> Decision {
     let mut whole = match parse(kind, part.history, part.rows) {
         Ok(container) => container,
@@ -169,6 +152,11 @@ pub(super) fn decide<D: Discipline>(kind: &D, part: &Part<'_>, how: &How) -> Dec
             minimal::refutation(kind, part.history, &whole, &suspects, &how.stop)
         }
         Solved::No(_) => {
+            if kind.guess(&mut whole)
+                && let Solved::Yes(order) = kind.solve(&mut whole, how)
+            {
+                return Decision::Linearizable(order);
+            }
             let crashed = whole.crashed[0].row;
             let mut certain = whole.without_left();
             match kind.solve(&mut certain, &How { witness: false, stop: how.stop.clone() }) {

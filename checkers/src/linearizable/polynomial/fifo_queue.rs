@@ -30,7 +30,7 @@ use crate::models::words::Word;
 
 /// Decides [`FifoQueue`](crate::models::FifoQueue) where no element is enqueued twice. Exact but
 /// for `peek` together with dequeues of unknown result, where it decides what it can. Gives a
-/// linearization. 1 M operations take some 50 ms and 40 bytes each.
+/// linearization. O(n); 1 M operations take some 60 ms and 30 bytes each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FifoQueue;
 

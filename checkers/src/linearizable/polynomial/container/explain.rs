@@ -21,7 +21,7 @@ pub(in super::super) fn list(things: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [some @ .., last] if some.len() < 5 => format!("{} and {last}", some.join(", ")),
-        [some @ ..] => format!("{} and {} more", some[..4].join(", "), things.len() - 4),
+        some => format!("{} and {} more", some[..4].join(", "), things.len() - 4),
     }
 }
 

@@ -19,10 +19,6 @@ enum Unit {
 }
 
 /// The refutation of a container that is not linearizable.
-///
-/// From its units one after another is found that is necessary: the last one of the shortest
-/// beginning that, with those already found, is not linearizable (after Junker, *QuickXplain*,
-/// 2004). With *k* of them that takes *k* log *n* decisions, most of them small.
 pub(super) fn refutation<D: Discipline>(
     kind: &D,
     history: &History,
@@ -38,22 +34,7 @@ pub(super) fn refutation<D: Discipline>(
             empties: (0..whole.empties.len() as u32).collect(),
         });
     }
-    let mut core: Vec<Unit> = Vec::new();
-    while !case.stopped && !units.is_empty() && !case.refuted(&core) {
-        // Between a beginning that is linearizable with the core and one that is not.
-        let (mut yes, mut no) = (0, units.len());
-        while no - yes > 1 {
-            let half = usize::midpoint(yes, no);
-            let tried: Vec<Unit> = core.iter().chain(&units[..half]).copied().collect();
-            if case.refuted(&tried) {
-                no = half;
-            } else {
-                yes = half;
-            }
-        }
-        core.push(units[no - 1]);
-        units.truncate(no - 1);
-    }
+    let core = necessary(units, |units| case.refuted(units));
     if case.stopped {
         return Decision::Stopped;
     }
@@ -69,6 +50,35 @@ pub(super) fn refutation<D: Discipline>(
         name: Cow::Borrowed(blame.name),
         because: blame.because,
     })
+}
+
+/// Of units that are refuted, some that are, and are not without any one of them, if no more are
+/// refuted by less.
+///
+/// One after another is found that is necessary: the last one of the shortest beginning that is
+/// refuted together with those already found (after Junker, *QuickXplain*, 2004). With *k* of
+/// them that takes *k* log *n* decisions, most of them small.
+pub(in super::super) fn necessary<T: Copy>(
+    mut units: Vec<T>,
+    mut refuted: impl FnMut(&[T]) -> bool,
+) -> Vec<T> {
+    let mut core: Vec<T> = Vec::new();
+    while !units.is_empty() && !refuted(&core) {
+        // Between a beginning that is not refuted with the core and one that is.
+        let (mut yes, mut no) = (0, units.len());
+        while no - yes > 1 {
+            let half = usize::midpoint(yes, no);
+            let tried: Vec<T> = core.iter().chain(&units[..half]).copied().collect();
+            if refuted(&tried) {
+                no = half;
+            } else {
+                yes = half;
+            }
+        }
+        core.push(units[no - 1]);
+        units.truncate(no - 1);
+    }
+    core
 }
 
 struct Case<'c, D> {

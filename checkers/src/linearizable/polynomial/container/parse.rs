@@ -28,10 +28,19 @@ pub(in super::super) fn parse<D: Discipline>(
 
     let mut numbers = Numbers::new(inserts());
     let ranks = Ranks::new(history, rows);
-    let mut read = Container::with_room(inserts().count(), ranks.end());
+    let mut read = Container::with_room(numbers.expected(), ranks.end());
+    // Results of insertions are mostly the same, and small integers are elements.
+    let mut plain = NONE;
     for op in happened() {
-        fits(op, word(op)).map_err(Decision::Unfit)?;
-        if word(op) != Some(Word::Insert) {
+        let word = word(op);
+        let known = word == Some(Word::Insert) && is_small(op.arg_id());
+        if !known || op.ret_id().is_some_and(|ret| ret != plain && !is_small(ret)) {
+            fits(op, word).map_err(Decision::Unfit)?;
+            if word == Some(Word::Insert) {
+                plain = op.ret_id().unwrap_or(plain);
+            }
+        }
+        if word != Some(Word::Insert) {
             continue;
         }
         let (number, new) = numbers.number(op.arg_id());
@@ -55,7 +64,7 @@ pub(in super::super) fn parse<D: Discipline>(
         match (op.ret_id(), word) {
             (None, Word::Remove) => read.crashed.push(seen(NONE)),
             (None, _) => {}
-            (Some(_), _) if op.ret().is_some_and(|ret| nothing(&ret)) => {
+            (Some(ret), _) if !is_small(ret) && nothing(&history.value(ret)) => {
                 read.empties.push(seen(NONE));
             }
             (Some(ret), _) => {
@@ -77,6 +86,11 @@ pub(in super::super) fn parse<D: Discipline>(
     Ok(read)
 }
 
+/// Whether this is the id of a small integer.
+fn is_small(id: u32) -> bool {
+    id >> 31 == 1
+}
+
 /// Why an operation does not belong here.
 fn fits(op: Op<'_>, word: Option<Word>) -> Result<(), String> {
     let odd = |what: &str| Err(format!("{op} {what}"));
@@ -87,7 +101,7 @@ fn fits(op: Op<'_>, word: Option<Word>) -> Result<(), String> {
             true => Ok(()),
             false => odd("was refused, which belongs recorded as a failure"),
         },
-        Some(_) if !op.arg().is_nil() => odd("has an argument"),
+        Some(_) if is_small(op.arg_id()) || !op.arg().is_nil() => odd("has an argument"),
         Some(_) => Ok(()),
     }
 }
@@ -170,6 +184,7 @@ impl Container {
         let taken: Vec<bool> = self.taken.iter().map(|row| *row != NONE).collect();
         self.keep(&taken);
         self.crashed.clear();
+        self.lost.clear();
         self
     }
 

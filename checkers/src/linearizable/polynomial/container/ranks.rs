@@ -16,14 +16,14 @@ pub(in super::super) enum Ranks {
 impl Ranks {
     /// For these rows.
     pub(in super::super) fn new(history: &History, rows: &[u32]) -> Ranks {
+        let most = 2 * history.len();
+        if most <= 64 + 8 * rows.len() {
+            return Ranks::Same(most as u32);
+        }
         let ranks = |op: Op<'_>| {
             [op.inv_rank(), op.res_rank()].into_iter().filter(|r| *r != History::NEVER)
         };
         let each = || rows.iter().map(|row| history.row(*row as usize));
-        let end = each().flat_map(ranks).max().map_or(0, |last| last + 1);
-        if end as usize <= 64 + 8 * rows.len() {
-            return Ranks::Same(end);
-        }
         let mut sorted: Vec<u32> = each().flat_map(ranks).collect();
         sorted.sort_unstable();
         Ranks::Sorted(sorted)
@@ -55,20 +55,29 @@ pub(in super::super) struct Numbers {
     places: Vec<u32>,
     others: FxHashMap<u32, u32>,
     len: u32,
+    expected: usize,
 }
 
 impl Numbers {
     /// For ids that are mostly among these.
-    pub(in super::super) fn new(ids: impl Iterator<Item = u32> + Clone) -> Numbers {
+    pub(in super::super) fn new(ids: impl Iterator<Item = u32>) -> Numbers {
         // Small integers have the upper half of the ids for themselves.
-        const INTEGERS: u32 = 1 << 31;
-        let some = ids.clone().any(|id| id >= INTEGERS);
-        let near = ids.filter(move |id| (*id >= INTEGERS) == some);
-        let (low, high, count) =
-            near.fold((NONE, 0, 0_usize), |(low, high, n), id| (low.min(id), high.max(id), n + 1));
+        let none = (NONE, 0, 0_usize);
+        let mut halves = [none; 2];
+        for id in ids {
+            let (low, high, count) = &mut halves[(id >> 31) as usize];
+            (*low, *high, *count) = (id.min(*low), id.max(*high), *count + 1);
+        }
+        let (low, high, count) = if halves[1].2 > 0 { halves[1] } else { halves[0] };
         let span = (high as usize + 1).saturating_sub(low as usize);
         let places = if span <= 64 + 8 * count { vec![NONE; span] } else { Vec::new() };
-        Numbers { base: low, places, others: FxHashMap::default(), len: 0 }
+        let expected = halves[0].2 + halves[1].2;
+        Numbers { base: low, places, others: FxHashMap::default(), len: 0, expected }
+    }
+
+    /// How many ids there were.
+    pub(in super::super) fn expected(&self) -> usize {
+        self.expected
     }
 
     /// The number of `id`, if it has one.

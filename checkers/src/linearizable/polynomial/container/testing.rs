@@ -62,6 +62,9 @@ impl<M: Model> Subject<'_, M> {
             for _ in 0..rng.below(shape.lies.min(2) + 1) {
                 lie(&mut rng, &mut events);
             }
+            if case % 8 == 0 {
+                events = pad(events);
+            }
             let history = simulate::stamped(&mut rng, &shape, events);
             self.check(&format!("{name} case {case}"), &history, &mut counts);
         }
@@ -72,10 +75,10 @@ impl<M: Model> Subject<'_, M> {
 
     /// Decides one history and compares with the oracle.
     pub(in super::super) fn check(&self, name: &str, history: &History, counts: &mut Counts) {
-        let rows: Vec<u32> = (0..history.len() as u32).collect();
+        let ops: Vec<Op<'_>> = history.ops().filter(|op| op.f() != PADDING).collect();
+        let rows: Vec<u32> = ops.iter().map(|op| op.row() as u32).collect();
         let part = Part { history, rows: &rows };
         let show = || format!("{name}\n{}", show_history(history));
-        let ops: Vec<Op<'_>> = history.ops().collect();
         let quick = self.procedure.decide(&part, &How::default());
         let thorough = self.procedure.decide(&part, &How { witness: true, ..How::default() });
         match (&quick, thorough) {
@@ -87,7 +90,7 @@ impl<M: Model> Subject<'_, M> {
                     counts.silent += 1;
                     return;
                 };
-                if let Err(what) = replays(&self.model, &ops, &order) {
+                if let Err(what) = replays(&self.model, history, &ops, &order) {
                     panic!("{what}: {order:?} {}", show());
                 }
             }
@@ -158,12 +161,17 @@ fn word(f: &str) -> Option<crate::models::words::Word> {
 }
 
 /// Whether these rows, in this order, are a linearization.
-fn replays<M: Model>(model: &M, ops: &[Op<'_>], order: &[u32]) -> Result<(), String> {
+fn replays<M: Model>(
+    model: &M,
+    history: &History,
+    ops: &[Op<'_>],
+    order: &[u32],
+) -> Result<(), String> {
     let mut state = model.init();
     let mut latest = 0;
-    let mut done = vec![false; ops.len()];
+    let mut done = vec![false; history.len()];
     for row in order {
-        let op = ops[*row as usize];
+        let op = history.row(*row as usize);
         if op.status() == Status::Fail || std::mem::replace(&mut done[*row as usize], true) {
             return Err(format!("{op} happens twice or failed"));
         }
@@ -183,6 +191,21 @@ fn replays<M: Model>(model: &M, ops: &[Op<'_>], order: &[u32]) -> Result<(), Str
     }
 }
 
+/// What is not of the object.
+const PADDING: &str = "padding";
+
+/// The same among so many other operations that ranks lie far apart.
+fn pad(events: Vec<Event>) -> Vec<Event> {
+    let process = danso_vocab::Process(1_000);
+    let begin = || Event::Invoke { process, node: None, call: Call::new(PADDING, ()) };
+    let end = || Event::Complete { process, outcome: Outcome::Ok(Value::Nil) };
+    let padded = |event| {
+        let others = (0..16).flat_map(move |_| [begin(), end()]);
+        others.chain([event])
+    };
+    events.into_iter().flat_map(padded).collect()
+}
+
 /// Lets an answer say that there was nothing, or something, or what another one said.
 fn lie(rng: &mut Rng, events: &mut [Event]) {
     let answers: Vec<usize> = (0..events.len()).filter(|i| answer(events, *i)).collect();
@@ -197,6 +220,14 @@ fn lie(rng: &mut Rng, events: &mut [Event]) {
         2 => Value::Int(100 + rng.below(6) as i64),
         _ => other,
     };
+    if let Event::Complete { outcome: Outcome::Ok(Value::List(list)), .. } = &mut events[at] {
+        let v = Value::Int(rng.below(4) as i64);
+        match list.iter().position(|w| *w == v) {
+            Some(at) => drop(list.remove(at)),
+            None => list.push(v),
+        }
+        return;
+    }
     if let Event::Complete { outcome: Outcome::Ok(value), .. } = &mut events[at] {
         let truth = std::mem::replace(value, lie);
         // Most often the two are exchanged.
@@ -275,5 +306,40 @@ fn small<'k>(order: &[(usize, bool)], kind: impl Fn(usize) -> &'k Kind) -> Histo
 
 fn show_history(history: &History) -> String {
     let line = |op: Op<'_>| format!("  [{}, {}] {op}\n", op.inv_rank(), op.res_rank() as i32);
-    history.ops().map(line).collect()
+    history.ops().filter(|op| op.f() != PADDING).map(line).collect()
+}
+
+/// Operations as events of their begin and end, name, argument and result.
+pub(in super::super) fn timed(ops: &[(u32, u32, &'static str, Value, Value)]) -> History {
+    let mut builder = danso_vocab::HistoryBuilder::new();
+    builder.untimed();
+    let mut events: Vec<(u32, usize)> = Vec::new();
+    for (i, (inv, res, ..)) in ops.iter().enumerate() {
+        events.extend([(*inv, i), (*res, i)]);
+    }
+    events.sort_unstable();
+    for (at, i) in events {
+        let (inv, _, f, arg, ret) = &ops[i];
+        let process = danso_vocab::Process(i as u32);
+        let time = danso_vocab::Time::ZERO;
+        let call = Call::new(*f, arg.clone());
+        match at == *inv {
+            true => builder.push(time, Event::Invoke { process, node: None, call }).unwrap(),
+            false if ret.str() == Some("info") => {}
+            false => builder.complete(time, process, None, Outcome::Ok(ret.clone())).unwrap(),
+        }
+    }
+    builder.finish()
+}
+
+/// The refutation of a history.
+pub(in super::super) fn refuted(
+    procedure: &dyn Polynomial,
+    history: &History,
+) -> crate::linearizable::polynomial::Refutation {
+    let rows: Vec<u32> = (0..history.len() as u32).collect();
+    match procedure.decide(&Part { history, rows: &rows }, &How::default()) {
+        Decision::Refuted(refutation) => refutation,
+        other => panic!("{other:?}"),
+    }
 }

@@ -12,32 +12,30 @@ use super::first_good;
 pub(super) fn schedule(
     queue: &Container,
     places: &[u32],
-    asks: &[Seen],
+    peeks: &[Seen],
     instants: &[u32],
     how: &How,
 ) -> Option<Vec<u32>> {
-    let late = |ask: &Seen| {
-        let v = ask.element as usize;
-        Seen { inv: ask.inv.max(queue.b[v].min(queue.c[v])), ..*ask }
+    let late = |peek: &Seen| {
+        let v = peek.element as usize;
+        Seen { inv: peek.inv.max((queue.b[v] - 1).min(queue.c[v])), ..*peek }
     };
-    let asks: Vec<Seen> = asks.iter().map(late).collect();
-    let good = first_good(queue, places, &asks, how)?;
-    if good.contains(&NONE) {
+    let peeks: Vec<Seen> = peeks.iter().map(late).collect();
+    let good = first_good(queue, places, &peeks, how)?;
+    if good.peeks.contains(&NONE) {
         return None;
     }
-    let mut put: Vec<u32> = queue.b.iter().map(|b| b - 1).collect();
-    let mut taken = vec![NONE; queue.len()];
-    for (ask, good) in asks.iter().zip(&good) {
-        let v = ask.element as usize;
-        put[v] = put[v].min(*good);
-        if ask.row == queue.taken[v] {
-            taken[v] = *good;
-        }
+    let taken = &good.takes;
+    let mut put: Vec<u32> =
+        queue.b.iter().zip(taken).map(|(b, taken)| (b - 1).min(*taken)).collect();
+    for (peek, good) in peeks.iter().zip(&good.peeks) {
+        let put = &mut put[peek.element as usize];
+        *put = (*put).min(*good);
     }
     // What happens after the same event: elements leave, the foremost first, and if they only
     // came then, this is when; then those inside are looked at; then answers that there is
     // nothing; then elements come, the foremost last, and may be looked at.
-    let mut steps = Vec::with_capacity(2 * asks.len() + instants.len());
+    let mut steps = Vec::with_capacity(2 * queue.len() + peeks.len() + instants.len());
     let step = |v: usize, at: u32, sub: u8, row: u32| {
         let place = places[v];
         match (at == taken[v], at == put[v]) {
@@ -46,13 +44,14 @@ pub(super) fn schedule(
             _ => (at, 1, place, sub, row),
         }
     };
-    for v in 0..queue.len() {
-        steps.push(step(v, put[v], 0, queue.put[v]));
+    for (v, row) in queue.put.iter().enumerate() {
+        steps.push(step(v, put[v], 0, *row));
     }
-    for (ask, good) in asks.iter().zip(&good) {
-        let v = ask.element as usize;
-        let sub = if ask.row == queue.taken[v] { 2 } else { 1 };
-        steps.push(step(v, *good, sub, ask.row));
+    for v in (0..queue.len()).filter(|v| taken[*v] != NONE) {
+        steps.extend(queue.taker(v).map(|row| step(v, taken[v], 2, row)));
+    }
+    for (peek, good) in peeks.iter().zip(&good.peeks) {
+        steps.push(step(peek.element as usize, *good, 1, peek.row));
     }
     let empties = queue.empties.iter().zip(instants);
     steps.extend(empties.map(|(empty, at)| (*at, 2, 0, 0, empty.row)));

@@ -1,6 +1,6 @@
 use danso_vocab::{Call, Rng, Value};
 
-use super::super::container::testing::{Subject, shape, units};
+use super::super::container::testing::{Subject, refuted, shape, timed, units};
 use super::PriorityQueue;
 use crate::linearizable::tests::simulate::Shape;
 use crate::models::PriorityQueue as Model;
@@ -57,4 +57,37 @@ fn agrees_with_the_oracle_on_peeks() {
     let queue = Subject { model: Model::min(), procedure: &procedure, units };
     let counts = queue.fuzz("priority-queue-peeks", |rng| shape(rng, act::<false>, draw_peeks));
     assert!(counts.silent * 20 < counts.valid, "{counts:?}");
+}
+
+#[test]
+fn the_least_leaves_first() {
+    let nil = || Value::Nil;
+    let history = timed(&[
+        (0, 1, "insert", 5.into(), nil()),
+        (2, 3, "insert", 3.into(), nil()),
+        (4, 5, "poll", nil(), 5.into()),
+        (6, 7, "poll", nil(), 3.into()),
+    ]);
+    let refutation = refuted(&PriorityQueue::default(), &history);
+    assert_eq!((&*refutation.name, refutation.rows[0]), ("reordered", 2));
+    assert_eq!(
+        refutation.because,
+        "p2's poll -> 5 (#4), but all the time there was one inside, which comes before it: 3 \
+         (p1's insert 3 (#2), p3's poll -> 3 (#6))"
+    );
+}
+
+/// 3 leaves, 4 never does; something smaller than 5 is there at every moment of its poll.
+#[test]
+fn several_in_turn_are_in_the_way() {
+    let nil = || Value::Nil;
+    let history = timed(&[
+        (0, 1, "insert", 3.into(), nil()),
+        (2, 3, "insert", 5.into(), nil()),
+        (4, 9, "poll", nil(), 5.into()),
+        (5, 6, "insert", 4.into(), nil()),
+        (7, 8, "poll", nil(), 3.into()),
+    ]);
+    let refutation = refuted(&PriorityQueue::default(), &history);
+    assert_eq!((&*refutation.name, refutation.rows.len()), ("lost-element", 5));
 }
