@@ -276,9 +276,8 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
             Some(Access::Writes(_)) | None => false,
         };
         let first = self.ops.iter().filter(observes).map(|held| held.inv).min();
-        let hides = |held: &Held<'_>| {
-            writes(held) && it.end < held.inv && first.is_none_or(|first| held.end < first)
-        };
+        // What happens in between does not observe it: by then a write has replaced it.
+        let hides = |by: &Held<'_>| it.end < by.inv && first.is_some_and(|first| by.end < first);
         let hidden = matches!(step, Step::Hidden { by, .. } if find(by).is_some_and(hides));
         holds(first.is_none() || hidden, why)?;
         self.ops.retain(|held| held.op.id() != op);

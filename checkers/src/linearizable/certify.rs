@@ -283,7 +283,7 @@ impl<'p, 'm, 'o, 'h, 'a, M: Model> Draft<'p, 'm, 'o, 'h, 'a, M> {
                 if draft.kept.contains(&op) || steps.iter().filter_map(reason).any(|o| o == op) {
                     continue;
                 }
-                let hidden = hiding(draft.model, &left, op).map(|by| Step::Hidden { op, by });
+                let hidden = hiding(&left, op).map(|by| Step::Hidden { op, by });
                 let mut ways = [Some(Step::Unseen(op)), hidden].into_iter().flatten();
                 steps.extend(ways.find(|step| left.take(*step).is_ok()));
             }
@@ -292,7 +292,7 @@ impl<'p, 'm, 'o, 'h, 'a, M: Model> Draft<'p, 'm, 'o, 'h, 'a, M> {
     }
 }
 
-/// The write without which a step would be no good.
+/// The operation without which a step would be no good.
 fn reason(step: &Step) -> Option<OpId> {
     match step {
         Step::Cut(op) | Step::Hidden { by: op, .. } => Some(*op),
@@ -300,13 +300,11 @@ fn reason(step: &Step) -> Option<OpId> {
     }
 }
 
-/// The write after `op` that ends first.
-fn hiding<M: Model>(model: &M, left: &Part<'_, '_, M>, op: OpId) -> Option<OpId> {
+/// What happened after `op` and ended first.
+fn hiding<M: Model>(left: &Part<'_, '_, M>, op: OpId) -> Option<OpId> {
     let end = left.ops.iter().find(|held| held.op.id() == op)?.end;
-    let writes = |held: &&Held<'_>| {
-        held.must() && held.inv > end && matches!(held.access(model), Some(Access::Writes(_)))
-    };
-    left.ops.iter().filter(writes).min_by_key(|held| held.end).map(|held| held.op.id())
+    let after = left.ops.iter().filter(|held| held.must() && held.inv > end);
+    after.min_by_key(|held| held.end).map(|held| held.op.id())
 }
 
 fn has(items: &[Item], op: Op<'_>) -> bool {
