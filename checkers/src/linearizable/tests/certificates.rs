@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use danso_vocab::certificate::{Certifier, Core, Proof, Refused, Step};
-use danso_vocab::{Call, History, Limits, Model, Op, OpId, Parts, Ret, Rng, Unit, Value, Verdict};
+use danso_vocab::{
+    Call, Checker, History, Limits, Model, Op, OpId, Parts, Ret, Rng, Unit, Value, Verdict,
+};
 
 use super::exhaustive;
 use super::fuzz::{env, shape, show};
@@ -175,6 +177,35 @@ fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Sh
         seen[2],
         cores as f64 / seen[2].max(1) as f64
     );
+    assert!(seen[0] > 0 && seen[2] > 0 && seen[1] == 0);
+}
+
+/// The same on histories too large for the oracle.
+#[test]
+fn of_larger_histories() {
+    let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split("larger");
+    let (mut seen, mut most) = ([0_u64; 3], 0);
+    for case in 0..env("DANSO_FUZZ_CASES", 4_000) / 8 {
+        let drawn = Shape {
+            ops: rng.between(20, 150) as usize,
+            processes: rng.between(3, 10) as usize,
+            domain: rng.between(3, 8),
+            crash: *rng.pick(&[0, 2, 5, 10]).unwrap(),
+            lies: 2,
+            ..shape(&mut rng)
+        };
+        let history = simulate::history(&mut rng, &drawn);
+        let checker = Linearizable::new(CasRegister::default());
+        let verdict = checker.check(&history, &Limits::default()).verdict;
+        let proof = checker.prove(&history, &Limits::default());
+        let proof = proof.unwrap_or_else(|why| panic!("{case}: {why}\n{}", show(&history)));
+        assert_eq!(checker.verify(&history, &proof).unwrap().verdict, verdict);
+        seen[verdict as usize] += 1;
+        if let Proof::Invalid(core) = proof {
+            most = most.max(core.ops.len());
+        }
+    }
+    println!("larger: {} valid, {} invalid with {most} operations at most", seen[0], seen[2]);
     assert!(seen[0] > 0 && seen[2] > 0 && seen[1] == 0);
 }
 
