@@ -148,7 +148,8 @@ impl<'h> Held<'h> {
     /// Whether it changes no state wherever it is possible.
     pub(crate) fn observes<M: Model>(&self, model: &M) -> bool {
         let swap = self.access(model);
-        model.unit(self.op.f(), &self.arg, self.saw()) == Unit::Observer
+        model.is_read(self.op.f())
+            || model.unit(self.op.f(), &self.arg, self.saw()) == Unit::Observer
             || matches!(swap, Some(Access::Swaps { old, new }) if old == new)
     }
 

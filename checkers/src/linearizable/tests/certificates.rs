@@ -76,10 +76,10 @@ impl Model for Registers {
                 .insert(part.clone(), value.clone())
                 .map_or(Some(()), |_| Some(()))
                 .map(|()| next),
-            // Sets two parts at once.
-            "both" => {
-                next.insert(part.clone(), 0.into());
-                next.insert(value.clone(), 0.into());
+            // From one part to another.
+            "copy" => {
+                let now = state.get(part).cloned().unwrap_or(Value::Int(0));
+                next.insert(value.clone(), now);
                 Some(next)
             }
             _ => None,
@@ -92,7 +92,7 @@ impl Model for Registers {
 
     fn parts<'a>(&self, f: &str, arg: &'a Value, _: Ret<'a>) -> Parts<'a> {
         match (f, arg.pair()) {
-            ("both", Some((a, b))) => Parts::Of(vec![a, b]),
+            ("copy", Some((a, b))) => Parts::Of(vec![a, b]),
             (_, Some((part, _))) => Parts::Of(vec![part]),
             _ => Parts::All,
         }
@@ -104,7 +104,7 @@ fn registers_call(rng: &mut Rng, shape: &Shape, _: &mut i64) -> Call {
     match rng.below(8) {
         0..=3 => Call::new("read", [part, 0]),
         4..=6 => Call::new("write", [part, rng.below(shape.domain) as i64]),
-        _ => Call::new("both", [part, (part + 1) % 4]),
+        _ => Call::new("copy", [part, (part + 1) % 4]),
     }
 }
 
@@ -115,7 +115,7 @@ fn registers(state: &mut Vec<i64>, call: &Call) -> Option<Value> {
     match &*call.f {
         "read" => return Some(Value::Int(state[part])),
         "write" => state[part] = value,
-        _ => (state[part], state[value as usize]) = (0, 0),
+        _ => state[value as usize] = state[part],
     }
     Some(Value::Nil)
 }
@@ -382,7 +382,7 @@ fn orders_may_be_split_by_parts() {
         // An operation on two parts ties them together, if the other has an order.
         let tie = orders.iter().flatten().any(|id| {
             let op = history.op(*id).unwrap();
-            op.f() == "both" && by_part.contains_key(op.arg().pair().unwrap().1)
+            op.f() == "copy" && by_part.contains_key(op.arg().pair().unwrap().1)
         });
         let proof = Proof::Valid(by_part.into_values().collect());
         let claim = checker.verify(&history, &proof);
