@@ -8,8 +8,10 @@
 mod draft;
 mod seed;
 
+use std::collections::BTreeSet;
+
 use danso_vocab::certificate::{Certifier, Claim, Core, Proof, Refused, Step};
-use danso_vocab::{History, Limits, Model, OpId};
+use danso_vocab::{History, Limits, Model, OpId, Parts, Value};
 
 use super::machine::Machine;
 use super::object::Object;
@@ -125,4 +127,28 @@ fn way<M: Model>(left: &mut Part<'_, '_, M>, op: OpId) -> Option<Step> {
     let hidden = after.min_by_key(|held| held.end);
     let hidden = hidden.map(|held| Step::Hidden { op, by: held.op.id() });
     [Some(Step::Unseen(op)), hidden].into_iter().flatten().find(|step| left.take(*step).is_ok())
+}
+
+/// The parts that `last` touches, with all that are tied to them; none if not everything is of
+/// certain parts.
+fn tied<M: Model>(model: &M, left: &Part<'_, '_, M>, last: OpId) -> Vec<Value> {
+    let mut parts_of = Vec::with_capacity(left.ops.len());
+    for held in &left.ops {
+        let Parts::Of(parts) = held.parts(model) else { return Vec::new() };
+        parts_of.push((held.op.id(), parts));
+    }
+    let last = parts_of.iter().find(|(op, _)| *op == last);
+    let mut chosen: BTreeSet<&Value> =
+        last.into_iter().flat_map(|(_, parts)| parts).copied().collect();
+    loop {
+        let before = chosen.len();
+        for (_, parts) in &parts_of {
+            if parts.iter().any(|part| chosen.contains(part)) {
+                chosen.extend(parts);
+            }
+        }
+        if chosen.len() == before {
+            return chosen.into_iter().cloned().collect();
+        }
+    }
 }

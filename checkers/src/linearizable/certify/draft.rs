@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use danso_vocab::certificate::{Core, Step};
-use danso_vocab::{Access, Model, Op, OpId, Parts, Value};
+use danso_vocab::{Access, Model, Op, OpId, Value};
 
 use super::super::object::Item;
 use super::super::violation::prober::Prober;
-use super::{MANY, way};
+use super::{MANY, tied, way};
 use crate::verify::{Held, Part};
 
 /// A core that gets smaller.
@@ -98,29 +98,9 @@ impl<'p, 'm, 'o, 'h, 'a, M: Model> Draft<'p, 'm, 'o, 'h, 'a, M> {
 
     /// Looks only at the parts the last operation touches, with all that are tied to them.
     fn only_parts(&mut self) {
-        let mut parts_of = Vec::with_capacity(self.left.ops.len());
-        for held in &self.left.ops {
-            let Parts::Of(parts) = held.parts(self.model) else { return };
-            parts_of.push((held.op.id(), parts.into_iter().cloned().collect::<Vec<Value>>()));
-        }
-        let last = parts_of.iter().find(|(op, _)| *op == self.upto.id());
-        let mut chosen: BTreeSet<Value> =
-            last.into_iter().flat_map(|(_, parts)| parts.iter().cloned()).collect();
-        loop {
-            let before = chosen.len();
-            for (_, parts) in &parts_of {
-                if parts.iter().any(|part| chosen.contains(part)) {
-                    chosen.extend(parts.iter().cloned());
-                }
-            }
-            if chosen.len() == before {
-                break;
-            }
-        }
-        let (mut left, chosen) = (self.left.clone(), chosen.into_iter().collect::<Vec<_>>());
-        let taken = left.only(&chosen).is_ok() && left.ops.len() < self.left.ops.len();
-        if taken && self.accept(left, &[]) {
-            self.parts = chosen;
+        let (mut left, parts) = (self.left.clone(), tied(self.model, &self.left, self.upto.id()));
+        if left.only(&parts).is_ok() && self.accept(left, &[]) {
+            self.parts = parts;
         }
     }
 

@@ -3,7 +3,7 @@
 use danso_vocab::certificate::{Core, Refused, Step};
 use danso_vocab::{History, Model, Op, OpId};
 
-use super::{MANY, way};
+use super::{MANY, tied, way};
 use crate::verify::Part;
 
 /// Takes away what is not in `seed`, as far as that is allowed: the smallest core that has the
@@ -22,6 +22,12 @@ pub(super) fn core_around<M: Model>(
     let stays = |op: Op<'_>| seed.contains(&op.id());
     let mut left = Part::upto(model, upto, history)?;
     left.forget_observers(stays);
+    let (mut fewer, mut parts) = (left.clone(), tied(model, &left, upto.id()));
+    if fewer.only(&parts).is_ok() && of_seed(&fewer, seed) == of_seed(&left, seed) {
+        left = fewer;
+    } else {
+        parts.clear();
+    }
     // Where that is not allowed, more is left.
     let _ = left.forget_units(stays);
     let mut steps = Vec::new();
@@ -30,19 +36,21 @@ pub(super) fn core_around<M: Model>(
         unseen(&mut left, seed, &mut steps);
     }
     let ops = left.ops.iter().map(|held| held.op.id()).collect();
-    Ok(Core { ops, upto: upto.id(), parts: Vec::new(), steps })
+    Ok(Core { ops, upto: upto.id(), parts, steps })
 }
 
-/// Cuts before the first write of the seed, if nothing else of it goes.
+/// How many of the seed are left.
+fn of_seed<M>(left: &Part<'_, '_, M>, seed: &[OpId]) -> usize {
+    left.ops.iter().filter(|held| seed.contains(&held.op.id())).count()
+}
+
+/// Cuts before a write of the seed, as late a one as possible, if nothing else of it goes.
 fn cut<M: Model>(left: &mut Part<'_, '_, M>, seed: &[OpId], steps: &mut Vec<Step>) {
-    let of_seed = |part: &Part<'_, '_, M>| {
-        part.ops.iter().filter(|held| seed.contains(&held.op.id())).count()
-    };
     let mut writes: Vec<_> = left.ops.iter().filter(|held| seed.contains(&held.op.id())).collect();
     writes.sort_by_key(|held| std::cmp::Reverse(held.inv));
     for op in writes.iter().map(|held| held.op.id()).collect::<Vec<_>>() {
         let (mut fewer, step) = (left.clone(), Step::Cut(op));
-        if fewer.take(step).is_ok() && of_seed(&fewer) == of_seed(left) {
+        if fewer.take(step).is_ok() && of_seed(&fewer, seed) == of_seed(left, seed) {
             *left = fewer;
             steps.push(step);
             return;
