@@ -354,7 +354,7 @@ fn orders_may_be_split_by_parts() {
 fn takes_away<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shape) {
     let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split(name).split("steps");
     let (mut taken, mut refused, mut refuted) = ([0_u64; 6], [0_u64; 6], 0);
-    for case in 0..env("DANSO_FUZZ_CASES", 4_000) * 2 {
+    for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
         let mut shape = shape(&mut rng);
         (shape.lies, shape.keys) = (shape.lies.min(3), 0);
         let history = simulate::history(&mut rng, &shape);
