@@ -6,7 +6,7 @@
 //! all operations that happened.
 //!
 //! **Invalid.** The operations that are not in the core are taken away again, step by step, each
-//! step being checked to leave a linearization if there was one before ([`Part`]). What remains
+//! step being checked to leave a linearization if there was one before (`Part`). What remains
 //! must be the core; all its orders are tried, breadth first. With *n* operations of which *c*
 //! are open at once and *s* states a set of them can leave, that takes up to *n*·2^*c*·*s*·*c*
 //! steps; it is given up after [`MOST`].
