@@ -28,11 +28,15 @@
 
 mod certify;
 mod demand;
+mod impossible;
 mod judge;
+pub mod live;
 mod machine;
 mod mask;
 mod object;
+mod parts;
 pub mod polynomial;
+mod portfolio;
 mod reduce;
 mod search;
 mod timeline;
@@ -47,45 +51,101 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use danso_vocab::certificate::Certifier;
-use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Model, Status};
+use danso_vocab::{Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Name, Status};
 
 use judge::{Judge, Judged, Ruling};
+use polynomial::Polynomial;
 use reduce::Reductions;
 
 /// Anomalies shown; the finding says how many more there are.
 const SHOWN: usize = 10;
 
 /// Decides whether every object of a history is linearizable with respect to `model`.
-pub fn linearizable<M: Model + 'static>(model: M) -> Box<dyn Checker> {
+pub fn linearizable<M: Model + 'static>(model: M) -> Box<dyn Linearizability> {
     Box::new(Linearizable::new(model))
 }
 
+/// A checker of linearizability, whatever its model.
+pub trait Linearizability: Checker {
+    /// Decides in this way from now on.
+    fn decide_by(&mut self, algorithm: Algorithm);
+}
+
+impl<M: Model> Linearizability for Linearizable<M> {
+    fn decide_by(&mut self, algorithm: Algorithm) {
+        self.algorithm = algorithm;
+    }
+}
+
+/// How to decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// By a polynomial procedure if one can, else by search.
+    #[default]
+    Auto,
+    /// By search.
+    Search,
+    /// By a polynomial procedure; unknown if none can.
+    Polynomial,
+    /// Both ways where possible. Should they disagree, the answer is unknown, and says so.
+    Both,
+}
+
 /// The checker [`linearizable`] returns.
-#[derive(Clone, Debug)]
 pub struct Linearizable<M> {
     model: M,
+    procedures: Vec<Box<dyn Polynomial>>,
+    algorithm: Algorithm,
     reductions: Reductions,
 }
 
 impl<M: Model> Linearizable<M> {
     /// A checker with respect to `model`.
     pub fn new(model: M) -> Self {
-        Linearizable { model, reductions: Reductions::ALL }
+        Linearizable {
+            model,
+            procedures: Vec::new(),
+            algorithm: Algorithm::Auto,
+            reductions: Reductions::ALL,
+        }
+    }
+
+    /// The same with a procedure that is asked before searching, after those already given.
+    #[must_use]
+    pub fn procedure(mut self, procedure: impl Polynomial + 'static) -> Self {
+        self.procedures.push(Box::new(procedure));
+        self
+    }
+
+    /// The same deciding in this way.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
     }
 
     #[cfg(test)]
     fn with(model: M, reductions: Reductions) -> Self {
-        Linearizable { model, reductions }
+        Linearizable { reductions, ..Linearizable::new(model) }
+    }
+
+    /// A judge of that many objects; with `witness` of linearizations, too.
+    fn judge<'a>(&'a self, limits: &'a Limits, objects: usize, witness: bool) -> Judge<'a, M> {
+        Judge {
+            model: &self.model,
+            procedures: &self.procedures,
+            algorithm: self.algorithm,
+            witness,
+            reductions: self.reductions,
+            limits,
+            threads: limits.threads.clamp(1, objects.max(1)) as u64,
+            spare: limits.threads >= 2 * objects,
+        }
     }
 
     fn judge_all(&self, history: &History, objects: &[Vec<u32>], limits: &Limits) -> Vec<Judged> {
-        let threads = limits.threads.clamp(1, objects.len().max(1));
-        let judge = Judge {
-            model: &self.model,
-            reductions: self.reductions,
-            limits,
-            threads: threads as u64,
-        };
+        let judge = self.judge(limits, objects.len(), false);
+        let threads = judge.threads;
         if threads == 1 {
             return objects.iter().map(|rows| judge.object(history, rows)).collect();
         }
@@ -122,17 +182,23 @@ impl<M: Model> Checker for Linearizable<M> {
 
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         let name = self.name();
-        if history.ops().all(|op| !op.is_ok()) {
-            return Finding::unknown(name, "no operation succeeded, so there is nothing to decide");
-        }
-        let objects = match split(history) {
+        let objects = match split(history, &self.model) {
             Ok(objects) => objects,
             Err(reason) => return Finding::unknown(name, reason),
         };
-        let judged = self.judge_all(history, &objects, limits);
+        if objects.rows.iter().flatten().all(|row| !history.row(*row as usize).is_ok()) {
+            let reason = "no operation succeeded, so there is nothing to decide";
+            return Finding::unknown(name, format!("{reason}{}", objects.left_out()));
+        }
+        let judged = self.judge_all(history, &objects.rows, limits);
         let mut finding = self.finding(history, judged);
-        finding.stats.insert("keys".into(), objects.len() as u64);
+        finding.stats.insert("keys".into(), objects.rows.len() as u64);
+        finding.reason += &objects.left_out();
         finding
+    }
+
+    fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
+        Some(Box::new(live::Live::new(&self.model, limits)))
     }
 }
 
@@ -142,13 +208,15 @@ impl<M: Model> Linearizable<M> {
         let mut stats = [("ops", 0), ("states", 0), ("concurrency", 0), ("bytes", 0)];
         let mut violated: Vec<(u32, Anomaly)> = Vec::new();
         let mut undecided = Vec::new();
+        let mut by = BTreeMap::<&'static str, u64>::new();
         for object in judged {
+            *by.entry(object.by).or_default() += 1;
             stats[0].1 += object.ops;
             stats[1].1 += object.visited;
             stats[2].1 = object.concurrency.max(stats[2].1);
             stats[3].1 = object.bytes.max(stats[3].1);
             match object.ruling {
-                Ruling::Linearizable => {}
+                Ruling::Linearizable(_) => {}
                 Ruling::Violated { at, anomaly } => violated.push((at, anomaly)),
                 Ruling::Undecided(reason) => undecided.push(reason),
             }
@@ -171,7 +239,11 @@ impl<M: Model> Linearizable<M> {
             let on = if keys > 1 { format!(" on {keys} keys") } else { String::new() };
             Finding::valid(
                 name,
-                format!("{ok} operations{on} are linearizable ({})", self.model.name()),
+                format!(
+                    "{ok} operations{on} are linearizable ({}, decided by {})",
+                    self.model.name(),
+                    by.keys().copied().collect::<Vec<_>>().join(" and ")
+                ),
             )
         };
         if invalid > 1 {
@@ -181,28 +253,59 @@ impl<M: Model> Linearizable<M> {
         for (name, value) in stats {
             finding.stats.insert(name.into(), value);
         }
+        for (procedure, keys) in by {
+            finding.stats.insert(Name::Owned(format!("by-{procedure}")), keys);
+        }
         finding.stats.insert("keys-violated".into(), invalid as u64);
         finding.stats.insert("keys-undecided".into(), unknown as u64);
         finding
     }
 }
 
-/// The rows of each object, objects by first appearance.
-fn split(history: &History) -> Result<Vec<Vec<u32>>, String> {
+/// What a history is of.
+#[derive(Default)]
+struct Objects {
+    /// The rows of each object, objects by first appearance.
+    rows: Vec<Vec<u32>>,
+    /// How many operations are none of the model's business, by name.
+    ignored: BTreeMap<String, u64>,
+}
+
+impl Objects {
+    fn left_out(&self) -> String {
+        if self.ignored.is_empty() {
+            return String::new();
+        }
+        let what: Vec<String> = self.ignored.iter().map(|(f, n)| format!("{n} {f}")).collect();
+        format!("; left out, being none of its operations: {}", what.join(", "))
+    }
+}
+
+fn split<M: Model>(history: &History, model: &M) -> Result<Objects, String> {
+    let ignored: Vec<bool> = history.fs().map(|f| model.ignores(f)).collect();
     let mut ids = rustc_hash::FxHashMap::default();
-    let mut objects: Vec<Vec<u32>> = Vec::new();
+    let mut objects = Objects::default();
     let (mut keyed, mut bare) = (None, None);
-    // Failed operations come along: a read of what they would have written is worth a name.
+    // Neighbours often share a key.
+    let mut last = (None, usize::MAX);
     for op in history.ops() {
+        if ignored[usize::from(op.f_id())] {
+            *objects.ignored.entry(op.f().to_owned()).or_default() += 1;
+            continue;
+        }
+        // Failed operations come along: a read of what they would have written is worth a name.
         if op.status() != Status::Fail {
             let which = if op.key_id().is_some() { &mut keyed } else { &mut bare };
             which.get_or_insert(op);
         }
-        let object = *ids.entry(op.key_id()).or_insert_with(|| {
-            objects.push(Vec::new());
-            objects.len() - 1
-        });
-        objects[object].push(op.row() as u32);
+        if last.1 == usize::MAX || last.0 != op.key_id() {
+            let object = *ids.entry(op.key_id()).or_insert_with(|| {
+                objects.rows.push(Vec::new());
+                objects.rows.len() - 1
+            });
+            last = (op.key_id(), object);
+        }
+        objects.rows[last.1].push(op.row() as u32);
     }
     match (keyed, bare) {
         (Some(keyed), Some(bare)) => Err(format!(

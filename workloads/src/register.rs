@@ -15,8 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use danso_checkers::linearizable;
-use danso_checkers::models::CasRegister;
+use danso_checkers::models::cas_register;
 use danso_vocab::{
     Call, Generator, OpSpec, Outcome, ParamError, ParamSpec, Params, Rng, Seat, Step, Value,
     Workload,
@@ -32,7 +31,7 @@ pub const WORKLOAD: Workload = Workload {
     params: PARAMS,
     generator: |params, seat| Ok(Box::new(Load::new(params, seat)?)),
     closing: |params, _| Ok(Box::new(Closing::new(params)?)),
-    checkers: |_| vec![linearizable(CasRegister::new(Value::Nil))],
+    checkers: |_| vec![cas_register(Value::Nil)],
 };
 
 const OPS: &[OpSpec] = &[

@@ -11,14 +11,12 @@ mod seed;
 use std::collections::BTreeSet;
 
 use danso_vocab::certificate::{Certifier, Claim, Core, Proof, Refused, Step};
-use danso_vocab::{History, Limits, Model, OpId, Parts, Value};
+use danso_vocab::{Anomaly, History, Limits, Model, OpId, Parts, Value};
 
+use super::judge::Ruling;
 use super::machine::Machine;
-use super::object::Object;
-use super::reduce::reduce;
-use super::search::{Budget, Outcome, search};
-use super::timeline::{End, Timeline};
-use super::violation::explain;
+use super::object::{Item, Object};
+use super::search::Budget;
 use super::violation::prober::Prober;
 use super::{Linearizable, split};
 use crate::verify::{Part, verify};
@@ -37,16 +35,34 @@ impl<M: Model> Certifier for Linearizable<M> {
     }
 
     fn prove(&self, history: &History, limits: &Limits) -> Result<Proof, String> {
-        if history.ops().all(|op| !op.is_ok()) {
+        let objects = split(history, &self.model)?;
+        if objects.rows.iter().flatten().all(|row| !history.row(*row as usize).is_ok()) {
             return Err("no operation succeeded, so there is nothing to prove".to_owned());
         }
+        let judge = self.judge(limits, 1, true);
         let (mut orders, mut undecided) = (Vec::new(), None);
-        for rows in split(history)? {
-            match self.prove_object(history, &rows, limits) {
-                Ok(Proof::Invalid(core)) => return Ok(Proof::Invalid(core)),
-                Ok(Proof::Valid(order)) => orders.extend(order),
+        for rows in objects.rows {
+            let mut ruling = judge.object(history, &rows).ruling;
+            if let Ruling::Linearizable(None) = ruling {
+                // Some procedures know that there is a linearization, but not which.
+                ruling = judge.by_search(history, &rows).ruling;
+            }
+            match ruling {
+                Ruling::Linearizable(Some(order)) if order.is_empty() => {}
+                Ruling::Linearizable(Some(order)) => {
+                    orders.push(order.iter().map(|row| history.row(*row as usize).id()).collect());
+                }
+                Ruling::Linearizable(None) => {
+                    undecided.get_or_insert("no linearization could be put down".to_owned());
+                }
                 // Another object may be refuted.
-                Err(why) => _ = undecided.get_or_insert(why),
+                Ruling::Undecided(why) => _ = undecided.get_or_insert(why),
+                Ruling::Violated { anomaly, .. } => {
+                    match self.refuted(history, &rows, &anomaly, limits) {
+                        Ok(core) => return Ok(Proof::Invalid(core)),
+                        Err(why) => _ = undecided.get_or_insert(why),
+                    }
+                }
             }
         }
         match undecided {
@@ -69,54 +85,47 @@ impl<M: Model> Linearizable<M> {
         }
     }
 
-    /// A core that is refuted and has these operations, which are refuted by themselves.
-    fn around(&self, history: &History, seed: &[OpId]) -> Option<Core> {
-        let core = core_around(&self.model, history, seed).ok()?;
-        match self.checked(history, Proof::Invalid(core)) {
-            Ok(Proof::Invalid(core)) => Some(core),
-            _ => None,
-        }
+    fn checked_core(&self, history: &History, core: Core) -> Result<Core, String> {
+        self.checked(history, Proof::Invalid(core.clone())).map(|_| core)
     }
 
-    /// A proof about the object made of these rows.
-    fn prove_object(
+    /// A core of the object made of these rows, which this anomaly refutes.
+    fn refuted(
         &self,
         history: &History,
         rows: &[u32],
+        anomaly: &Anomaly,
         limits: &Limits,
-    ) -> Result<Proof, String> {
+    ) -> Result<Core, String> {
+        let around = core_around(&self.model, history, &anomaly.ops).ok();
+        let around = around.and_then(|core| self.checked_core(history, core).ok());
+        if let Some(core) = around.as_ref().filter(|core| core.ops.len() <= CLEAR) {
+            return Ok(core.clone());
+        }
+        let shrunk = self.shrunk(history, rows, anomaly, limits);
+        let shrunk = shrunk.and_then(|core| self.checked_core(history, core));
+        shrunk.or_else(|why| around.ok_or(why))
+    }
+
+    /// The same, as small as the search can make it.
+    fn shrunk(
+        &self,
+        history: &History,
+        rows: &[u32],
+        anomaly: &Anomaly,
+        limits: &Limits,
+    ) -> Result<Core, String> {
         let object = Object::new(history, rows, &self.model)
             .map_err(|op| format!("the model `{}` does not know {op}", self.model.name()))?;
         let mut machine = Machine::new(&self.model, &object.classes);
-        let items = reduce(&object, &object.items, self.reductions);
-        let line = Timeline::new(&object, &items, self.reductions.pools);
         let budget =
             Budget { states: limits.states, memory: limits.memory, stop: limits.stop.clone() };
-        let searched = search(&object, &line, &mut machine, self.reductions, &budget);
-        match searched.outcome {
-            Outcome::Linearizable(order) if order.is_empty() => Ok(Proof::Valid(Vec::new())),
-            Outcome::Linearizable(order) => {
-                let id = |item: &u32| history.row(items[*item as usize].row as usize).id();
-                Ok(Proof::Valid(vec![order.iter().map(id).collect()]))
-            }
-            Outcome::Refuted => {
-                let guess = match line.event_at(searched.furthest) {
-                    Some(End::Response(item)) => Some(items[item as usize]),
-                    _ => None,
-                };
-                let shown = explain(&object, &mut machine, &budget, &searched, guess, &|_| None);
-                let around = shown.and_then(|shown| self.around(history, &shown.anomaly.ops));
-                if let Some(core) = around.as_ref().filter(|core| core.ops.len() <= CLEAR) {
-                    return Ok(Proof::Invalid(core.clone()));
-                }
-                let mut prober = Prober::new(&object, &mut machine, &budget, searched.visited);
-                let prefix = prober.shortest_bad_prefix(guess.map_or(0, |stuck| stuck.res));
-                let core = Draft::new(&self.model, &mut prober, prefix)?.shrink();
-                let proof = self.checked(history, Proof::Invalid(core));
-                proof.or_else(|why| around.map(Proof::Invalid).ok_or(why))
-            }
-            Outcome::OutOf(_) => Err("the search for a proof was given up".to_owned()),
-        }
+        // Everything it takes to refute it has happened once these have ended.
+        let named = |item: &&Item| item.must() && anomaly.ops.contains(&object.op(item).id());
+        let guess = object.items.iter().filter(named).map(|item| item.res).max().unwrap_or(0);
+        let mut prober = Prober::new(&object, &mut machine, &budget, 0);
+        let prefix = prober.shortest_bad_prefix(guess);
+        Ok(Draft::new(&self.model, &mut prober, prefix)?.shrink())
     }
 }
 

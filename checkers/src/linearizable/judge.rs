@@ -4,24 +4,40 @@ use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status
 
 use super::machine::Machine;
 use super::object::Object;
+use super::parts;
+use super::polynomial::{Decision, How, Part, Polynomial, Refutation};
+use super::portfolio::{self, decide};
 use super::reduce::{Reductions, reduce};
-use super::search::{Bound, Budget, Outcome, Searched, search};
+use super::search::{Bound, Budget, Outcome, Searched};
 use super::timeline::{End, Timeline};
-use super::violation::{Violation, explain};
+use super::violation::{Violation, confirm, explain, explain_impossible};
 use super::witness::replays;
+use super::{Algorithm, impossible};
+
+/// Operations of an object up to which what a procedure accepts is always replayed, asked for or
+/// not: it costs nothing there.
+const REPLAYED: usize = 100_000;
 
 /// Rules on single objects.
 pub(super) struct Judge<'a, M> {
     pub(super) model: &'a M,
+    pub(super) procedures: &'a [Box<dyn Polynomial>],
+    pub(super) algorithm: Algorithm,
+    /// A linearization is wanted of every object, large ones included.
+    pub(super) witness: bool,
     pub(super) reductions: Reductions,
     pub(super) limits: &'a Limits,
     /// Objects ruled on at a time: they share the memory.
     pub(super) threads: u64,
+    /// There is a thread to spare for each object.
+    pub(super) spare: bool,
 }
 
 /// What became of one object.
 pub(super) struct Judged {
     pub(super) ruling: Ruling,
+    /// What decided: the name of a procedure, or `search`.
+    pub(super) by: &'static str,
     /// Operations taken into account.
     pub(super) ops: u64,
     /// Configurations visited.
@@ -34,7 +50,8 @@ pub(super) struct Judged {
 
 /// The answer about one object.
 pub(super) enum Ruling {
-    Linearizable,
+    /// Rows in order, if that was asked for or costs nothing.
+    Linearizable(Option<Vec<u32>>),
     Violated {
         /// The rank of the event at which the violation came to light.
         at: u32,
@@ -46,34 +63,185 @@ pub(super) enum Ruling {
 impl<M: Model> Judge<'_, M> {
     /// Rules on the object made of these rows.
     pub(super) fn object(&self, history: &History, rows: &[u32]) -> Judged {
-        let object = match Object::new(history, rows, self.model) {
-            Ok(object) => object,
-            Err(op) => {
-                let model = self.model.name();
-                return Judged::undecided(format!(
-                    "the model `{model}` does not know the operation {op}: another model, or another workload?"
-                ));
+        let unfit = match self.algorithm {
+            Algorithm::Search => Vec::new(),
+            Algorithm::Auto | Algorithm::Polynomial | Algorithm::Both => {
+                match self.without_search(history, rows) {
+                    Ok(judged) if self.algorithm == Algorithm::Both => {
+                        return self.compared(judged, self.by_search(history, rows));
+                    }
+                    Ok(judged) => return judged,
+                    Err(unfit) => unfit,
+                }
             }
         };
+        if self.algorithm == Algorithm::Polynomial {
+            let why = match unfit.is_empty() {
+                true => format!("there is none for the model `{}`", self.model.name()),
+                false => unfit.join("; "),
+            };
+            return Judged::undecided(format!("no polynomial procedure decides this: {why}"));
+        }
+        self.by_search(history, rows)
+    }
+
+    /// Rules by the first procedure that can.
+    ///
+    /// # Errors
+    /// With why none can.
+    fn without_search(&self, history: &History, rows: &[u32]) -> Result<Judged, Vec<String>> {
+        let mut unfit = Vec::new();
+        let how =
+            How { witness: self.witness || rows.len() <= REPLAYED, stop: self.limits.stop.clone() };
+        for procedure in self.procedures {
+            let ruling = match procedure.decide(&Part { history, rows }, &how) {
+                Decision::Unfit(why) => {
+                    unfit.push(format!("{}: {why}", procedure.name()));
+                    continue;
+                }
+                Decision::Linearizable(None) => Ruling::Linearizable(None),
+                Decision::Linearizable(Some(order)) => self.replayed(history, rows, order),
+                Decision::Refuted(refutation) => self.confirmed(history, rows, refutation),
+                Decision::Stopped => Ruling::Undecided("it was told to stop".to_owned()),
+            };
+            return Ok(Judged {
+                ruling,
+                by: procedure.name(),
+                ops: rows.len() as u64,
+                visited: 0,
+                concurrency: 0,
+                bytes: 0,
+            });
+        }
+        Err(unfit)
+    }
+
+    fn replayed(&self, history: &History, rows: &[u32], order: Vec<u32>) -> Ruling {
+        match Object::new(history, rows, self.model) {
+            Ok(object) if replays(&object, &order, self.model) => Ruling::Linearizable(Some(order)),
+            Ok(object) => {
+                Ruling::Undecided(defect(&object, "a linearization that does not replay"))
+            }
+            Err(op) => self.unknown(op).ruling,
+        }
+    }
+
+    fn confirmed(&self, history: &History, rows: &[u32], refutation: Refutation) -> Ruling {
+        let mut core = refutation.rows.clone();
+        core.sort_unstable();
+        core.dedup();
+        let object = match Object::new(history, &core, self.model) {
+            Ok(object) => object,
+            Err(op) => return self.unknown(op).ruling,
+        };
+        debug_assert!(core.iter().all(|row| rows.contains(row)), "a core is part of its object");
         let mut machine = Machine::new(self.model, &object.classes);
-        let items = reduce(&object, &object.items, self.reductions);
-        let line = Timeline::new(&object, &items, self.reductions.pools);
-        let budget = Budget {
+        match confirm(&object, &mut machine, &self.budget(), refutation) {
+            Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },
+            None => Ruling::Undecided(defect(&object, "a refutation that does not hold up")),
+        }
+    }
+
+    /// What both ways say, if they agree.
+    fn compared(&self, fast: Judged, search: Judged) -> Judged {
+        let word = |judged: &Judged| match judged.ruling {
+            Ruling::Linearizable(_) => "valid",
+            Ruling::Violated { .. } => "invalid",
+            Ruling::Undecided(_) => "unknown",
+        };
+        match (word(&fast), word(&search)) {
+            (a, b) if a == b || a == "unknown" => search,
+            (_, "unknown") => fast,
+            (a, b) => Judged::undecided(format!(
+                "`{}` says {a} and the search says {b}: this is a defect of danso, please report it",
+                fast.by
+            )),
+        }
+    }
+
+    /// Rules by search, on each independent part by itself.
+    pub(super) fn by_search(&self, history: &History, rows: &[u32]) -> Judged {
+        let parts = parts::split(history, rows, self.model);
+        if let [part] = parts.as_slice() {
+            return self.part(history, part);
+        }
+        let mut whole = Judged { by: "search", ..Judged::undecided(String::new()) };
+        let mut orders = Vec::with_capacity(parts.len());
+        let (mut violated, mut undecided) = (None::<(u32, Anomaly)>, None);
+        for part in &parts {
+            let judged = self.part(history, part);
+            whole.ops += judged.ops;
+            whole.visited += judged.visited;
+            whole.concurrency = whole.concurrency.max(judged.concurrency);
+            whole.bytes = whole.bytes.max(judged.bytes);
+            match judged.ruling {
+                Ruling::Linearizable(order) => orders.extend(order),
+                Ruling::Violated { at, anomaly } => {
+                    if violated.as_ref().is_none_or(|(first, _)| at < *first) {
+                        violated = Some((at, anomaly));
+                    }
+                }
+                Ruling::Undecided(reason) => undecided = undecided.or(Some(reason)),
+            }
+        }
+        whole.ruling = match (violated, undecided) {
+            (Some((at, anomaly)), _) => Ruling::Violated { at, anomaly },
+            (None, Some(reason)) => Ruling::Undecided(reason),
+            (None, None) => Ruling::Linearizable(
+                (orders.len() == parts.len()).then(|| parts::merge(history, &orders)),
+            ),
+        };
+        whole
+    }
+
+    fn unknown(&self, op: Op<'_>) -> Judged {
+        Judged::undecided(format!(
+            "the model `{}` does not know the operation {op}: another model, or another workload?",
+            self.model.name()
+        ))
+    }
+
+    fn budget(&self) -> Budget {
+        Budget {
             states: self.limits.states,
             memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
+        }
+    }
+
+    /// Rules by search on a part that has no parts, or on the whole.
+    fn part(&self, history: &History, rows: &[u32]) -> Judged {
+        let object = match Object::new(history, rows, self.model) {
+            Ok(object) => object,
+            Err(op) => return self.unknown(op),
         };
-        let searched = search(&object, &line, &mut machine, self.reductions, &budget);
+        let mut machine = Machine::new(self.model, &object.classes);
+        let aborted = |value: &Value| self.aborted(history, rows, value);
+        if self.reductions.impossible
+            && let Some(stuck) = impossible::find(&object)
+            && let Some(Violation { anomaly, at }) =
+                explain_impossible(&object, &mut machine, &self.budget(), stuck, &aborted)
+        {
+            return Judged {
+                ruling: Ruling::Violated { at, anomaly },
+                by: "search",
+                ops: object.items.len() as u64,
+                ..Judged::undecided(String::new())
+            };
+        }
+        let items = reduce(&object, &object.items, self.reductions);
+        let line = Timeline::new(&object, &items, self.reductions.pools);
+        let budget = self.budget();
+        let alone = self.spare.then_some(portfolio::ALONE);
+        let (model, reductions) = (self.model, self.reductions);
+        let searched = decide(alone, model, &object, &line, &mut machine, reductions, &budget);
         let ruling = match &searched.outcome {
             Outcome::Linearizable(order) => {
                 let rows: Vec<u32> = order.iter().map(|i| items[*i as usize].row).collect();
                 if replays(&object, &rows, self.model) {
-                    Ruling::Linearizable
+                    Ruling::Linearizable(Some(rows))
                 } else {
-                    Ruling::Undecided(format!(
-                        "{}a linearization was found that does not replay: this is a defect of danso, please report it",
-                        prefix(&object)
-                    ))
+                    Ruling::Undecided(defect(&object, "a linearization that does not replay"))
                 }
             }
             Outcome::Refuted => {
@@ -81,14 +249,12 @@ impl<M: Model> Judge<'_, M> {
                     Some(End::Response(item)) => Some(items[item as usize]),
                     _ => None,
                 };
-                let aborted = |value: &Value| self.aborted(history, rows, value);
                 let violation = explain(&object, &mut machine, &budget, &searched, guess, &aborted);
                 match violation {
                     Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },
-                    None => Ruling::Undecided(format!(
-                        "{}a refutation was found that does not hold up: this is a defect of danso, please report it",
-                        prefix(&object)
-                    )),
+                    None => {
+                        Ruling::Undecided(defect(&object, "a refutation that does not hold up"))
+                    }
                 }
             }
             Outcome::OutOf(bound) => {
@@ -97,6 +263,7 @@ impl<M: Model> Judge<'_, M> {
         };
         Judged {
             ruling,
+            by: "search",
             ops: object.items.len() as u64,
             visited: searched.visited,
             concurrency: line.slots as u64,
@@ -149,8 +316,19 @@ impl<M: Model> Judge<'_, M> {
 
 impl Judged {
     fn undecided(reason: String) -> Judged {
-        Judged { ruling: Ruling::Undecided(reason), ops: 0, visited: 0, concurrency: 0, bytes: 0 }
+        Judged {
+            ruling: Ruling::Undecided(reason),
+            by: "nobody",
+            ops: 0,
+            visited: 0,
+            concurrency: 0,
+            bytes: 0,
+        }
     }
+}
+
+fn defect(object: &Object<'_>, what: &str) -> String {
+    format!("{}danso found {what}: this is a defect of danso, please report it", prefix(object))
 }
 
 fn prefix(object: &Object<'_>) -> String {

@@ -20,9 +20,19 @@ trait Stepper: Send {
     fn bytes(&self) -> usize;
 }
 
+/// States and classes up to which transitions are kept in a plain table.
+const SMALL: (u32, u32) = (64, 1024);
+
+/// A transition nobody has asked for yet.
+const UNASKED: u32 = u32::MAX - 1;
+
 /// A model over interned states and operation classes.
 pub(super) struct Machine<'a> {
     stepper: Box<dyn Stepper + 'a>,
+    /// The transitions of the first states, state by state, if there are few classes.
+    table: Vec<u32>,
+    classes: u32,
+    /// The other transitions.
     cache: FxHashMap<u64, u32>,
 }
 
@@ -33,11 +43,28 @@ impl<'a> Machine<'a> {
     pub(super) fn new<M: Model>(model: &'a M, classes: &'a [Class<'a>]) -> Machine<'a> {
         let mut states = Interner::default();
         states.intern(model.init());
-        Machine { stepper: Box::new(Typed { model, classes, states }), cache: FxHashMap::default() }
+        let small = classes.len() as u32 <= SMALL.1;
+        Machine {
+            table: Vec::new(),
+            classes: if small { classes.len() as u32 } else { u32::MAX },
+            stepper: Box::new(Typed { model, classes, states }),
+            cache: FxHashMap::default(),
+        }
     }
 
     /// The state after an operation of `class` in `state`, if that is possible.
     pub(super) fn step(&mut self, state: u32, class: u32) -> Option<u32> {
+        if state < SMALL.0 && class < self.classes && self.classes != u32::MAX {
+            let at = (state * self.classes + class) as usize;
+            if at >= self.table.len() {
+                self.table.resize((state as usize + 1) * self.classes as usize, UNASKED);
+            }
+            if self.table[at] == UNASKED {
+                self.table[at] = self.stepper.step(state, class);
+            }
+            let next = self.table[at];
+            return (next != ILLEGAL).then_some(next);
+        }
         let key = u64::from(state) << 32 | u64::from(class);
         let next = match self.cache.get(&key) {
             Some(next) => *next,
@@ -60,7 +87,7 @@ impl<'a> Machine<'a> {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.stepper.bytes() + self.cache.capacity() * 18
+        self.stepper.bytes() + self.cache.capacity() * 18 + self.table.capacity() * 4
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) trait Mask: Clone + Eq + Hash + Send {
     fn put(&mut self, slot: u32);
     /// Takes `slot` out.
     fn take(&mut self, slot: u32);
+    /// The slots of it that are not in `other`.
+    fn without(&self, other: &Self) -> Self;
+    /// Whether all slots of `other` are in it.
+    fn covers(&self, other: &Self) -> bool;
     /// Bytes it holds beside its own size.
     fn heap(&self) -> usize {
         0
@@ -35,6 +39,14 @@ impl Mask for u64 {
     fn take(&mut self, slot: u32) {
         *self &= !(1 << slot);
     }
+
+    fn without(&self, other: &Self) -> Self {
+        self & !other
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        other & !self == 0
+    }
 }
 
 impl Mask for u128 {
@@ -53,6 +65,14 @@ impl Mask for u128 {
 
     fn take(&mut self, slot: u32) {
         *self &= !(1 << slot);
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        self & !other
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        other & !self == 0
     }
 }
 
@@ -75,6 +95,14 @@ impl Mask for Wide {
 
     fn take(&mut self, slot: u32) {
         self.0[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        Wide(self.0.iter().zip(&*other.0).map(|(mine, other)| mine & !other).collect())
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.0.iter().zip(&*other.0).all(|(mine, other)| other & !mine == 0)
     }
 
     fn heap(&self) -> usize {

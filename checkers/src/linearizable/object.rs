@@ -4,8 +4,9 @@
 //! is linearizable exactly if its restriction to each object is.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 
-use danso_vocab::{Access, History, Model, Op, Ret, Status, Value};
+use danso_vocab::{Access, History, Model, Op, Ret, Status, Unit, Value};
 use rustc_hash::FxHashMap;
 
 /// Stamps are twice the event rank, so that a deadline fits between two events.
@@ -58,6 +59,14 @@ impl Touch {
     }
 }
 
+/// [`Unit`] with units as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removable {
+    No,
+    Alone,
+    With(u32),
+}
+
 /// All operations with the same `f`, argument and result: the model cannot tell them apart.
 #[derive(Clone, Debug)]
 pub(super) struct Class<'h> {
@@ -69,6 +78,8 @@ pub(super) struct Class<'h> {
     pub(super) observer: bool,
     /// What it does to a register; `None` if the object is none.
     pub(super) touch: Option<Touch>,
+    /// What may be taken away together with it.
+    pub(super) removable: Removable,
 }
 
 impl Class<'_> {
@@ -114,24 +125,24 @@ impl<'h> Object<'h> {
             register: true,
             initial: None,
         };
-        let init = model.init();
+        let (init, by_process) = (model.init(), model.by_process());
         let mut known = FxHashMap::default();
-        let mut ids = FxHashMap::default();
+        let mut ids = Ids::default();
         for &row in rows {
             let op = history.row(row as usize);
             if op.status() == Status::Fail || op.status() == Status::Info && model.is_read(op.f()) {
                 continue;
             }
-            let class = match known.get(&(op.f_id(), op.arg_id(), op.ret_id())) {
-                Some(class) => *class,
-                None => {
-                    if model.step(&init, op.f(), &op.arg(), Ret::Unknown).is_none() {
+            let process = by_process.then(|| op.process());
+            let class = *match known.entry((op.f_id(), op.arg_id(), op.ret_id(), process)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let arg = argument(op, model);
+                    if model.step(&init, op.f(), &arg, Ret::Unknown).is_none() {
                         return Err(op);
                     }
-                    let class = object.classes.len() as u32;
-                    object.classes.push(classify(op, model, &mut ids, &mut object.values));
-                    known.insert((op.f_id(), op.arg_id(), op.ret_id()), class);
-                    class
+                    object.classes.push(classify(op, arg, model, &mut ids));
+                    new.insert(object.classes.len() as u32 - 1)
                 }
             };
             // What changes nothing and answered nothing says nothing.
@@ -139,6 +150,7 @@ impl<'h> Object<'h> {
                 object.items.push(item(op, class));
             }
         }
+        object.values = ids.values;
         object.initial = object.classes.iter().find_map(|class| initial(class, model, &init));
         object.register = object.classes.iter().all(|class| class.touch.is_some());
         Ok(object)
@@ -176,30 +188,58 @@ fn initial<M: Model>(class: &Class<'_>, model: &M, init: &M::State) -> Option<u3
     }
 }
 
-fn classify<'h, M: Model>(
-    op: Op<'h>,
-    model: &M,
-    ids: &mut FxHashMap<Value, u32>,
-    values: &mut Vec<Value>,
-) -> Class<'h> {
-    let (arg, ret) = (op.arg().into_owned(), op.ret().map(Cow::into_owned));
-    let mut id = |value: &Value| match ids.get(value) {
-        Some(id) => *id,
-        None => {
-            values.push(value.clone());
-            ids.insert(value.clone(), values.len() as u32 - 1);
-            values.len() as u32 - 1
+/// The argument as the model takes it.
+pub(super) fn argument<M: Model>(op: Op<'_>, model: &M) -> Value {
+    let arg = op.arg().into_owned();
+    if model.by_process() {
+        Value::List(vec![Value::Int(i64::from(op.process().0)), arg])
+    } else {
+        arg
+    }
+}
+
+/// Values and units by number.
+#[derive(Default)]
+struct Ids {
+    values: Vec<Value>,
+    known: FxHashMap<Value, u32>,
+    units: FxHashMap<Value, u32>,
+}
+
+impl Ids {
+    fn value(&mut self, value: &Value) -> u32 {
+        if let Some(id) = self.known.get(value) {
+            return *id;
         }
-    };
+        let id = self.values.len() as u32;
+        self.values.push(value.clone());
+        self.known.insert(value.clone(), id);
+        id
+    }
+
+    fn unit(&mut self, unit: &Value) -> u32 {
+        let next = self.units.len() as u32;
+        *self.units.entry(unit.clone()).or_insert(next)
+    }
+}
+
+fn classify<'h, M: Model>(op: Op<'h>, arg: Value, model: &M, ids: &mut Ids) -> Class<'h> {
+    let ret = op.ret().map(Cow::into_owned);
     let saw = ret.as_ref().map_or(Ret::Unknown, Ret::Saw);
     let touch = model.access(op.f(), &arg, saw).map(|access| match access {
-        Access::Reads(v) => Touch::Reads(id(v)),
-        Access::Misses(v) => Touch::Misses(id(v)),
-        Access::Writes(v) => Touch::Writes(id(v)),
-        Access::Swaps { old, new } if old == new => Touch::Reads(id(old)),
-        Access::Swaps { old, new } => Touch::Swaps(id(old), id(new)),
+        Access::Reads(v) => Touch::Reads(ids.value(v)),
+        Access::Misses(v) => Touch::Misses(ids.value(v)),
+        Access::Writes(v) => Touch::Writes(ids.value(v)),
+        Access::Swaps { old, new } if old == new => Touch::Reads(ids.value(old)),
+        Access::Swaps { old, new } => Touch::Swaps(ids.value(old), ids.value(new)),
     });
-    let observer =
-        model.is_read(op.f()) || matches!(touch, Some(Touch::Reads(_) | Touch::Misses(_)));
-    Class { f: op.f(), arg, ret, observer, touch }
+    let seen = matches!(touch, Some(Touch::Reads(_) | Touch::Misses(_)));
+    let removable = match model.unit(op.f(), &arg, saw) {
+        _ if seen || model.is_read(op.f()) => Removable::Alone,
+        Unit::Observer => Removable::Alone,
+        Unit::Of(unit) => Removable::With(ids.unit(unit)),
+        Unit::Fixed => Removable::No,
+    };
+    let observer = removable == Removable::Alone;
+    Class { f: op.f(), arg, ret, observer, touch, removable }
 }

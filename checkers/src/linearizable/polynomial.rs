@@ -6,6 +6,29 @@
 //! request it gives a linearization, which is then replayed, and what it refutes is a handful of
 //! operations that the plain search refutes again.
 
+mod bag;
+mod container;
+mod counting;
+mod events;
+mod fifo_queue;
+mod known_order;
+pub(crate) mod lock;
+mod numbering;
+mod priority_queue;
+mod register_acts;
+mod register_zones;
+mod tell;
+#[cfg(test)]
+mod trial;
+
+pub use bag::Bag;
+pub use counting::Counting;
+pub use fifo_queue::FifoQueue;
+pub use known_order::KnownOrder;
+pub use lock::Lock;
+pub use priority_queue::PriorityQueue;
+pub use register_zones::RegisterZones;
+
 use danso_vocab::{History, Name, Stop};
 
 /// Decides whether one object is linearizable, without search.

@@ -29,6 +29,8 @@ pub(super) struct Reductions {
     pub(super) dominance: bool,
     /// Decide first with unlimited use of operations of unknown outcome.
     pub(super) relax: bool,
+    /// Before searching, look for an operation that no order can explain.
+    pub(super) impossible: bool,
     /// Remember dead configurations.
     pub(super) memo: bool,
 }
@@ -46,6 +48,7 @@ impl Reductions {
         purpose: true,
         dominance: true,
         relax: true,
+        impossible: true,
         memo: true,
     };
 
@@ -71,6 +74,7 @@ impl Reductions {
         purpose: false,
         dominance: false,
         relax: false,
+        impossible: false,
         memo: false,
     };
 }

@@ -13,7 +13,11 @@
 //! the future depends on, so configurations proved dead are remembered by these four exactly.
 
 mod dead;
+mod frontier;
+mod layer;
+mod pending;
 mod prune;
+mod trails;
 mod used;
 
 use danso_vocab::Stop;
@@ -25,7 +29,16 @@ use super::object::{Class, Object};
 use super::reduce::Reductions;
 use super::timeline::{Cursor, End, Open, Timeline};
 use dead::Dead;
-use used::Used;
+use pending::Pending;
+
+pub(super) use frontier::frontier;
+pub(super) use layer::Layer;
+pub(super) use used::Used;
+
+/// Configurations visited before the candidates are first tried in another order. Either order
+/// meets histories on which it loses its way; trying both in turn, ever longer, costs little more
+/// than the better one.
+const SLICE: u64 = 25_000;
 
 /// What one search may spend.
 #[derive(Clone, Debug)]
@@ -77,26 +90,29 @@ pub(super) fn search(
     budget: &Budget,
 ) -> Searched {
     match line.slots {
-        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget),
-        65..=128 => Search::<u128>::new(object, line, machine, reductions).run(budget),
-        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions).run(budget),
+        0..=64 => Search::<u64>::new(object, line, machine, reductions).run(budget, Search::dive),
+        65..=128 => {
+            Search::<u128>::new(object, line, machine, reductions).run(budget, Search::dive)
+        }
+        _ => Search::<super::mask::Wide>::new(object, line, machine, reductions)
+            .run(budget, Search::dive),
     }
 }
 
 /// A configuration without what was used.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Place<M> {
-    event: u32,
-    state: u32,
-    mask: M,
+pub(super) struct Place<M> {
+    pub(super) event: u32,
+    pub(super) state: u32,
+    pub(super) mask: M,
 }
 
 /// A configuration; see the [module](self).
 #[derive(Clone)]
-struct Config<M> {
-    place: Place<M>,
+pub(super) struct Config<M> {
+    pub(super) place: Place<M>,
     /// The operations of unknown outcome used so far, as a multiset of [`Used`].
-    used: u32,
+    pub(super) used: u32,
 }
 
 /// A configuration being explored.
@@ -106,6 +122,10 @@ struct Frame<M> {
     next: u32,
     /// The length of the linearization here.
     trail: u32,
+    /// The lowest depth its failure rests on so far, and what had failed when it began; see
+    /// [`Pending`].
+    low: u32,
+    since: u32,
 }
 
 /// One way on: linearize this item.
@@ -129,12 +149,18 @@ struct Search<'s, 'a, M> {
     used: Used,
     stack: Vec<Frame<M>>,
     dead: Dead<M>,
+    /// Used while uses are not counted.
+    pending: Pending<M>,
     /// The items linearized so far, in order.
     trail: Vec<u32>,
     furthest: u32,
     visited: u64,
-    /// By pool: whether each of its operations can be used once only.
-    counted: Vec<bool>,
+    /// Try first what the operation that must respond needs, before deadlines count.
+    goal_first: bool,
+    /// Whether each operation of unknown outcome can be used once only.
+    counted: bool,
+    /// Bytes the breadth-first engine holds.
+    layers: usize,
 }
 
 impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
@@ -155,74 +181,95 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
             used: Used::new(),
             stack: Vec::new(),
             dead: Dead::new(),
+            pending: Pending::new(),
             trail: Vec::new(),
             furthest: 0,
             visited: 0,
-            counted: vec![true; line.pools.len()],
+            goal_first: true,
+            counted: true,
+            layers: 0,
         }
     }
 
     /// Decides, first with unlimited use of the operations of unknown outcome if that may help:
     /// what cannot be linearized even so cannot be at all. If a linearization is found that uses
-    /// some pool too often, the uses of that pool are counted from then on.
-    fn run(mut self, budget: &Budget) -> Searched {
+    /// some of them too often, uses are counted from then on. `explore` goes on until so many
+    /// configurations were visited, and says `None` if that decided nothing.
+    fn run(
+        mut self,
+        budget: &Budget,
+        explore: fn(&mut Self, &Budget, u64) -> Option<Outcome>,
+    ) -> Searched {
         if self.reductions.relax && self.demand.is_some() {
-            self.counted.fill(false);
+            self.counted = false;
         }
+        let mut slice = SLICE;
         loop {
-            let outcome = self.explore(budget);
+            let until = self.visited + slice;
+            let Some(outcome) = explore(&mut self, budget, until) else {
+                self.goal_first = !self.goal_first;
+                slice *= 2;
+                self.restart();
+                continue;
+            };
             let Outcome::Linearizable(order) = &outcome else { return self.report(outcome) };
             match self.line.each_once(order) {
-                Ok(order) => return self.report(Outcome::Linearizable(order)),
-                Err(overused) if overused.iter().all(|p| self.counted[*p as usize]) => {
-                    // Cannot be; and if it were, the order would not replay.
-                    return self.report(outcome);
-                }
-                Err(overused) => overused.iter().for_each(|p| self.counted[*p as usize] = true),
+                Some(order) => return self.report(Outcome::Linearizable(order)),
+                // Cannot be; and if it were, the order would not replay.
+                None if self.counted => return self.report(outcome),
+                None => self.counted = true,
             }
-            // What was left behind need not be dead: it may only have led back to what was being
-            // explored when the linearization was found.
-            self.dead = Dead::new();
-            self.stack.clear();
-            self.cursor.seek(0);
-            self.furthest = 0;
+            self.restart();
         }
     }
 
-    fn explore(&mut self, budget: &Budget) -> Outcome {
+    fn restart(&mut self) {
+        // What is dead stays so, even once uses are counted: there is less to use then.
+        self.pending.clear();
+        self.stack.clear();
+        self.trail.clear();
+        self.cursor.seek(0);
+    }
+
+    /// Depth first.
+    fn dive(&mut self, budget: &Budget, visited: u64) -> Option<Outcome> {
         let place = Place { event: 0, state: Machine::INIT, mask: M::empty(self.line.slots) };
         let mut config = Config { place, used: Used::NONE };
         if self.settle(&mut config) {
-            return Outcome::Linearizable(std::mem::take(&mut self.trail));
+            return Some(Outcome::Linearizable(std::mem::take(&mut self.trail)));
         }
-        let relaxed = self.counted.contains(&false);
+        let relaxed = !self.counted;
         self.push(config, relaxed);
         for steps in 1_u64.. {
             if let Some(bound) = self.exceeded(steps, budget) {
-                return Outcome::OutOf(bound);
+                return Some(Outcome::OutOf(bound));
+            }
+            if self.visited >= visited {
+                return None;
             }
             let Some(frame) = self.stack.last() else { break };
             let (config, from) = (frame.config.clone(), frame.next);
             self.cursor.seek(config.place.event);
             self.trail.truncate(frame.trail as usize);
             let Some((candidate, next)) = self.candidate(&config, from) else {
-                self.stack.pop();
-                if self.reductions.memo && !relaxed {
-                    self.dead.add(config, &self.used, self.reductions.dominance);
-                }
+                self.fail(relaxed);
                 continue;
             };
             self.stack.last_mut().expect("the frame is still there").next = next;
             let mut config = config;
             self.apply(&mut config, &candidate);
             if self.settle(&mut config) {
-                return Outcome::Linearizable(std::mem::take(&mut self.trail));
+                return Some(Outcome::Linearizable(std::mem::take(&mut self.trail)));
             }
-            if !self.dead.has(&config, &self.used, self.reductions.dominance) {
-                self.push(config, relaxed);
+            if self.dead.has(&config, &self.used, self.reductions.dominance) {
+                continue;
+            }
+            match self.pending.rests_on(&config, &self.used, self.reductions.dominance) {
+                Some(low) => self.rest_on(low),
+                None => self.push(config, relaxed),
             }
         }
-        Outcome::Refuted
+        Some(Outcome::Refuted)
     }
 
     /// Linearizes a candidate, and with it every open observer that its effect makes possible.
@@ -235,7 +282,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         }
         self.trail.push(candidate.item);
         match candidate.from {
-            Ok(pool) if !self.counted[pool as usize] => {}
+            Ok(_) if !self.counted => {}
             Ok(pool) => config.used = self.used.one_more(config.used, pool),
             Err(slot) => config.place.mask.put(slot),
         }
@@ -287,17 +334,38 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
     /// respond comes first, then the other open ones by deadline, then the pools.
     fn candidate(&mut self, config: &Config<M>, from: u32) -> Option<(Candidate, u32)> {
         let open = self.cursor.open.len() as u32;
-        for place in from..open + self.line.pools.len() as u32 {
+        let wanted = self.wanted();
+        for place in from..2 * open + self.line.pools.len() as u32 {
             let found = if place < open {
-                self.open_candidate(config, place as usize)
+                match place == 0 || self.supplies(place as usize, wanted) {
+                    true => self.open_candidate(config, place as usize),
+                    false => None,
+                }
+            } else if place < 2 * open {
+                let place = (place - open) as usize;
+                match place == 0 || self.supplies(place, wanted) {
+                    true => None,
+                    false => self.open_candidate(config, place),
+                }
             } else {
-                self.pool_candidate(config, place - open)
+                self.pool_candidate(config, place - 2 * open)
             };
             if let Some(candidate) = found {
                 return Some((candidate, place + 1));
             }
         }
         None
+    }
+
+    /// The value that the operation that must respond needs.
+    fn wanted(&self) -> Option<u32> {
+        let demand = self.demand.as_ref().filter(|_| self.goal_first)?;
+        demand.touch(self.cursor.open.front()?.class).needs()
+    }
+
+    fn supplies(&self, place: usize, wanted: Option<u32>) -> bool {
+        let Some(demand) = &self.demand else { return false };
+        wanted.is_some() && demand.touch(self.cursor.open[place].class).leaves() == wanted
     }
 
     fn open_candidate(&mut self, config: &Config<M>, place: usize) -> Option<Candidate> {
@@ -340,13 +408,40 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
 
     fn push(&mut self, config: Config<M>, relaxed: bool) {
         self.visited += 1;
+        let depth = self.stack.len() as u32;
         if relaxed {
-            // Where uses are not counted a path can come back to where it was. There is no use
-            // in that, so what is being explored counts as dead already: if anything can be
-            // linearized, then from what is left to explore with the fewest operations to go.
-            self.dead.add(config.clone(), &self.used, self.reductions.dominance);
+            self.pending.enter(&config, depth);
         }
-        self.stack.push(Frame { config, next: 0, trail: self.trail.len() as u32 });
+        let (trail, since) = (self.trail.len() as u32, self.pending.failed());
+        self.stack.push(Frame { config, next: 0, trail, low: depth, since });
+    }
+
+    /// The configuration on top has failed.
+    fn fail(&mut self, relaxed: bool) {
+        let Some(frame) = self.stack.pop() else { return };
+        if !relaxed {
+            if self.reductions.memo {
+                self.dead.add(frame.config, &self.used, self.reductions.dominance);
+            }
+            return;
+        }
+        let depth = self.stack.len() as u32;
+        for config in self.pending.fail(frame.config, depth, frame.low, frame.since) {
+            // Another one that fell with it may have used less.
+            if self.reductions.memo
+                && !self.dead.has(&config, &self.used, self.reductions.dominance)
+            {
+                self.dead.add(config, &self.used, self.reductions.dominance);
+            }
+        }
+        self.rest_on(frame.low);
+    }
+
+    /// The failure of the configuration on top, if it fails, rests on this depth, too.
+    fn rest_on(&mut self, low: u32) {
+        if let Some(top) = self.stack.last_mut() {
+            top.low = top.low.min(low);
+        }
     }
 
     fn exceeded(&self, steps: u64, budget: &Budget) -> Option<Bound> {
@@ -367,7 +462,7 @@ impl<'s, 'a, M: Mask> Search<'s, 'a, M> {
         let stack = self.stack.capacity() * (size_of::<Frame<M>>() + heap);
         let demand = self.demand.as_ref().map_or(0, Demand::bytes) + self.held.capacity() * 8;
         let rest = self.trail.capacity() * 4 + self.used.bytes() + self.machine.bytes() + demand;
-        (self.dead.bytes(heap) + stack + rest) as u64
+        (self.dead.bytes(heap) + self.pending.bytes(heap) + stack + rest + self.layers) as u64
     }
 
     fn report(self, outcome: Outcome) -> Searched {

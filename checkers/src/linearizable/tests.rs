@@ -2,9 +2,12 @@
 
 mod anomalies;
 mod certificates;
+pub(super) mod clients;
 mod exhaustive;
+mod frontier;
 pub(super) mod fuzz;
 mod limits;
+mod live;
 mod metamorphic;
 mod objects;
 pub(super) mod oracle;

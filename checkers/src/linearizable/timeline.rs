@@ -103,39 +103,31 @@ impl Timeline {
         pool.since.push(since);
     }
 
-    /// The same order with the operations of each pool used in turn.
-    ///
-    /// # Errors
-    /// With the pools that have too few of them, or one of them too late.
-    pub(super) fn each_once(&self, order: &[u32]) -> Result<Vec<u32>, Vec<u32>> {
+    /// The same order with the operations of each pool used in turn; `None` if a pool has too few
+    /// of them, or one of them too late.
+    pub(super) fn each_once(&self, order: &[u32]) -> Option<Vec<u32>> {
         let mut pool_of = vec![None; self.class.len()];
         for (p, pool) in self.pools.iter().enumerate() {
             pool.items.iter().for_each(|item| pool_of[*item as usize] = Some(p));
         }
         let mut used = vec![0; self.pools.len()];
-        let mut overused = Vec::new();
-        // By position: the latest invocation so far, and the pool it is of.
-        let mut begun = (0, 0);
+        // The latest invocation so far of an operation out of a pool.
+        let mut begun = 0;
         let mut distinct = Vec::with_capacity(order.len());
         for &item in order {
             let Some(p) = pool_of[item as usize] else {
-                if self.end[item as usize] < begun.0 {
-                    overused.push(begun.1);
+                if self.end[item as usize] < begun {
+                    return None;
                 }
                 distinct.push(item);
                 continue;
             };
             let pool = &self.pools[p];
-            match pool.since.get(used[p]) {
-                None => overused.push(p as u32),
-                Some(since) => {
-                    begun = begun.max((*since, p as u32));
-                    distinct.push(pool.items[used[p]]);
-                }
-            }
+            begun = begun.max(*pool.since.get(used[p])?);
+            distinct.push(pool.items[used[p]]);
             used[p] += 1;
         }
-        if overused.is_empty() { Ok(distinct) } else { Err(overused) }
+        Some(distinct)
     }
 
     /// The number of events.

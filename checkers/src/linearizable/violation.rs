@@ -22,6 +22,7 @@ use danso_vocab::{Anomaly, Op, Value};
 
 use super::machine::Machine;
 use super::object::{Item, Object, Touch};
+use super::polynomial::Refutation;
 use super::search::{Budget, Searched};
 use orders::Orders;
 use pattern::Pattern;
@@ -55,23 +56,14 @@ pub(super) fn explain<'h>(
     if prober.contradicted() {
         return None;
     }
-    let known = |prober: &mut Prober<'_, 'h, '_, '_>, stuck: &Item| {
-        let pattern = pattern::find(object, stuck, aborted)?;
-        let core = items_of(object, &pattern.rows);
-        let refuted = prober.plainly_refuted(&core) == Some(true);
-        refuted.then(|| Violation {
-            anomaly: by_pattern(object, prober.machine, pattern, &core),
-            at: object.op(stuck).res_rank(),
-        })
-    };
     // A pattern needs no search, and where the search got stuck is a good guess.
     let guess = guess.filter(|item| object.op(item).is_ok());
-    if let Some(violation) = guess.and_then(|stuck| known(&mut prober, &stuck)) {
+    if let Some(violation) = guess.and_then(|stuck| known(&mut prober, &stuck, aborted)) {
         return Some(violation);
     }
     let prefix = prober.shortest_bad_prefix(guess.map_or(0, |stuck| stuck.res));
     let stuck = *prefix.iter().filter(|item| item.must()).max_by_key(|item| item.res)?;
-    if let Some(violation) = known(&mut prober, &stuck) {
+    if let Some(violation) = known(&mut prober, &stuck, aborted) {
         return Some(violation);
     }
     let at = object.op(&stuck).res_rank();
@@ -80,6 +72,70 @@ pub(super) fn explain<'h>(
         return None;
     }
     let anomaly = by_search(object, prober.machine, &core, &stuck);
+    Some(Violation { anomaly, at })
+}
+
+/// Explains why no order can explain `stuck`. `None` if that does not hold up, or has no name.
+pub(super) fn explain_impossible<'h>(
+    object: &Object<'h>,
+    machine: &mut Machine<'_>,
+    budget: &Budget,
+    stuck: Item,
+    aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
+) -> Option<Violation> {
+    let mut prober = Prober::new(object, machine, budget, 0);
+    if !object.op(&stuck).is_ok() || prober.contradicted() {
+        return None;
+    }
+    known(&mut prober, &stuck, aborted)
+}
+
+/// One of the known ways to be wrong that `stuck` completes, if the operations that show it are
+/// refuted by themselves.
+fn known<'h>(
+    prober: &mut Prober<'_, 'h, '_, '_>,
+    stuck: &Item,
+    aborted: &dyn Fn(&Value) -> Option<Op<'h>>,
+) -> Option<Violation> {
+    let object = prober.object;
+    let pattern = pattern::find(object, stuck, aborted)?;
+    let core = items_of(object, &pattern.rows);
+    let refuted = prober.plainly_refuted(&core) == Some(true);
+    refuted.then(|| Violation {
+        anomaly: by_pattern(object, prober.machine, pattern, &core),
+        at: object.op(stuck).res_rank(),
+    })
+}
+
+/// The violation a procedure claims, if the operations it names are refuted by themselves. What
+/// can be taken away from them is, and then the sentence is about what remains.
+pub(super) fn confirm(
+    object: &Object<'_>,
+    machine: &mut Machine<'_>,
+    budget: &Budget,
+    refutation: Refutation,
+) -> Option<Violation> {
+    let blamed = *refutation.rows.first()?;
+    let at = object.op(object.items.iter().find(|item| item.row == blamed)?).res_rank();
+    let mut prober = Prober::new(object, machine, budget, 0);
+    if prober.contradicted() || prober.plainly_refuted(&object.items) == Some(false) {
+        return None;
+    }
+    let core = shrink::shrink(&mut prober, object.items.clone(), blamed);
+    let whole = core.len() == object.items.len();
+    let mut anomaly = match core.iter().find(|item| item.row == blamed).filter(|_| !whole) {
+        Some(stuck) => by_search(object, prober.machine, &core, stuck),
+        None => Anomaly {
+            name: "non-linearizable".into(),
+            key: object.key.clone(),
+            ops: refutation.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
+            because: refutation.because,
+            explain: Orders::of(object, prober.machine, &core).lines(),
+        },
+    };
+    if anomaly.name == "non-linearizable" {
+        anomaly.name = refutation.name;
+    }
     Some(Violation { anomaly, at })
 }
 

@@ -8,7 +8,7 @@ use danso_checkers::linearizable;
 use danso_checkers::models::CasRegister;
 use danso_vocab::{Call, Event, History, HistoryBuilder, Limits, Outcome, Process, Time, Value};
 
-use super::{certified, folder, value};
+use super::{certified, folder, live, value};
 
 #[test]
 fn verdicts_are_the_known_ones() {
@@ -24,6 +24,7 @@ fn verdicts_are_the_known_ones() {
         let finding =
             linearizable(CasRegister::new(Value::Nil)).check(&history, &Limits::default());
         spent += start.elapsed();
+        live::agrees(&history, finding.verdict);
         certified(CasRegister::new(Value::Nil), &history, finding.verdict);
         files += 1;
         if finding.verdict.word() != want.trim() {

@@ -5,6 +5,7 @@
 
 mod etcd;
 mod knossos;
+mod live;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use danso_vocab::codec::history::Format;
 
 /// Chaos testing and consistency checking in one binary.
 #[derive(Parser)]
@@ -145,6 +146,26 @@ impl Default for LimitArgs {
     }
 }
 
+/// How to read histories that danso did not record.
+#[derive(Args, Clone, Default)]
+pub(crate) struct ReadArgs {
+    /// The format: jsonl, edn, txt, log, kv or json. Without it: told by the first bytes.
+    /// gzip and zstd are unpacked in any case.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Repair what can be repaired safely in an ill-formed history, and say what was done.
+    #[arg(long)]
+    pub(crate) lenient: bool,
+    /// Values are [key value] pairs, one object per key. Without it: told by the operations;
+    /// --independent=false says they are not.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) independent: Option<bool>,
+    /// A compare-and-set that failed without another reason than a mismatch has seen another
+    /// value. Without it, it constrains nothing. Only right where the system vouches for it.
+    #[arg(long)]
+    pub(crate) strict_fail: bool,
+}
+
 #[derive(Args)]
 pub(crate) struct CheckArgs {
     /// history.jsonl files or run folders; `-` reads a history from standard input.
@@ -156,6 +177,11 @@ pub(crate) struct CheckArgs {
     /// The object's value before the first operation.
     #[arg(long, value_name = "VALUE", default_value = "null")]
     pub(crate) initial: String,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// How to decide: by a polynomial procedure where one fits and else by search, or as told.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) algorithm: AlgorithmArg,
     /// Print results as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -184,6 +210,8 @@ pub(crate) struct VerifyArgs {
     /// The value the object must begin with. Without it: whatever it says.
     #[arg(long, value_name = "VALUE")]
     pub(crate) initial: Option<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Args)]
@@ -214,6 +242,19 @@ pub(crate) struct BenchArgs {
     /// How long each measurement lasts.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) time: String,
+}
+
+/// How to decide linearizability.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum AlgorithmArg {
+    /// By a polynomial procedure where one fits, else by search.
+    Auto,
+    /// By search.
+    Search,
+    /// By a polynomial procedure; unknown where none fits.
+    Polynomial,
+    /// Both ways; unknown should they ever disagree.
+    Both,
 }
 
 /// What `list` lists.

@@ -1,14 +1,17 @@
 //! Reading histories and run folders back.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use danso_engine::site::Site;
 use danso_reports::NodeLog;
-use danso_vocab::codec::{self, ReadError, jsonl};
+use danso_vocab::codec::history::{self, Format, Options, Tail};
+use danso_vocab::codec::{self, ReadError};
 use danso_vocab::{History, NodeId, Plan, Results};
 
+use crate::args::ReadArgs;
 use crate::exit::usage;
 
 /// Bytes of a node's output that go into a report.
@@ -26,25 +29,50 @@ pub(crate) struct Loaded {
     pub(crate) notices: Vec<String>,
 }
 
-/// Loads a run folder, a history file, or `-`.
+/// Loads a run folder, a history file, or `-`; `options` are about files.
 ///
 /// # Errors
 /// If it cannot be read or is no history: file, line, column and the mend.
-pub(crate) fn load(path: &Path) -> anyhow::Result<Loaded> {
-    if path.is_dir() { load_run(path) } else { load_file(path) }
+pub(crate) fn load(path: &Path, options: &Options) -> anyhow::Result<Loaded> {
+    if path.is_dir() { load_run(path) } else { load_file(path, options) }
 }
 
-fn load_file(path: &Path) -> anyhow::Result<Loaded> {
-    let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let read = if name == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes))
+/// Loads what [`load`] does, as the arguments say.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_as(path: &Path, args: &ReadArgs) -> anyhow::Result<Loaded> {
+    let options = Options {
+        format: args.format,
+        lenient: args.lenient,
+        tail: Tail::Strict,
+        independent: args.independent,
     };
-    read.map_err(|e| usage(format!("{name}: {e}")))?;
-    let loaded = jsonl::read(&bytes, jsonl::Tail::Strict).map_err(|e| usage(place(path, &e)))?;
-    let (history, notices) = (loaded.history, Vec::new());
+    let mut loaded = load(path, &options)?;
+    if args.strict_fail {
+        let refused = loaded.history.vouch("cas", "mismatch", is_mismatch);
+        let notice = format!("{refused} refused cas count as having seen another value");
+        loaded.notices.push(notice);
+    }
+    Ok(loaded)
+}
+
+/// Whether a compare-and-set that failed for this reason has seen another value. Without a
+/// reason, as Jepsen records it, it has.
+fn is_mismatch(reason: &str) -> bool {
+    let words = ["mismatch", "precondition", "did-not-succeed", "compare", "not-equal"];
+    reason.is_empty() || words.iter().any(|word| reason.contains(word))
+}
+
+fn load_file(path: &Path, options: &Options) -> anyhow::Result<Loaded> {
+    let name = path.display().to_string();
+    let input: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|e| usage(format!("{name}: {e}")))?)
+    };
+    let loaded = history::read(input, options).map_err(|e| usage(place(path, &e)))?;
+    let (history, notices) = (loaded.history, loaded.notices);
     Ok(Loaded { name, history, plan: None, results: None, site: None, notices })
 }
 
@@ -60,9 +88,18 @@ pub(crate) fn load_run(path: &Path) -> anyhow::Result<Loaded> {
     };
     let plan =
         codec::plan::read(&read(site.plan())?).map_err(|e| usage(place(&site.plan(), &e)))?;
-    let loaded = jsonl::read(&read(site.history())?, jsonl::Tail::Torn)
-        .map_err(|e| usage(place(&site.history(), &e)))?;
-    let mut notices = Vec::new();
+    // What a killed recorder left is one line short at most, and danso's own.
+    let options = Options {
+        format: Some(Format::Jsonl),
+        tail: Tail::Torn,
+        independent: Some(false),
+        lenient: false,
+    };
+    let recorded = File::open(site.history())
+        .map_err(|e| usage(format!("{}: {e}", site.history().display())))?;
+    let loaded =
+        history::read(recorded, &options).map_err(|e| usage(place(&site.history(), &e)))?;
+    let mut notices = loaded.notices;
     if loaded.torn_bytes > 0 {
         notices.push(format!(
             "the recorder was stopped while writing: {} bytes of an incomplete last line are left out",
@@ -118,7 +155,7 @@ pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
 
 fn tail(path: &Path) -> anyhow::Result<String> {
     use std::io::{Seek, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
+    let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL))).context("seek")?;
     let mut bytes = Vec::new();

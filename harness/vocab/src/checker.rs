@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::certificate::Certifier;
-use crate::{Finding, History};
+use crate::{Finding, History, LiveChecker};
 
 /// Decides one guarantee. A pure function of history and limits: no I/O, no clock, no global
 /// state. Total: out of limits is `Unknown` with the reason, never a guess.
@@ -17,6 +17,12 @@ pub trait Checker: Send + Sync {
 
     /// The finding about `history`.
     fn check(&self, history: &History, limits: &Limits) -> Finding;
+
+    /// One that watches a history while it is being recorded, if there is one for this guarantee.
+    fn live<'a>(&'a self, limits: &Limits) -> Option<Box<dyn LiveChecker + 'a>> {
+        let _ = limits;
+        None
+    }
 
     /// Who proves its verdicts, if anybody can.
     fn certifier(&self) -> Option<&dyn Certifier> {
@@ -47,7 +53,13 @@ impl Default for Limits {
 
 /// A flag that says "give up now", shared between whoever trips it and whoever obeys.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    tripped: AtomicBool,
+    parent: Option<Stop>,
+}
 
 impl Stop {
     /// A flag not yet tripped.
@@ -55,13 +67,35 @@ impl Stop {
         Stop::default()
     }
 
+    /// A flag that counts as tripped if this one is, and that can be tripped by itself.
+    #[must_use]
+    pub fn child(&self) -> Stop {
+        Stop(Arc::new(Flag { tripped: AtomicBool::new(false), parent: Some(self.clone()) }))
+    }
+
     /// Trips it, for good.
     pub fn trip(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.tripped.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was tripped.
     pub fn is_tripped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.tripped.load(Ordering::Relaxed)
+            || self.0.parent.as_ref().is_some_and(Stop::is_tripped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_stops_with_its_parent_but_not_the_other_way() {
+        let parent = Stop::new();
+        let (one, other) = (parent.child(), parent.child());
+        one.trip();
+        assert!(one.is_tripped() && !other.is_tripped() && !parent.is_tripped());
+        parent.trip();
+        assert!(other.is_tripped());
     }
 }

@@ -2,6 +2,8 @@
 //! without its files changing. Every stored file opens with its format version.
 
 pub mod certificate;
+mod edn;
+pub mod history;
 pub mod json;
 pub mod jsonl;
 pub mod plan;

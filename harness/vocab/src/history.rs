@@ -1,7 +1,7 @@
 //! [`History`]: every operation of a run, in columns, well formed by construction.
 //!
-//! One row an operation, in order of invocation: 53 bytes a row, values, keys and words interned
-//! once. [`HistoryBuilder`] is the only door, so whoever holds a `History` may rely on:
+//! One row an operation, in order of invocation: 53 bytes a row; values, keys and words are
+//! interned once, small integers not even that. [`HistoryBuilder`] is the only door, so whoever holds a `History` may rely on:
 //!
 //! - indices grow strictly in file order;
 //! - a process has at most one open operation, and none after an `info`;
@@ -13,8 +13,13 @@
 
 mod builder;
 mod intern;
+mod order;
+mod rearrange;
+mod seats;
+pub(crate) mod token;
 mod values;
 
+pub(crate) use builder::{Begin, End};
 pub use builder::{HistoryBuilder, IllFormed};
 pub use intern::Interner;
 use values::Values;
@@ -108,6 +113,9 @@ pub struct History {
     values: Values,
     reasons: Interner<String>,
     notes: Vec<(u32, Time, Note)>,
+    /// How many rows lead whose invocation is not in the file. Among them and among the others
+    /// indices grow.
+    early: usize,
 }
 
 impl History {
@@ -152,7 +160,11 @@ impl History {
 
     /// The operation called `id`.
     pub fn op(&self, id: OpId) -> Option<Op<'_>> {
-        let row = self.inv_index.binary_search(&id.0).ok()?;
+        let (early, rest) = self.inv_index.split_at(self.early);
+        let row = match rest.binary_search(&id.0) {
+            Ok(at) => self.early + at,
+            Err(_) => early.binary_search(&id.0).ok()?,
+        };
         Some(Op { history: self, row })
     }
 
@@ -188,6 +200,35 @@ impl History {
         let last = |times: &[u64]| times.iter().copied().filter(|t| *t != u64::MAX).max();
         let note = self.notes.last().map(|(_, t, _)| t.0);
         Time(last(&self.res_time).max(last(&self.inv_time)).max(note).unwrap_or(0))
+    }
+
+    /// Bytes of memory, with everything the history owns.
+    pub fn bytes(&self) -> usize {
+        let u32s = [
+            &self.inv_index,
+            &self.res_index,
+            &self.inv_rank,
+            &self.res_rank,
+            &self.process,
+            &self.key,
+            &self.arg,
+            &self.ret,
+        ];
+        let words = |words: &Interner<String>| {
+            words.bytes() + words.iter().map(String::capacity).sum::<usize>()
+        };
+        let note = |(_, _, note): &(u32, Time, Note)| {
+            note.nodes.capacity() * size_of::<NodeId>() + values::heap(&note.value)
+        };
+        u32s.iter().map(|column| column.capacity() * 4).sum::<usize>()
+            + (self.inv_time.capacity() + self.res_time.capacity()) * 8
+            + (self.node.capacity() + self.f.capacity()) * 2
+            + self.status.capacity()
+            + words(&self.fs)
+            + words(&self.reasons)
+            + self.values.bytes()
+            + self.notes.capacity() * size_of::<(u32, Time, Note)>()
+            + self.notes.iter().map(note).sum::<usize>()
     }
 
     /// Bytes a row takes in the columns, without interned values.

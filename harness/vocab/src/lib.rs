@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`value`], [`call`], [`event`] | what a client asks for and what came back |
 //! | [`history`] | every operation of a run, in columns, well formed by construction |
-//! | [`model`], [`checker`], [`verdict`] | how a history is judged |
+//! | [`model`], [`checker`], [`live`], [`verdict`] | how a history is judged |
 //! | [`certificate`] | a verdict with its proof |
 //! | [`generator`], [`workload`] | what clients will ask for |
 //! | [`fault`], [`plan`] | everything decided before a run |
@@ -23,6 +23,7 @@ pub mod event;
 pub mod fault;
 pub mod generator;
 pub mod history;
+pub mod live;
 pub mod model;
 pub mod plan;
 pub mod results;
@@ -39,6 +40,7 @@ pub use event::{Event, NodeId, Note, Outcome, Process};
 pub use fault::{Fault, FaultId, Injection, Nodes, Schedule, Start};
 pub use generator::{Generator, Seat, Step};
 pub use history::{History, HistoryBuilder, IllFormed, Op, OpId, Status};
+pub use live::{LiveChecker, LiveViolation};
 pub use model::{Access, AnyOf, Model, Nondeterministic, Parts, Ret, Unit};
 pub use plan::Plan;
 pub use results::Results;

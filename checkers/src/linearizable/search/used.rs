@@ -3,9 +3,12 @@
 use rustc_hash::FxHashMap;
 
 /// Multisets of pools, interned so that a configuration holds one number.
-pub(super) struct Used {
+pub(in super::super) struct Used {
     /// By id: the pools, ascending, each as often as it was used.
     sets: Vec<Box<[u32]>>,
+    /// By id: one bit for each pool that is in it, pools sharing the 64 bits in turn. Tells most
+    /// multisets apart without looking at them.
+    bits: Vec<u64>,
     ids: FxHashMap<Box<[u32]>, u32>,
     next: FxHashMap<(u32, u32), u32>,
     bytes: usize,
@@ -13,11 +16,12 @@ pub(super) struct Used {
 
 impl Used {
     /// The empty multiset.
-    pub(super) const NONE: u32 = 0;
+    pub(in super::super) const NONE: u32 = 0;
 
-    pub(super) fn new() -> Used {
+    pub(in super::super) fn new() -> Used {
         Used {
             sets: vec![Box::default()],
+            bits: vec![0],
             ids: FxHashMap::from_iter([(Box::default(), Used::NONE)]),
             next: FxHashMap::default(),
             bytes: 0,
@@ -25,7 +29,7 @@ impl Used {
     }
 
     /// How often `pool` is in the multiset `id`.
-    pub(super) fn of(&self, id: u32, pool: u32) -> u32 {
+    pub(in super::super) fn of(&self, id: u32, pool: u32) -> u32 {
         if id == Used::NONE {
             return 0;
         }
@@ -35,7 +39,7 @@ impl Used {
     }
 
     /// The multiset `id` with one more of `pool`.
-    pub(super) fn one_more(&mut self, id: u32, pool: u32) -> u32 {
+    pub(in super::super) fn one_more(&mut self, id: u32, pool: u32) -> u32 {
         if let Some(next) = self.next.get(&(id, pool)) {
             return *next;
         }
@@ -46,24 +50,39 @@ impl Used {
         let next = *self.ids.entry(set.clone()).or_insert(fresh);
         if next == fresh {
             // Stored twice, with two headers and a table entry.
-            self.bytes += 2 * size_of_val(&*set) + 64;
+            self.bytes += 2 * size_of_val(&*set) + 72;
+            self.bits.push(self.bits[id as usize] | 1 << (pool % 64));
             self.sets.push(set);
         }
         self.next.insert((id, pool), next);
         next
     }
 
+    /// The pools in the multiset `id`, ascending, each as often as it was used.
+    pub(in super::super) fn pools(&self, id: u32) -> &[u32] {
+        &self.sets[id as usize]
+    }
+
     /// Whether everything in the multiset `a` is in `b` as often.
-    pub(super) fn is_within(&self, a: u32, b: u32) -> bool {
+    pub(in super::super) fn is_within(&self, a: u32, b: u32) -> bool {
         if a == b || a == Used::NONE {
             return true;
         }
-        let mut b = self.sets[b as usize].iter();
-        self.sets[a as usize].iter().all(|pool| b.by_ref().any(|p| p == pool))
+        if self.bits[a as usize] & !self.bits[b as usize] != 0 {
+            return false;
+        }
+        let (a, b) = (&self.sets[a as usize], &self.sets[b as usize]);
+        let mut more = b.iter();
+        a.len() < b.len() && a.iter().all(|pool| more.by_ref().any(|p| p == pool))
+    }
+
+    /// How many multisets there are.
+    pub(in super::super) fn len(&self) -> usize {
+        self.sets.len()
     }
 
     /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in super::super) fn bytes(&self) -> usize {
         self.bytes + self.next.capacity() * 14
     }
 }

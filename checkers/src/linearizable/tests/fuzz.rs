@@ -118,6 +118,7 @@ pub(super) fn reductions(bits: u64) -> Reductions {
         purpose: bit(8),
         dominance: bit(9),
         relax: bit(10),
+        impossible: bit(11),
     }
 }
 

@@ -51,13 +51,22 @@ pub(in crate::linearizable) fn stamped(
     shape: &Shape,
     events: Vec<Event>,
 ) -> History {
+    History::of(stamps(rng, shape, events)).expect("the simulation makes well-formed histories")
+}
+
+/// The events of one, with their times.
+pub(in crate::linearizable) fn timed(rng: &mut Rng, shape: &Shape) -> Vec<(Time, Event)> {
+    let events = events(rng, shape);
+    stamps(rng, shape, events)
+}
+
+fn stamps(rng: &mut Rng, shape: &Shape, events: Vec<Event>) -> Vec<(Time, Event)> {
     let mut time = 1;
     let stamp = |event| {
         time += u64::from(!rng.chance(shape.touch, 100));
         (Time(time), event)
     };
-    let stamped: Vec<_> = events.into_iter().map(stamp).collect();
-    History::of(stamped).expect("the simulation makes well-formed histories")
+    events.into_iter().map(stamp).collect()
 }
 
 fn simulate(rng: &mut Rng, shape: &Shape) -> Vec<Event> {

@@ -6,8 +6,11 @@ use super::super::reduce::{Reductions, reduce};
 use super::super::search::{Budget, Outcome, search};
 use super::super::timeline::Timeline;
 
-/// Configurations a search that only confirms another may visit.
+/// Configurations a search of a few operations without reductions may visit.
 const PLAIN: u64 = 200_000;
+
+/// Configurations of the whole that are visited once more without any reasoning about values.
+const AGAIN: u64 = 20_000;
 
 /// Searches parts of an object, on a budget. What is not refuted within it counts as not
 /// refuted: that can only make an anomaly larger.
@@ -62,7 +65,7 @@ impl<'o, 'h, 'm, 'a> Prober<'o, 'h, 'm, 'a> {
     /// within moderate bounds.
     pub(super) fn contradicted(&mut self) -> bool {
         let object = self.object;
-        let (outcome, _) = self.ask(&object.items, Reductions::CLASSIC, PLAIN);
+        let (outcome, _) = self.ask(&object.items, Reductions::CLASSIC, AGAIN);
         matches!(outcome, Outcome::Linearizable(_))
     }
 

@@ -4,6 +4,7 @@
 //! that what remains is refuted only if the whole is. That holds for
 //!
 //! - *observers*: they change nothing;
+//! - all operations of one *unit*, as the model says: an element and all that happens to it;
 //! - on a register, an operation whose value no remaining one observes, unless before it began:
 //!   whatever follows it must be an unconditional write, or nothing;
 //! - on a register, an operation that had ended before an unconditional write began which in turn
@@ -13,7 +14,7 @@
 //!   observer that began before that write ended, if all compare-and-sets that happened lie
 //!   wholly before or after it: only plain writes can then come before it, and it hides them.
 
-use super::super::object::{Item, Object, Touch};
+use super::super::object::{Item, Object, Removable, Touch};
 use super::prober::Prober;
 
 /// Items beyond which single mutators are not tried, since each try looks at all items.
@@ -40,6 +41,7 @@ pub(super) fn shrink(
         if object.register && part.items.len() <= MANY {
             part = take_away(prober, part, |part, chunk| mutators(object, part, chunk));
         }
+        part = units(prober, part);
         if part.items.len() == before || prober.spent() {
             return part.items;
         }
@@ -79,6 +81,37 @@ fn take_away(
             if gone > 0 && prober.refuted(&fewer.items) {
                 from -= gone;
                 part = fewer;
+            }
+        }
+        size /= 2;
+    }
+    part
+}
+
+/// Takes away whole units, many at once where that works.
+fn units(prober: &mut Prober<'_, '_, '_, '_>, mut part: Part) -> Part {
+    let object = prober.object;
+    let unit = |item: &Item| match object.class(item).removable {
+        Removable::With(unit) => Some(unit),
+        Removable::No | Removable::Alone => None,
+    };
+    let mut all: Vec<u32> = part.items.iter().filter_map(unit).collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut size = all.len();
+    while size > 0 {
+        let mut from = 0;
+        while from < all.len() && !prober.spent() {
+            let to = (from + size).min(all.len());
+            let gone =
+                |item: &&Item| unit(item).is_some_and(|u| all[from..to].binary_search(&u).is_ok());
+            let items: Vec<Item> = part.items.iter().filter(|i| !gone(i)).copied().collect();
+            let kept = |row: &u32| items.iter().any(|item| item.row == *row);
+            if part.kept.iter().all(kept) && prober.refuted(&items) {
+                part.items = items;
+                all.drain(from..to);
+            } else {
+                from = to;
             }
         }
         size /= 2;

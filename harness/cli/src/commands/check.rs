@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use danso_checkers::models::MODELS;
+use danso_checkers::linearizable::{Algorithm, Linearizability};
+use danso_checkers::models::{self, MODELS};
 use danso_vocab::{Checker, Value, codec};
 
-use crate::args::CheckArgs;
+use crate::args::{AlgorithmArg, CheckArgs};
 use crate::check::Budget;
 use crate::exit::{Exit, usage};
 use crate::load::{self, Loaded};
@@ -39,12 +40,22 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(worst)
 }
 
-type MakeChecker = fn(Value) -> Box<dyn Checker>;
+type MakeChecker = fn(Value) -> Box<dyn Linearizability>;
 
 fn find(name: &str) -> anyhow::Result<MakeChecker> {
     let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
-    let found = MODELS.iter().find(|m| m.name == name);
-    Ok(found.ok_or_else(|| usage(no_such("model", name, &names)))?.checker)
+    Ok(models::find(name).ok_or_else(|| usage(no_such("model", name, &names)))?.checker)
+}
+
+impl From<AlgorithmArg> for Algorithm {
+    fn from(arg: AlgorithmArg) -> Self {
+        match arg {
+            AlgorithmArg::Auto => Algorithm::Auto,
+            AlgorithmArg::Search => Algorithm::Search,
+            AlgorithmArg::Polynomial => Algorithm::Polynomial,
+            AlgorithmArg::Both => Algorithm::Both,
+        }
+    }
 }
 
 /// The value `--initial` gives.
@@ -60,10 +71,12 @@ fn check_one(
     model: Option<MakeChecker>,
     initial: &Value,
 ) -> anyhow::Result<Exit> {
-    let loaded = load::load(path)?;
+    let loaded = load::load_as(path, &args.read)?;
     let (mut results, took) = super::run::timed(|| match (model, &loaded.plan) {
         (Some(checker), plan) => {
-            let checkers = [checker(initial.clone())];
+            let mut checker = checker(initial.clone());
+            checker.decide_by(args.algorithm.into());
+            let checkers: [Box<dyn Checker>; 1] = [checker];
             let findings = checking::check(&loaded.history, &checkers, budget);
             Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings, None))
         }

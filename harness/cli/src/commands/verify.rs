@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 /// Checks a certificate against a history. A proof of `invalid` that holds is a success.
 pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let certificate = read(&args.certificate)?;
-    let loaded = load::load(&args.history)?;
+    let loaded = load::load_as(&args.history, &args.read)?;
     match check(&certificate, &loaded.history, args)? {
         Ok(claim) => {
             println!("verified: {}", words(&certificate, &claim));

@@ -79,6 +79,9 @@ impl<'de> Visitor<'de> for InVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, f: f64) -> Result<In, E> {
+        if let Some(int) = super::edn::exact(f) {
+            return Ok(In(Value::Int(int)));
+        }
         Err(E::custom(format!(
             "{f} is no integer: write fractions as text, since values are compared exactly"
         )))

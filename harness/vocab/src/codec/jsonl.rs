@@ -9,11 +9,33 @@
 //! Whatever is not a client's operation has the process `nemesis`, as other readers expect.
 //! A completion repeats `f` and `key`; its `value` is the result, its `error` the reason.
 
-mod read;
 mod write;
 
-pub use read::{Loaded, Tail, read};
+pub use super::history::Tail;
 pub use write::Writer;
+
+use super::ReadError;
+use super::history::{self, Format, Options};
+use crate::History;
+
+/// A history and what was noticed while reading it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The history.
+    pub history: History,
+    /// Bytes of a torn last line that were dropped.
+    pub torn_bytes: usize,
+}
+
+/// Reads a history of danso's own; [`history::read`] reads any.
+///
+/// # Errors
+/// The first line that is no event or does not fit what came before, with the mend.
+pub fn read(bytes: &[u8], tail: Tail) -> Result<Loaded, ReadError> {
+    let (format, independent) = (Some(Format::Jsonl), Some(false));
+    let loaded = history::read(bytes, &Options { format, independent, tail, lenient: false })?;
+    Ok(Loaded { history: loaded.history, torn_bytes: loaded.torn_bytes })
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! [`HistoryBuilder`]: the only door into a [`History`].
 
-use rustc_hash::FxHashMap;
-
+use super::order::Order;
+use super::seats::{Seat, Seats};
+use super::token::Datum;
 use super::{History, NONE, OpId, Status};
 use crate::{Event, NodeId, Note, Outcome, Process, Time, Value};
 
@@ -44,6 +45,22 @@ pub enum IllFormed {
         /// What that one was.
         invoked: String,
     },
+    /// A completion of what is open, but on another object.
+    #[error(
+        "{process} completes `{f}` on {key} but its open operation {open} is on {invoked}: a completion repeats the invocation's f and key"
+    )]
+    OtherKey {
+        /// The process.
+        process: Process,
+        /// What it completed.
+        f: String,
+        /// The object of the completion.
+        key: Value,
+        /// The open operation.
+        open: OpId,
+        /// Its object.
+        invoked: Value,
+    },
     /// A process went on after an `info`.
     #[error(
         "{process} goes on after its operation {crashed} ended as `info`: that operation may still take effect, so continue under a new process id"
@@ -70,16 +87,36 @@ pub enum IllFormed {
 }
 
 /// Builds a [`History`] event by event, in file order. After an error it stays as it was before
-/// the offending event.
+/// the offending event. It holds the columns and, of events with equal stamps, only their ranks.
 #[derive(Debug, Default)]
 pub struct HistoryBuilder {
     history: History,
-    /// Events of operations in index order: row << 1 | is completion; with their stamps.
-    order: Vec<(u64, u64)>,
-    open: FxHashMap<u32, u32>,
-    retired: FxHashMap<u32, u32>,
+    order: Order,
+    seats: Seats,
     last_index: Option<u32>,
-    untimed: bool,
+    /// The greatest process that events named.
+    greatest: Option<u32>,
+    /// How many processes [`HistoryBuilder::spare`] made.
+    spares: u32,
+    /// The rows of operations whose invocation is not in the file.
+    early: Vec<u32>,
+}
+
+/// An operation as it begins. `D` is its key and argument.
+pub(crate) struct Begin<'f, D> {
+    pub(crate) process: Process,
+    pub(crate) node: Option<NodeId>,
+    pub(crate) f: &'f str,
+    pub(crate) key: Option<D>,
+    pub(crate) arg: D,
+}
+
+/// How an operation ended. `D` is its result.
+#[derive(Clone)]
+pub(crate) enum End<'r, D> {
+    Ok(D),
+    Fail(&'r str),
+    Info(&'r str),
 }
 
 impl HistoryBuilder {
@@ -91,7 +128,7 @@ impl HistoryBuilder {
     /// The events have no stamps: their order alone counts. Without this, events with equal
     /// stamps are taken to be concurrent.
     pub fn untimed(&mut self) {
-        self.untimed = true;
+        self.order.untimed();
     }
 
     /// Gives the next event an explicit index; without this it gets the last one's successor.
@@ -136,42 +173,8 @@ impl HistoryBuilder {
         key: Option<Value>,
         arg: Value,
     ) -> Result<OpId, IllFormed> {
-        if let Some(&row) = self.open.get(&process.0) {
-            let open = self.id(row);
-            return Err(IllFormed::StillOpen { process, f: f.to_owned(), open });
-        }
-        if let Some(&row) = self.retired.get(&process.0) {
-            return Err(IllFormed::Retired { process, crashed: self.id(row) });
-        }
-        let index = self.next_index()?;
-        let row = u32::try_from(self.history.len())
-            .ok()
-            .filter(|row| *row < NONE / 2)
-            .ok_or(IllFormed::TooMany("operations"))?;
-        let h = &mut self.history;
-        let f_id = h.fs.intern_ref(f).and_then(|id| u16::try_from(id).ok());
-        let f_id = f_id.ok_or(IllFormed::TooMany("operation names"))?;
-        let values = IllFormed::TooMany("values");
-        let key = match key {
-            Some(key) => h.values.intern(key).ok_or(values.clone())?,
-            None => NONE,
-        };
-        let arg = h.values.intern(arg).ok_or(values)?;
-        h.inv_index.push(index);
-        h.res_index.push(NONE);
-        h.inv_time.push(time.0);
-        h.res_time.push(u64::MAX);
-        h.process.push(process.0);
-        h.node.push(node.map_or(0, |n| n.0));
-        h.f.push(f_id);
-        h.status.push(Status::Info);
-        h.key.push(key);
-        h.arg.push(arg);
-        h.ret.push(NONE);
-        self.order.push((time.0, u64::from(row) << 1));
-        self.open.insert(process.0, row);
-        self.last_index = Some(index);
-        Ok(OpId(index))
+        let (key, arg) = (key.map(Datum::Given), Datum::Given(arg));
+        self.begin(time, Begin { process, node, f, key, arg })
     }
 
     /// The open operation of `process` ended. `f`, if given, is compared with what is open.
@@ -185,39 +188,11 @@ impl HistoryBuilder {
         f: Option<&str>,
         outcome: Outcome,
     ) -> Result<(), IllFormed> {
-        let Some(&row) = self.open.get(&process.0) else {
-            return Err(match self.retired.get(&process.0) {
-                Some(&row) => IllFormed::Retired { process, crashed: self.id(row) },
-                None => IllFormed::NotOpen { process, f: f.unwrap_or("?").to_owned() },
-            });
-        };
-        let at = row as usize;
-        let invoked = self.history.fs.get(u32::from(self.history.f[at]));
-        if let Some(f) = f
-            && f != invoked
-        {
-            let (open, invoked) = (self.id(row), invoked.clone());
-            return Err(IllFormed::OtherCall { process, f: f.to_owned(), open, invoked });
+        match outcome {
+            Outcome::Ok(value) => self.end(time, process, f, None, End::Ok(Datum::Given(value))),
+            Outcome::Fail(reason) => self.end(time, process, f, None, End::Fail(&reason)),
+            Outcome::Info(reason) => self.end(time, process, f, None, End::Info(&reason)),
         }
-        let index = self.next_index()?;
-        let h = &mut self.history;
-        let (status, ret) = match outcome {
-            Outcome::Ok(value) => (Status::Ok, h.values.intern(value)),
-            Outcome::Fail(reason) => (Status::Fail, h.reasons.intern_ref(&*reason)),
-            Outcome::Info(reason) => (Status::Info, h.reasons.intern_ref(&*reason)),
-        };
-        h.ret[at] = ret.ok_or(IllFormed::TooMany("values"))?;
-        h.status[at] = status;
-        h.res_index[at] = index;
-        h.res_time[at] = time.0;
-        self.open.remove(&process.0);
-        if status == Status::Info {
-            self.retired.insert(process.0, row);
-        } else {
-            self.order.push((time.0, u64::from(row) << 1 | 1));
-        }
-        self.last_index = Some(index);
-        Ok(())
     }
 
     /// Something else happened.
@@ -231,28 +206,173 @@ impl HistoryBuilder {
         Ok(())
     }
 
-    /// The history so far; operations still open stay `info`.
-    pub fn finish(mut self) -> History {
-        let still = |stamps: &[(u64, u64)]| stamps.windows(2).all(|w| w[0].0 == w[1].0);
-        if !self.untimed && !still(&self.order) {
-            // Stable: among equal stamps invocations first, else file order. Only neighbours are
-            // compared, so a clock that steps back does not reorder events.
-            let mut from = 0;
-            while from < self.order.len() {
-                let stamp = self.order[from].0;
-                let run = self.order[from..].iter().take_while(|e| e.0 == stamp).count();
-                self.order[from..from + run].sort_by_key(|e| e.1 & 1);
-                from += run;
+    /// [`HistoryBuilder::invoke`] with values that may be borrowed.
+    pub(crate) fn begin(
+        &mut self,
+        time: Time,
+        call: Begin<'_, Datum<'_, '_>>,
+    ) -> Result<OpId, IllFormed> {
+        let process = call.process;
+        match self.seats.get(process.0) {
+            Seat::Free => {}
+            Seat::Open(row) => {
+                let (f, open) = (call.f.to_owned(), self.id(row));
+                return Err(IllFormed::StillOpen { process, f, open });
+            }
+            Seat::Retired(row) => {
+                return Err(IllFormed::Retired { process, crashed: self.id(row) });
             }
         }
-        let h = &mut self.history;
-        h.inv_rank = vec![History::NEVER; h.inv_index.len()];
-        h.res_rank = vec![History::NEVER; h.inv_index.len()];
-        for (rank, (_, event)) in self.order.iter().enumerate() {
-            let ranks = if event & 1 == 0 { &mut h.inv_rank } else { &mut h.res_rank };
-            ranks[(event >> 1) as usize] = rank as u32;
+        let (row, index) = self.row(time, call)?;
+        self.history.inv_rank[row as usize] = self.order.place(time.0, row, false);
+        self.seats.set(process.0, Seat::Open(row));
+        Ok(OpId(index))
+    }
+
+    /// [`HistoryBuilder::complete`] with a result that may be borrowed. `key`, if given, is
+    /// compared with what is open.
+    pub(crate) fn end(
+        &mut self,
+        time: Time,
+        process: Process,
+        f: Option<&str>,
+        key: Option<&Datum<'_, '_>>,
+        end: End<'_, Datum<'_, '_>>,
+    ) -> Result<(), IllFormed> {
+        let row = match self.seats.get(process.0) {
+            Seat::Open(row) => row,
+            Seat::Free => {
+                return Err(IllFormed::NotOpen { process, f: f.unwrap_or("?").to_owned() });
+            }
+            Seat::Retired(row) => {
+                return Err(IllFormed::Retired { process, crashed: self.id(row) });
+            }
+        };
+        let at = row as usize;
+        let invoked = self.history.fs.get(u32::from(self.history.f[at]));
+        if let Some(f) = f
+            && f != invoked
+        {
+            let (open, invoked) = (self.id(row), invoked.clone());
+            return Err(IllFormed::OtherCall { process, f: f.to_owned(), open, invoked });
         }
+        if let Some(key) = key
+            && !self.history.values.is(self.history.key[at], key)
+        {
+            let f = invoked.clone();
+            let invoked = self.history.row(at).key().unwrap_or_default().into_owned();
+            let (key, open) = (key.value(), self.id(row));
+            return Err(IllFormed::OtherKey { process, f, key, open, invoked });
+        }
+        let index = self.next_index()?;
+        let status = self.close(time, row, index, end)?;
+        let seat = if status == Status::Info { Seat::Retired(row) } else { Seat::Free };
+        self.seats.set(process.0, seat);
+        Ok(())
+    }
+
+    /// An operation of which the file has only the end: it is taken to have been invoked before
+    /// everything else, which is the least one can assume. Its name is the index of its end.
+    pub(crate) fn end_alone(
+        &mut self,
+        time: Time,
+        call: Begin<'_, Datum<'_, '_>>,
+        end: End<'_, Datum<'_, '_>>,
+    ) -> Result<(), IllFormed> {
+        let (row, index) = self.row(Time::ZERO, call)?;
+        self.early.push(row);
+        self.close(time, row, index, end).map(drop)
+    }
+
+    /// A process that no event names. Its id is settled by [`HistoryBuilder::finish`].
+    pub(crate) fn spare(&mut self) -> Process {
+        self.spares += 1;
+        Process(u32::MAX - (self.spares - 1))
+    }
+
+    /// The history so far; operations still open stay `info`.
+    pub fn finish(mut self) -> History {
+        let h = &mut self.history;
+        self.order.finish(&mut h.inv_rank, &mut h.res_rank);
+        if self.spares > 0 {
+            let first = self.greatest.map_or(0, |p| p + 1);
+            for process in &mut h.process {
+                if *process > u32::MAX - self.spares {
+                    *process = first.saturating_add(u32::MAX - *process);
+                }
+            }
+        }
+        h.lead_with(&self.early);
+        h.shrink();
         self.history
+    }
+
+    /// Adds an open operation without a rank: its row and index.
+    fn row(&mut self, time: Time, call: Begin<'_, Datum<'_, '_>>) -> Result<(u32, u32), IllFormed> {
+        let index = self.next_index()?;
+        let row = u32::try_from(self.history.len())
+            .ok()
+            .filter(|row| *row < NONE / 2)
+            .ok_or(IllFormed::TooMany("operations"))?;
+        let h = &mut self.history;
+        // Few and looked up often: faster than hashing.
+        let f = h.fs.iter().take(8).position(|known| known == call.f);
+        let f = match f {
+            Some(id) => u32::try_from(id).ok(),
+            None => h.fs.intern_ref(call.f),
+        };
+        let f = f.and_then(|id| u16::try_from(id).ok());
+        let f = f.ok_or(IllFormed::TooMany("operation names"))?;
+        const VALUES: IllFormed = IllFormed::TooMany("values");
+        let key = match call.key {
+            Some(key) => h.values.intern(key).ok_or(VALUES)?,
+            None => NONE,
+        };
+        let arg = h.values.intern(call.arg).ok_or(VALUES)?;
+        h.inv_index.push(index);
+        h.res_index.push(NONE);
+        h.inv_rank.push(History::NEVER);
+        h.res_rank.push(History::NEVER);
+        h.inv_time.push(time.0);
+        h.res_time.push(u64::MAX);
+        h.process.push(call.process.0);
+        h.node.push(call.node.map_or(0, |n| n.0));
+        h.f.push(f);
+        h.status.push(Status::Info);
+        h.key.push(key);
+        h.arg.push(arg);
+        h.ret.push(NONE);
+        if call.process.0 <= u32::MAX - self.spares {
+            self.greatest = self.greatest.max(Some(call.process.0));
+        }
+        self.last_index = Some(index);
+        Ok((row, index))
+    }
+
+    /// Ends the operation in `row`.
+    fn close(
+        &mut self,
+        time: Time,
+        row: u32,
+        index: u32,
+        end: End<'_, Datum<'_, '_>>,
+    ) -> Result<Status, IllFormed> {
+        let h = &mut self.history;
+        let (status, ret) = match end {
+            End::Ok(value) => (Status::Ok, h.values.intern(value)),
+            End::Fail(reason) => (Status::Fail, h.reasons.intern_ref(reason)),
+            End::Info(reason) => (Status::Info, h.reasons.intern_ref(reason)),
+        };
+        let at = row as usize;
+        h.ret[at] = ret.ok_or(IllFormed::TooMany("values"))?;
+        h.status[at] = status;
+        h.res_index[at] = index;
+        h.res_time[at] = time.0;
+        if status != Status::Info {
+            h.res_rank[at] = self.order.place(time.0, row, true);
+        }
+        self.last_index = Some(index);
+        Ok(status)
     }
 
     fn id(&self, row: u32) -> OpId {

@@ -31,9 +31,17 @@ impl<T: Eq + Hash> Interner<T> {
         Q: Hash + Equivalent<T> + ToOwned<Owned = T> + ?Sized,
         T: Borrow<Q>,
     {
+        self.intern_with(thing, || thing.to_owned())
+    }
+
+    /// The id of what is equivalent to `thing`; made only at first sight.
+    pub(super) fn intern_with<Q>(&mut self, thing: &Q, make: impl FnOnce() -> T) -> Option<u32>
+    where
+        Q: Hash + Equivalent<T> + ?Sized,
+    {
         match self.things.get_index_of(thing) {
             Some(id) => u32::try_from(id).ok(),
-            None => self.intern(thing.to_owned()),
+            None => self.intern(make()),
         }
     }
 
@@ -63,5 +71,18 @@ impl<T: Eq + Hash> Interner<T> {
     /// All, by id.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.things.iter()
+    }
+
+    /// Gives back what growth left over.
+    pub(super) fn shrink(&mut self) {
+        self.things.shrink_to_fit();
+    }
+
+    /// Bytes of the table, without what the things own.
+    pub(super) fn bytes(&self) -> usize {
+        // An entry has its hash; a bucket of the index a position and a control byte, and an
+        // eighth of the buckets is free.
+        let entry = size_of::<T>() + size_of::<u64>();
+        self.things.capacity() * (entry + (size_of::<usize>() + 1) * 8 / 7)
     }
 }

@@ -1,0 +1,134 @@
+//! Live checking against the oracle: the first violation is seen at exactly the event that makes
+//! the history so far impossible.
+
+use danso_vocab::{
+    Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId, Outcome,
+    Process, Rng, Status, Time,
+};
+
+use super::fuzz::{env, shape, show};
+use super::objects::{self, Counter, Queue};
+use super::oracle;
+use super::simulate::{self, Shape};
+use crate::linearizable::live::Live;
+use crate::models::CasRegister;
+
+/// The invocations and responses of a history by rank, as operation and whether it ends.
+fn ranked(history: &History) -> Vec<(Op<'_>, bool)> {
+    let mut events = Vec::new();
+    for op in history.ops() {
+        events.push((op.inv_rank(), op, false));
+        if op.res_rank() != History::NEVER {
+            events.push((op.res_rank(), op, true));
+        }
+    }
+    events.sort_by_key(|(rank, _, _)| *rank);
+    events.into_iter().map(|(_, op, ends)| (op, ends)).collect()
+}
+
+/// The history of these events only.
+fn prefix(events: &[(Op<'_>, bool)]) -> History {
+    let mut builder = HistoryBuilder::new();
+    builder.untimed();
+    for (op, ends) in events {
+        let process = Process(op.row() as u32);
+        if !ends {
+            let (key, arg) = (op.key().map(|key| key.into_owned()), op.arg().into_owned());
+            builder.invoke(Time::ZERO, process, None, op.f(), key, arg).unwrap();
+            continue;
+        }
+        let outcome = match (op.status(), op.ret()) {
+            (Status::Ok, Some(ret)) => Outcome::Ok(ret.into_owned()),
+            _ => Outcome::Fail("refused".into()),
+        };
+        builder.complete(Time::ZERO, process, None, outcome).unwrap();
+    }
+    builder.finish()
+}
+
+/// The operation whose end makes the history so far impossible.
+fn first_violation<M: Model>(model: &M, history: &History) -> Option<OpId> {
+    let events = ranked(history);
+    let bad = |upto: &usize| !oracle::linearizable(model, &prefix(&events[..*upto]));
+    let ends = (1..=events.len()).filter(|upto| events[upto - 1].1);
+    let first = ends.clone().find(bad)?;
+    Some(events[first - 1].0.id())
+}
+
+fn watch<M: Model>(live: &mut Live<'_, M>, events: &[(Time, Event)]) -> Option<LiveViolation> {
+    let mut events = (0..).zip(events);
+    let seen = events.find_map(|(index, (time, event))| live.event(index, *time, event));
+    seen.or_else(|| live.finish())
+}
+
+fn fuzz<M: Model>(name: &str, model: &M, shape: impl Fn(&mut Rng) -> Shape) {
+    // Where an operation of unknown result is possible in every state there are many ways.
+    let may_leave_out = name.contains("crowded");
+    let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split("live").split(name);
+    let (mut seen, mut left_out) = ([0; 2], 0);
+    for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
+        let shape = shape(&mut rng);
+        let events = simulate::timed(&mut rng, &shape);
+        if events.first().map(|(time, _)| time) == events.last().map(|(time, _)| time) {
+            // Nobody stamped these.
+            continue;
+        }
+        let history = History::of(events.clone()).unwrap();
+        let mut live = Live::new(model, &Limits::default());
+        if rng.chance(1, 2) {
+            live.worth_forgetting = 0;
+        }
+        let got = watch(&mut live, &events).map(|violation| violation.op);
+        if !live.left_out().is_empty() {
+            assert!(may_leave_out, "{name} case {case}: {:?}", live.left_out());
+            left_out += 1;
+            continue;
+        }
+        let want = first_violation(model, &history);
+        assert_eq!(got, want, "{name} case {case}\n{}", show(&history));
+        seen[usize::from(want.is_none())] += 1;
+    }
+    println!("{name}: {} valid, {} invalid, {left_out} left out", seen[1], seen[0]);
+    assert!(left_out < seen[1], "most should not be too much for it");
+    assert!(seen.iter().all(|n| *n > 0), "a test that sees one verdict only shows nothing");
+}
+
+fn crowded(rng: &mut Rng) -> Shape {
+    Shape {
+        crash: *rng.pick(&[0, 20, 40]).unwrap(),
+        domain: rng.between(2, 4),
+        unique: rng.chance(1, 3),
+        ops: rng.between(5, 12) as usize,
+        processes: rng.between(3, 7) as usize,
+        keys: *rng.pick(&[0, 2]).unwrap(),
+        lies: rng.below(6),
+        ..shape(rng)
+    }
+}
+
+#[test]
+fn registers() {
+    fuzz("register", &CasRegister::default(), shape);
+    let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..crowded(rng) };
+    fuzz("strict", &CasRegister::default(), strict);
+    let swaps = |rng: &mut Rng| Shape { draw: objects::swap_call, ..crowded(rng) };
+    fuzz("swaps", &CasRegister::default(), swaps);
+}
+
+#[test]
+fn queues() {
+    let queue = |shape| Shape { behaviour: objects::queue, draw: objects::queue_call, ..shape };
+    fuzz("queue", &Queue, |rng| queue(shape(rng)));
+    fuzz("crowded queue", &Queue, |rng| queue(crowded(rng)));
+}
+
+#[test]
+fn counters() {
+    let counter = |shape| Shape {
+        behaviour: objects::counter,
+        draw: objects::counter_call,
+        init: vec![0],
+        ..shape
+    };
+    fuzz("counter", &Counter, |rng| counter(crowded(rng)));
+}
