@@ -6,7 +6,7 @@
 //! all operations that happened.
 //!
 //! **Invalid.** The operations that are not in the core are taken away again, step by step, each
-//! step being checked to leave a linearization if there was one before ([`Part`]). What remains
+//! step being checked to leave a linearization if there was one before (`Part`). What remains
 //! must be the core; all its orders are tried, breadth first. With *n* operations of which *c*
 //! are open at once and *s* states a set of them can leave, that takes up to *n*·2^*c*·*s*·*c*
 //! steps; it is given up after [`MOST`].
@@ -148,7 +148,8 @@ impl<'h> Held<'h> {
     /// Whether it changes no state wherever it is possible.
     pub(crate) fn observes<M: Model>(&self, model: &M) -> bool {
         let swap = self.access(model);
-        model.unit(self.op.f(), &self.arg, self.saw()) == Unit::Observer
+        model.is_read(self.op.f())
+            || model.unit(self.op.f(), &self.arg, self.saw()) == Unit::Observer
             || matches!(swap, Some(Access::Swaps { old, new }) if old == new)
     }
 
@@ -276,9 +277,8 @@ impl<'h, 'm, M: Model> Part<'h, 'm, M> {
             Some(Access::Writes(_)) | None => false,
         };
         let first = self.ops.iter().filter(observes).map(|held| held.inv).min();
-        let hides = |held: &Held<'_>| {
-            writes(held) && it.end < held.inv && first.is_none_or(|first| held.end < first)
-        };
+        // What happens in between does not observe it: by then a write has replaced it.
+        let hides = |by: &Held<'_>| it.end < by.inv && first.is_some_and(|first| by.end < first);
         let hidden = matches!(step, Step::Hidden { by, .. } if find(by).is_some_and(hides));
         holds(first.is_none() || hidden, why)?;
         self.ops.retain(|held| held.op.id() != op);

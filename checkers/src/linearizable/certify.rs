@@ -1,23 +1,32 @@
 //! Proofs of verdicts, for [`verify`](crate::verify) to check.
 //!
 //! A linearization is what the search found. A refutation is shrunk: whatever the verifier lets
-//! us take away, and the search refutes what is left without it, is taken away. Nothing here need
-//! be trusted: the proof is verified before it is returned.
+//! us take away, and the search refutes what is left without it, is taken away (`draft.rs`). Where
+//! a few operations are known to be refuted, the rest is taken away without search (`seed.rs`).
+//! Nothing here need be trusted: the proof is verified before it is returned.
+
+mod draft;
+mod seed;
 
 use std::collections::BTreeSet;
 
 use danso_vocab::certificate::{Certifier, Claim, Core, Proof, Refused, Step};
-use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Parts, Value};
+use danso_vocab::{Anomaly, History, Limits, Model, OpId, Parts, Value};
 
 use super::judge::Ruling;
 use super::machine::Machine;
 use super::object::{Item, Object};
 use super::violation::prober::Prober;
 use super::{Linearizable, split};
-use crate::verify::{Held, Part, verify};
+use crate::verify::{Part, verify};
+use draft::Draft;
+use seed::core_around;
 
 /// Operations beyond which a register's are not tried one by one: each try looks at all of them.
 const MANY: usize = 1_000;
+
+/// Operations up to which a core need not be smaller.
+const CLEAR: usize = 8;
 
 impl<M: Model> Certifier for Linearizable<M> {
     fn model(&self) -> &'static str {
@@ -48,8 +57,10 @@ impl<M: Model> Certifier for Linearizable<M> {
                 // Another object may be refuted.
                 Ruling::Undecided(why) => _ = undecided.get_or_insert(why),
                 Ruling::Violated { anomaly, .. } => {
-                    let core = self.refuted(history, &rows, &anomaly, limits)?;
-                    return self.checked(history, Proof::Invalid(core));
+                    match self.refuted(history, &rows, &anomaly, limits) {
+                        Ok(core) => return Ok(Proof::Invalid(core)),
+                        Err(why) => _ = undecided.get_or_insert(why),
+                    }
                 }
             }
         }
@@ -73,8 +84,30 @@ impl<M: Model> Linearizable<M> {
         }
     }
 
+    fn checked_core(&self, history: &History, core: Core) -> Result<Core, String> {
+        self.checked(history, Proof::Invalid(core.clone())).map(|_| core)
+    }
+
     /// A core of the object made of these rows, which this anomaly refutes.
     fn refuted(
+        &self,
+        history: &History,
+        rows: &[u32],
+        anomaly: &Anomaly,
+        limits: &Limits,
+    ) -> Result<Core, String> {
+        let around = core_around(&self.model, history, &anomaly.ops).ok();
+        let around = around.and_then(|core| self.checked_core(history, core).ok());
+        if let Some(core) = around.as_ref().filter(|core| core.ops.len() <= CLEAR) {
+            return Ok(core.clone());
+        }
+        let shrunk = self.shrunk(history, rows, anomaly, limits);
+        let shrunk = shrunk.and_then(|core| self.checked_core(history, core));
+        shrunk.or_else(|why| around.ok_or(why))
+    }
+
+    /// The same, as small as the search can make it.
+    fn shrunk(
         &self,
         history: &History,
         rows: &[u32],
@@ -94,220 +127,35 @@ impl<M: Model> Linearizable<M> {
     }
 }
 
-/// A core that gets smaller.
-struct Draft<'p, 'm, 'o, 'h, 'a, M> {
-    model: &'p M,
-    prober: &'p mut Prober<'o, 'h, 'm, 'a>,
-    upto: Op<'h>,
-    parts: Vec<Value>,
-    steps: Vec<Step>,
-    /// What stays, as the point of it all or as a reason: the verifier could do without.
-    kept: Vec<OpId>,
-    /// What the verifier would have left.
-    left: Part<'h, 'p, M>,
-    /// The same for the search.
-    items: Vec<Item>,
-}
-
-impl<'p, 'm, 'o, 'h, 'a, M: Model> Draft<'p, 'm, 'o, 'h, 'a, M> {
-    /// Begins with all items up to the completion that makes them impossible.
-    fn new(
-        model: &'p M,
-        prober: &'p mut Prober<'o, 'h, 'm, 'a>,
-        items: Vec<Item>,
-    ) -> Result<Self, String> {
-        let last = items.iter().filter(|item| item.must()).max_by_key(|item| item.res);
-        let upto = prober.object.op(last.ok_or("nothing was refuted")?);
-        let mut left =
-            Part::upto(model, upto, prober.object.history).map_err(|why| why.to_string())?;
-        // Observers that need not have happened are none of the search's items.
-        left.forget_observers(|op| has(&items, op));
-        let (parts, steps, kept) = (Vec::new(), Vec::new(), vec![upto.id()]);
-        Ok(Draft { model, prober, upto, parts, steps, kept, left, items })
-    }
-
-    fn shrink(mut self) -> Core {
-        self.only_parts();
-        self.cut();
-        loop {
-            let before = self.left.ops.len();
-            self.observers();
-            self.units();
-            self.mutators();
-            if self.left.ops.len() == before || self.prober.spent() {
-                break;
-            }
-        }
-        Core {
-            ops: self.left.ops.iter().map(|held| held.op.id()).collect(),
-            upto: self.upto.id(),
-            parts: self.parts,
-            steps: self.steps,
-        }
-    }
-
-    /// Goes on with what is left, if that is still refuted.
-    fn accept(&mut self, left: Part<'h, 'p, M>, steps: &[Step]) -> bool {
-        let mut items = self.items.clone();
-        let mut stays = left.ops.iter().map(|held| held.op.row() as u32).peekable();
-        items.retain(|item| {
-            while stays.next_if(|row| *row < item.row).is_some() {}
-            stays.peek() == Some(&item.row)
-        });
-        let refuted = self.prober.refuted(&items);
-        if refuted {
-            (self.left, self.items) = (left, items);
-            self.kept.extend(steps.iter().filter_map(reason));
-            self.steps.extend(steps);
-        }
-        refuted
-    }
-
-    /// Tries all of `things` at once, then halves, then each by itself.
-    fn halve<T>(&mut self, mut things: Vec<T>, mut without: impl FnMut(&mut Self, &[T]) -> bool) {
-        let mut size = things.len();
-        while size > 0 {
-            let mut from = 0;
-            while from < things.len() && !self.prober.spent() {
-                let to = (from + size).min(things.len());
-                if without(self, &things[from..to]) {
-                    things.drain(from..to);
-                } else {
-                    from = to;
-                }
-            }
-            size /= 2;
-        }
-    }
-
-    /// Looks only at the parts the last operation touches, with all that are tied to them.
-    fn only_parts(&mut self) {
-        let mut parts_of = Vec::with_capacity(self.left.ops.len());
-        for held in &self.left.ops {
-            let Parts::Of(parts) = held.parts(self.model) else { return };
-            parts_of.push((held.op.id(), parts.into_iter().cloned().collect::<Vec<Value>>()));
-        }
-        let last = parts_of.iter().find(|(op, _)| *op == self.upto.id());
-        let mut chosen: BTreeSet<Value> =
-            last.into_iter().flat_map(|(_, parts)| parts.iter().cloned()).collect();
-        loop {
-            let before = chosen.len();
-            for (_, parts) in &parts_of {
-                if parts.iter().any(|part| chosen.contains(part)) {
-                    chosen.extend(parts.iter().cloned());
-                }
-            }
-            if chosen.len() == before {
-                break;
-            }
-        }
-        let (mut left, chosen) = (self.left.clone(), chosen.into_iter().collect::<Vec<_>>());
-        let taken = left.only(&chosen).is_ok() && left.ops.len() < self.left.ops.len();
-        if taken && self.accept(left, &[]) {
-            self.parts = chosen;
-        }
-    }
-
-    /// Drops everything before an unconditional write, as late a one as possible.
-    fn cut(&mut self) {
-        if !self.left.is_register() {
-            return;
-        }
-        let swap = |held: &&Held<'_>| {
-            held.must() && matches!(held.access(self.model), Some(Access::Swaps { .. }))
-        };
-        let swaps = self.left.ops.iter().filter(swap);
-        let (mut begun, mut ended): (Vec<u32>, Vec<u32>) =
-            swaps.map(|held| (held.inv, held.end)).unzip();
-        begun.sort_unstable();
-        ended.sort_unstable();
-        // As many swaps have begun before its end as ended before its beginning.
-        let alone = |held: &Held<'_>| {
-            begun.partition_point(|t| *t < held.end) == ended.partition_point(|t| *t < held.inv)
-        };
-        let write = |held: &&Held<'_>| {
-            let writes = matches!(held.access(self.model), Some(Access::Writes(_)));
-            writes && held.must() && alone(held)
-        };
-        let writes: Vec<OpId> =
-            self.left.ops.iter().rev().filter(write).map(|held| held.op.id()).collect();
-        let mut nth = 0;
-        while let Some(write) = writes.get(nth).filter(|_| !self.prober.spent()) {
-            let (mut left, step) = (self.left.clone(), Step::Cut(*write));
-            if left.take(step).is_ok() && self.accept(left, &[step]) {
-                return;
-            }
-            nth = 2 * nth + 1;
-        }
-    }
-
-    fn observers(&mut self) {
-        let all = self.left.ops.iter().filter(|held| held.observes(self.model));
-        let all: Vec<OpId> = all.map(|held| held.op.id()).collect();
-        self.halve(all, |draft, chunk| {
-            let mut left = draft.left.clone();
-            left.forget_observers(|op| {
-                chunk.binary_search(&op.id()).is_err() || draft.kept.contains(&op.id())
-            });
-            draft.accept(left, &[])
-        });
-    }
-
-    fn units(&mut self) {
-        let unit = |held: &Held<'_>| held.unit(self.model);
-        let all: BTreeSet<Value> = self.left.ops.iter().filter_map(unit).collect();
-        self.halve(all.into_iter().collect(), |draft, chunk| {
-            let mut left = draft.left.clone();
-            let gone = |held: &&Held<'_>| {
-                held.unit(draft.model).is_some_and(|unit| chunk.binary_search(&unit).is_ok())
-            };
-            let gone: BTreeSet<OpId> =
-                draft.left.ops.iter().filter(gone).map(|held| held.op.id()).collect();
-            left.forget_units(|op| !gone.contains(&op.id())).is_ok() && draft.accept(left, &[])
-        });
-    }
-
-    /// Takes single operations of a register away, in order, since taking one away may leave
-    /// another unobserved.
-    fn mutators(&mut self) {
-        if !self.left.is_register() {
-            return;
-        }
-        let many = self.left.ops.len() > MANY;
-        let tried = |held: &&Held<'_>| !(held.observes(self.model) || many && held.must());
-        let all = self.left.ops.iter().filter(tried).map(|held| held.op.id()).collect();
-        self.halve(all, |draft, chunk| {
-            let (mut left, mut steps) = (draft.left.clone(), Vec::new());
-            for &op in chunk {
-                if draft.kept.contains(&op) || steps.iter().filter_map(reason).any(|o| o == op) {
-                    continue;
-                }
-                let hidden = hiding(draft.model, &left, op).map(|by| Step::Hidden { op, by });
-                let mut ways = [Some(Step::Unseen(op)), hidden].into_iter().flatten();
-                steps.extend(ways.find(|step| left.take(*step).is_ok()));
-            }
-            !steps.is_empty() && draft.accept(left, &steps)
-        });
-    }
-}
-
-/// The write without which a step would be no good.
-fn reason(step: &Step) -> Option<OpId> {
-    match step {
-        Step::Cut(op) | Step::Hidden { by: op, .. } => Some(*op),
-        Step::Unseen(_) => None,
-    }
-}
-
-/// The write after `op` that ends first.
-fn hiding<M: Model>(model: &M, left: &Part<'_, '_, M>, op: OpId) -> Option<OpId> {
+/// Takes one operation of a register away, if that is allowed, and says how.
+fn way<M: Model>(left: &mut Part<'_, '_, M>, op: OpId) -> Option<Step> {
     let end = left.ops.iter().find(|held| held.op.id() == op)?.end;
-    let writes = |held: &&Held<'_>| {
-        held.must() && held.inv > end && matches!(held.access(model), Some(Access::Writes(_)))
-    };
-    left.ops.iter().filter(writes).min_by_key(|held| held.end).map(|held| held.op.id())
+    let after = left.ops.iter().filter(|held| held.must() && held.inv > end);
+    let hidden = after.min_by_key(|held| held.end);
+    let hidden = hidden.map(|held| Step::Hidden { op, by: held.op.id() });
+    [Some(Step::Unseen(op)), hidden].into_iter().flatten().find(|step| left.take(*step).is_ok())
 }
 
-fn has(items: &[Item], op: Op<'_>) -> bool {
-    items.binary_search_by_key(&(op.row() as u32), |item| item.row).is_ok()
+/// The parts that `last` touches, with all that are tied to them; none if not everything is of
+/// certain parts.
+fn tied<M: Model>(model: &M, left: &Part<'_, '_, M>, last: OpId) -> Vec<Value> {
+    let mut parts_of = Vec::with_capacity(left.ops.len());
+    for held in &left.ops {
+        let Parts::Of(parts) = held.parts(model) else { return Vec::new() };
+        parts_of.push((held.op.id(), parts));
+    }
+    let last = parts_of.iter().find(|(op, _)| *op == last);
+    let mut chosen: BTreeSet<&Value> =
+        last.into_iter().flat_map(|(_, parts)| parts).copied().collect();
+    loop {
+        let before = chosen.len();
+        for (_, parts) in &parts_of {
+            if parts.iter().any(|part| chosen.contains(part)) {
+                chosen.extend(parts);
+            }
+        }
+        if chosen.len() == before {
+            return chosen.into_iter().cloned().collect();
+        }
+    }
 }

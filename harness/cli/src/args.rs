@@ -188,7 +188,8 @@ pub(crate) struct CheckArgs {
     /// Write a report here (one history only).
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
-    /// Write a proof of the verdict here, for `danso verify` (one history only).
+    /// Write a proof of the verdict here, for `danso verify` (one history only). A valid history
+    /// without one counts as unknown.
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
     #[command(flatten)]

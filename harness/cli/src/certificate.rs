@@ -4,7 +4,7 @@ use std::path::Path;
 
 use danso_checkers::models;
 use danso_vocab::certificate::{Certifier, Fingerprint};
-use danso_vocab::{Certificate, Results, Value, codec};
+use danso_vocab::{Certificate, Limits, Results, Value, codec};
 
 use crate::check::{Budget, within};
 use crate::commands::run::Parts;
@@ -35,12 +35,18 @@ pub(crate) fn write(
         }
         (None, None) => "",
     };
-    let checker = models::find(name).map(|model| (model.checker)(initial.clone()));
+    let model = models::find(name);
+    let checker = model.map(|model| (model.checker)(initial.clone()));
     let certifier = checker.as_ref().and_then(|checker| checker.certifier());
-    let (Some(checker), Some(certifier)) = (&checker, certifier) else {
+    let (Some(model), Some(checker), Some(certifier)) = (model, &checker, certifier) else {
         return Err(usage("--certificate: only linearizability of a model has certificates"));
     };
-    let proof = match within(budget, |limits| certifier.prove(&loaded.history, limits)) {
+    let prove = |limits: &Limits| {
+        let prove = || certifier.prove(&loaded.history, limits);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(prove))
+            .unwrap_or_else(|_| Err("making one failed; please report this".to_owned()))
+    };
+    let proof = match within(budget, prove) {
         Ok(proof) => proof,
         Err(why) => {
             eprintln!("note: no certificate was written: {why}");
@@ -56,7 +62,7 @@ pub(crate) fn write(
         );
     }
     let certificate = Certificate {
-        model: certifier.model().to_owned(),
+        model: model.name.to_owned(),
         initial: initial.clone(),
         history: Fingerprint::of(&loaded.history),
         proof,

@@ -72,12 +72,12 @@ pub enum Step {
     Cut(OpId),
     /// One that leaves a value no operation left observes, unless that one ended before it began.
     Unseen(OpId),
-    /// One that ended before the unconditional write `by` began, which ended before the first
-    /// operation began that observes its value and did not end before it began.
+    /// One that ended before `by` began, which ended before the first operation left began that
+    /// observes its value and did not end before it began: by then the value was gone.
     Hidden {
         /// What is taken away.
         op: OpId,
-        /// What hides it.
+        /// What shows that.
         by: OpId,
     },
 }

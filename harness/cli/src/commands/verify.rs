@@ -11,6 +11,9 @@ use crate::exit::{Exit, usage};
 use crate::load;
 use crate::spec::no_such;
 
+/// Operations of a core that are printed.
+const SHOWN: usize = 20;
+
 /// Checks a certificate against a history. A proof of `invalid` that holds is a success.
 pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let certificate = read(&args.certificate)?;
@@ -20,7 +23,10 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
             println!("verified: {}", words(&certificate, &claim));
             if let Proof::Invalid(core) = &certificate.proof {
                 let ops = core.ops.iter().filter_map(|id| loaded.history.op(*id));
-                ops.for_each(|op| println!("  {op}"));
+                ops.take(SHOWN).for_each(|op| println!("  {op}"));
+                if core.ops.len() > SHOWN {
+                    println!("  and {} more", core.ops.len() - SHOWN);
+                }
             }
             Ok(Exit::Valid)
         }
