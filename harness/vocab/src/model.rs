@@ -52,7 +52,7 @@ pub enum Unit<'a> {
     /// It can: where it is possible it changes no state.
     Observer,
     /// It can, together with all other operations of this unit (an element and all that happens
-    /// to it), if none of them is [`Unit::Fixed`].
+    /// to it), if every operation is of some unit.
     Of(&'a Value),
 }
 

@@ -4,7 +4,8 @@
 //! that what remains is refuted only if the whole is. That holds for
 //!
 //! - *observers*: they change nothing;
-//! - all operations of one *unit*, as the model says: an element and all that happens to it;
+//! - all operations of one *unit*, as the model says (an element and all that happens to it), if
+//!   every operation is of some unit;
 //! - on a register, an operation whose value no remaining one observes, unless before it began:
 //!   whatever follows it must be an unconditional write, or nothing;
 //! - on a register, an operation that had ended before an unconditional write began which in turn
@@ -88,13 +89,17 @@ fn take_away(
     part
 }
 
-/// Takes away whole units, many at once where that works.
+/// Takes away whole units, many at once where that works. Only where nothing else is left: what
+/// looks at a unit without being of it would be left with nothing to have seen.
 fn units(prober: &mut Prober<'_, '_, '_, '_>, mut part: Part) -> Part {
     let object = prober.object;
     let unit = |item: &Item| match object.class(item).removable {
         Removable::With(unit) => Some(unit),
         Removable::No | Removable::Alone => None,
     };
+    if part.items.iter().any(|item| unit(item).is_none()) {
+        return part;
+    }
     let mut all: Vec<u32> = part.items.iter().filter_map(unit).collect();
     all.sort_unstable();
     all.dedup();
