@@ -26,7 +26,7 @@ fn fields(row: &Row<'_>) -> Vec<Value> {
 /// If the fast way understands it, the slow way says the same of it. Whether it did.
 fn agree(object: &[u8]) -> bool {
     let mut row = Row::default();
-    if !scan::object(object, &mut row) {
+    if !std::str::from_utf8(object).is_ok_and(|text| scan::object(text, &mut row)) {
         return false;
     }
     let slowly = slow(object).unwrap_or_else(|error| {
