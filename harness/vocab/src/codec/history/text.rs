@@ -159,7 +159,12 @@ fn cells<'a>(line: &'a str, row: &mut Row<'a>) -> Result<bool, Fault> {
     // What went wrong may be printed in any way.
     let free = matches!(kind, "fail" | "info");
     for field in [Field::F, Field::Value, Field::Error] {
-        let Ok(Some(byte)) = edn.blank() else { break };
+        let Ok(Some(byte)) = edn.blank() else {
+            if field == Field::F || (field == Field::Value && !free) {
+                return edn.wrong(edn.at, format!("this line ends before its {}", field.name()));
+            }
+            break;
+        };
         let (start, at) = (row.tokens.len(), edn.at);
         let read = edn.form(&mut row.tokens);
         if read.is_err() && free && field != Field::F {
@@ -175,9 +180,6 @@ fn cells<'a>(line: &'a str, row: &mut Row<'a>) -> Result<bool, Fault> {
         if free && field == Field::Value && byte == b':' {
             row.copy(Field::Value, Field::Error);
         }
-    }
-    if row.get(Field::F).is_none() {
-        return edn.wrong(edn.at, "this line ends before its f and value").map(|()| true);
     }
     match edn.blank() {
         Ok(Some(_)) if !free => edn.wrong(edn.at, "more than f, value and error stands here"),

@@ -52,7 +52,8 @@ fn messages_name_line_column_and_mend() {
         ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\t[1 2".to_owned(), "2:1: this line is cut off"),
         ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\t1 2 3".to_owned(), "2:17: more than f, value and error stands here"),
         ("0\t:invoke\t:read\tnil\nhello".to_owned(), "2:1: a line is process, type, f and value: `0  :invoke  :read  nil`"),
-        ("0\t:invoke\t:read\tnil\n0\t:ok".to_owned(), "2:6: this line ends before its f and value"),
+        ("0\t:invoke\t:read\tnil\n0\t:ok".to_owned(), "2:6: this line ends before its f"),
+        ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\n".to_owned(), "2:12: this line ends before its value"),
         ("INFO  jepsen.util - 0\t:ok\t:read\tnil".to_owned(), "1:1: p0 completes `read` without having invoked it: add the invocation or drop this line"),
         ("hello".to_owned(), "1:1: this looks like no history danso knows: name its format with --format (jsonl, edn, txt, log, kv, json)"),
     ];
