@@ -22,10 +22,8 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn object(&mut self, row: &mut Row<'a>) -> Option<()> {
         self.expect(b'{')?;
-        loop {
-            self.expect(b'"')?;
-            let field = Field::of(self.string()?.as_bytes());
-            self.expect(b':')?;
+        for place in 0.. {
+            let field = self.field(row, place)?;
             let start = row.tokens.len();
             self.value(&mut row.tokens, 0)?;
             match field {
@@ -43,6 +41,28 @@ impl<'a> Scan<'a> {
             .iter()
             .all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
             .then_some(())
+    }
+
+    /// The name of the field at this place, and its colon.
+    #[inline]
+    fn field(&mut self, row: &mut Row<'a>, place: usize) -> Option<Option<Field>> {
+        if self.bytes.get(self.at) == Some(&b' ') {
+            self.at += 1;
+        }
+        if let Some(&Some(likely)) = row.habit.get(place) {
+            let quoted = likely.quoted().as_bytes();
+            if self.bytes[self.at..].starts_with(quoted) {
+                self.at += quoted.len();
+                return Some(Some(likely));
+            }
+        }
+        self.expect(b'"')?;
+        let field = Field::of(self.string()?.as_bytes());
+        self.expect(b':')?;
+        if let Some(habit) = row.habit.get_mut(place) {
+            *habit = field;
+        }
+        Some(field)
     }
 
     /// The next byte that is no blank, consumed.
