@@ -81,7 +81,7 @@ fn measure(name: &str, format: Format, ops: u64, text: &str, want: f64) {
     let options = Options { format: Some(format), ..Options::default() };
     let mut best = f64::INFINITY;
     let mut bytes = 0;
-    for _ in 0..5 {
+    for _ in 0..20 {
         let start = Instant::now();
         let loaded = read(text.as_bytes(), &options).unwrap();
         best = best.min(start.elapsed().as_secs_f64());
@@ -99,7 +99,7 @@ fn measure(name: &str, format: Format, ops: u64, text: &str, want: f64) {
 }
 
 fn main() {
-    let ops = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(500_000);
+    let ops = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000);
     measure("jsonl", Format::Jsonl, ops, &jsonl(ops), 250.0);
     measure("edn", Format::Edn, ops, &edn(ops), 150.0);
 }

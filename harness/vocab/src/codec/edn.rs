@@ -36,16 +36,17 @@ type Read<T> = Result<T, Fault>;
 
 /// A cursor over EDN.
 pub(super) struct Edn<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     pub(super) at: usize,
-    /// Whether nothing comes after these bytes.
+    /// Whether nothing comes after this text.
     last: bool,
     depth: u32,
 }
 
 impl<'a> Edn<'a> {
-    pub(super) fn new(bytes: &'a [u8], last: bool) -> Self {
-        Edn { bytes, at: 0, last, depth: 0 }
+    pub(super) fn new(text: &'a str, last: bool) -> Self {
+        Edn { text, bytes: text.as_bytes(), at: 0, last, depth: 0 }
     }
 
     pub(super) fn wrong<T>(&self, at: usize, message: impl Into<String>) -> Read<T> {
@@ -56,25 +57,25 @@ impl<'a> Edn<'a> {
     /// comes then, or `None` at the end.
     pub(super) fn blank(&mut self) -> Read<Option<u8>> {
         loop {
-            match self.bytes.get(self.at) {
-                None if self.last => return Ok(None),
-                None => return Err(Fault::Incomplete),
-                Some(b' ' | b',' | b'\n' | b'\t' | b'\r' | 0x0b | 0x0c | 0x1c..=0x1f) => {
-                    self.at += 1;
-                }
-                Some(b';') => match memchr::memchr(b'\n', &self.bytes[self.at..]) {
+            let Some(byte) = self.bytes.get(self.at) else {
+                return if self.last { Ok(None) } else { Err(Fault::Incomplete) };
+            };
+            match CLASSES[*byte as usize] {
+                BLANK => self.at += 1,
+                _ if *byte == b';' => match memchr::memchr(b'\n', &self.bytes[self.at..]) {
                     Some(end) => self.at += end + 1,
                     None if self.last => self.at = self.bytes.len(),
                     None => return Err(Fault::Incomplete),
                 },
-                Some(b'#') if self.bytes.get(self.at + 1) == Some(&b'_') => {
-                    self.at += 2;
-                    self.form(&mut Vec::new())?;
-                }
-                Some(b'#') if self.at + 1 == self.bytes.len() && !self.last => {
-                    return Err(Fault::Incomplete);
-                }
-                Some(byte) => return Ok(Some(*byte)),
+                _ if *byte == b'#' => match self.bytes.get(self.at + 1) {
+                    Some(b'_') => {
+                        self.at += 2;
+                        self.form(&mut Vec::new())?;
+                    }
+                    None if !self.last => return Err(Fault::Incomplete),
+                    _ => return Ok(Some(*byte)),
+                },
+                _ => return Ok(Some(*byte)),
             }
         }
     }
@@ -129,14 +130,17 @@ impl<'a> Edn<'a> {
             None if self.last => rest.len(),
             None => return Err(Fault::Incomplete),
         };
-        let Ok(word) = std::str::from_utf8(&rest[..end]) else {
-            return self.wrong(self.at, "this is not UTF-8: convert the file");
-        };
+        let word = self.slice(self.at, self.at + end);
         if word.is_empty() {
             return self.wrong(self.at, "a value was expected here");
         }
         self.at += end;
         Ok(word)
+    }
+
+    /// The text between two places next to ASCII.
+    fn slice(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from..to).unwrap_or_default()
     }
 
     fn number(&mut self) -> Read<Token<'a>> {
@@ -264,20 +268,33 @@ impl<'a> Edn<'a> {
     }
 }
 
+/// Part of a word.
+const WORD: u8 = 0;
+/// White space, or a comma.
+const BLANK: u8 = 1;
+/// Ends a word and means something.
+const MARK: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [WORD; 256];
+    let (blanks, marks) = (b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f ,", b"\";()[]{}");
+    let mut i = 0;
+    while i < blanks.len() {
+        classes[blanks[i] as usize] = BLANK;
+        i += 1;
+    }
+    i = 0;
+    while i < marks.len() {
+        classes[marks[i] as usize] = MARK;
+        i += 1;
+    }
+    classes
+};
+
 /// Whether a byte ends a word.
 #[inline]
 fn delimits(byte: u8) -> bool {
-    const DELIMITERS: [bool; 256] = {
-        let mut table = [false; 256];
-        let all = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f ,\";()[]{}";
-        let mut i = 0;
-        while i < all.len() {
-            table[all[i] as usize] = true;
-            i += 1;
-        }
-        table
-    };
-    DELIMITERS[byte as usize]
+    CLASSES[byte as usize] != WORD
 }
 
 #[cfg(test)]

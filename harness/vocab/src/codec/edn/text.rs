@@ -12,25 +12,22 @@ impl<'a> Edn<'a> {
         match memchr::memchr2(b'"', b'\\', rest) {
             None => Err(Fault::Incomplete),
             Some(end) if rest[end] == b'"' => {
-                let Ok(text) = std::str::from_utf8(&rest[..end]) else {
-                    return self.wrong(start, "this text is not UTF-8: convert the file");
-                };
                 self.at = start + end + 1;
-                Ok(Token::Str(text))
+                Ok(Token::Str(self.slice(start, start + end)))
             }
             Some(_) => self.escaped(start),
         }
     }
 
     fn escaped(&mut self, start: usize) -> Read<Token<'a>> {
-        let mut text = Vec::new();
+        let mut text = String::new();
         let mut at = start;
         loop {
             let rest = &self.bytes[at..];
             let Some(end) = memchr::memchr2(b'"', b'\\', rest) else {
                 return Err(Fault::Incomplete);
             };
-            text.extend_from_slice(&rest[..end]);
+            text.push_str(self.slice(at, at + end));
             at += end + 1;
             if rest[end] == b'"' {
                 break;
@@ -66,15 +63,10 @@ impl<'a> Edn<'a> {
                     return self.wrong(at - 2, format!("`\\{other}` is no escape: write `\\\\`"));
                 }
             };
-            text.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes());
+            text.push(plain);
         }
-        match String::from_utf8(text) {
-            Ok(text) => {
-                self.at = at;
-                Ok(Token::Owned(Value::Str(text)))
-            }
-            Err(_) => self.wrong(start, "this text is not UTF-8: convert the file"),
-        }
+        self.at = at;
+        Ok(Token::Owned(Value::Str(text)))
     }
 
     /// The character of four hexadecimal digits at `at`, or of eight in two halves; and how many
@@ -118,9 +110,7 @@ impl<'a> Edn<'a> {
             None if self.last => rest.len(),
             None => return Err(Fault::Incomplete),
         };
-        let Ok(name) = std::str::from_utf8(&self.bytes[start..=start + end]) else {
-            return self.wrong(start, "this character is not UTF-8: convert the file");
-        };
+        let name = self.slice(start, start + end + 1);
         let text = match name {
             "newline" => "\n",
             "space" => " ",

@@ -21,7 +21,8 @@ impl Chunks for Maps {
         row: &mut Row<'a>,
         intake: &mut Intake,
     ) -> Result<usize, Trouble> {
-        let mut edn = Edn::new(bytes, last);
+        let (text, end) = text(bytes, last);
+        let mut edn = Edn::new(text, end == End::Input);
         loop {
             let done = edn.at;
             let byte = match edn.blank() {
@@ -35,7 +36,7 @@ impl Chunks for Maps {
                         return Err(Trouble { torn: Some(done), ..Trouble::at(edn.at, message) });
                     }
                 },
-                Err(fault) => return stop(fault, done, done, last),
+                Err(fault) => return stop(fault, done, done, (text.len(), end)),
             };
             match byte {
                 b'[' | b'(' if self.close.is_none() => {
@@ -49,7 +50,7 @@ impl Chunks for Maps {
                 b'{' | b'#' => {
                     let at = edn.at;
                     if let Err(fault) = map(&mut edn, row) {
-                        return stop(fault, done, at, last);
+                        return stop(fault, done, at, (text.len(), end));
                     }
                     intake.take(row, at).map_err(|r| r.within(at, &bytes[at..edn.at]))?;
                 }
@@ -63,10 +64,40 @@ impl Chunks for Maps {
     }
 }
 
+/// What comes after the text in hand.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    More,
+    Input,
+    /// A byte that no text has.
+    Broken,
+    /// Half a character and then nothing.
+    Half,
+}
+
+/// The text that bytes begin with.
+fn text(bytes: &[u8], last: bool) -> (&str, End) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text, if last { End::Input } else { End::More }),
+        Err(error) => {
+            let valid = &bytes[..error.valid_up_to()];
+            let end = match error.error_len() {
+                Some(_) => End::Broken,
+                None if last => End::Half,
+                None => End::More,
+            };
+            (std::str::from_utf8(valid).unwrap_or_default(), end)
+        }
+    }
+}
+
 /// What to do where no more can be read: wait for more, or refuse.
-fn stop(fault: Fault, done: usize, at: usize, last: bool) -> Result<usize, Trouble> {
+fn stop(fault: Fault, done: usize, at: usize, (len, end): (usize, End)) -> Result<usize, Trouble> {
     match fault {
-        Fault::Incomplete if !last => Ok(done),
+        Fault::Incomplete if end == End::More => Ok(done),
+        Fault::Incomplete if end == End::Broken => {
+            Err(Trouble::at(len, "this is not UTF-8: convert the file"))
+        }
         Fault::Incomplete => {
             let message = "the input ends inside what begins here: it is cut off";
             Err(Trouble { torn: Some(done), ..Trouble::at(at, message) })

@@ -26,6 +26,10 @@ impl Chunks for Lines {
         row: &mut Row<'a>,
         intake: &mut Intake,
     ) -> Result<usize, Trouble> {
+        // Half a character at the end of a block is in a line that comes again.
+        let text = std::str::from_utf8(bytes)
+            .or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
+        let text = text.ok();
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
@@ -37,7 +41,8 @@ impl Chunks for Lines {
             let whole = next > at + line.len();
             if !line.trim_ascii().is_empty() {
                 let torn = (!whole).then_some(at);
-                one(line, at, row, intake).map_err(|trouble| Trouble { torn, ..trouble })?;
+                one(line, text.and_then(|text| text.get(at..at + line.len())), at, row, intake)
+                    .map_err(|trouble| Trouble { torn, ..trouble })?;
             }
             if !whole {
                 return Ok(next);
@@ -103,7 +108,8 @@ impl Chunks for Objects {
                         }
                         return Ok(at);
                     };
-                    one(&bytes[at..at + len], at, row, intake)?;
+                    let object = &bytes[at..at + len];
+                    one(object, std::str::from_utf8(object).ok(), at, row, intake)?;
                     self.next = if self.array { Next::Comma } else { Next::Start };
                     at += len;
                     continue;
@@ -150,14 +156,16 @@ fn extent(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Reads one object, which stands at `at`.
+/// Reads one object, which stands at `at`; `text` if it is known to be text.
 fn one<'a>(
     object: &'a [u8],
+    text: Option<&'a str>,
     at: usize,
     row: &mut Row<'a>,
     intake: &mut Intake,
 ) -> Result<(), Trouble> {
-    if !scan::object(object, row) {
+    let fast = text.is_some_and(|text| scan::object(text, row));
+    if !fast {
         *row = slow(object).map_err(|error| {
             // Where its line and column are, as an offset.
             let lines = object.split_inclusive(|b| *b == b'\n');

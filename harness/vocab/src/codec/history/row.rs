@@ -41,19 +41,26 @@ impl Field {
     }
 
     pub(super) fn name(self) -> &'static str {
+        let quoted = self.quoted();
+        &quoted[1..quoted.len() - 2]
+    }
+
+    /// Its name as JSON has it, with the colon.
+    #[inline]
+    pub(super) fn quoted(self) -> &'static str {
         match self {
-            Field::Format => "format",
-            Field::Index => "index",
-            Field::Time => "time",
-            Field::Process => "process",
-            Field::Type => "type",
-            Field::F => "f",
-            Field::Key => "key",
-            Field::Value => "value",
-            Field::Error => "error",
-            Field::Node => "node",
-            Field::Fault => "fault",
-            Field::Nodes => "nodes",
+            Field::Format => "\"format\":",
+            Field::Index => "\"index\":",
+            Field::Time => "\"time\":",
+            Field::Process => "\"process\":",
+            Field::Type => "\"type\":",
+            Field::F => "\"f\":",
+            Field::Key => "\"key\":",
+            Field::Value => "\"value\":",
+            Field::Error => "\"error\":",
+            Field::Node => "\"node\":",
+            Field::Fault => "\"fault\":",
+            Field::Nodes => "\"nodes\":",
         }
     }
 }
@@ -66,6 +73,8 @@ pub(super) struct Row<'a> {
     pub(super) tokens: Vec<Token<'a>>,
     /// Where each field's value is; empty if the event does not have it.
     spans: [(u32, u32); FIELDS],
+    /// Which field the row before had at which place: most likely this one has it too.
+    pub(super) habit: [Option<Field>; FIELDS],
 }
 
 impl<'a> Row<'a> {
@@ -101,6 +110,6 @@ impl<'a> Row<'a> {
 
     /// An empty row for other bytes.
     pub(super) fn recycle<'b>(self) -> Row<'b> {
-        Row { tokens: recycle(self.tokens), spans: [(0, 0); FIELDS] }
+        Row { tokens: recycle(self.tokens), spans: [(0, 0); FIELDS], habit: self.habit }
     }
 }

@@ -7,6 +7,7 @@ mod meaning;
 mod real;
 mod repairs;
 mod round;
+mod sound;
 
 use std::path::{Path, PathBuf};
 

@@ -68,6 +68,7 @@ impl Lines {
             return Ok(false);
         }
         if !self.log {
+            let line = utf8(line).map_err(|fault| trouble(fault, at))?;
             return match cells(line, row) {
                 Ok(true) => intake.take(row, at).map(|()| true).map_err(|r| r.within(at, &[])),
                 Ok(false) => {
@@ -92,7 +93,7 @@ impl Lines {
             let mut row = Row::default();
             let logger = logged.logger_name.or(logged.logger);
             if logger.as_deref() != Some("jepsen.util")
-                || !cells(logged.message.as_bytes(), &mut row).map_err(|f| trouble(f, at))?
+                || !cells(&logged.message, &mut row).map_err(|f| trouble(f, at))?
             {
                 intake.remark(Remark::OtherLine, at);
                 return Ok(false);
@@ -111,7 +112,7 @@ impl Lines {
             rest = after;
         }
         let skipped = line.len() - rest.len();
-        match cells(rest, row) {
+        match utf8(rest).and_then(|rest| cells(rest, row)) {
             Ok(true) => intake.take(row, at).map(|()| true).map_err(|r| r.within(at, &[])),
             Ok(false) => {
                 intake.remark(Remark::OtherLine, at);
@@ -129,8 +130,15 @@ fn trouble(fault: Fault, base: usize) -> Trouble {
     }
 }
 
+fn utf8(line: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(line).map_err(|error| Fault::Wrong {
+        at: error.valid_up_to(),
+        message: "this is not UTF-8: convert the file".to_owned(),
+    })
+}
+
 /// Reads process, type, f, value and error. False if it is no such line at all.
-fn cells<'a>(line: &'a [u8], row: &mut Row<'a>) -> Result<bool, Fault> {
+fn cells<'a>(line: &'a str, row: &mut Row<'a>) -> Result<bool, Fault> {
     row.clear();
     let mut edn = Edn::new(line, true);
     // Other messages begin like anything.
@@ -151,12 +159,17 @@ fn cells<'a>(line: &'a [u8], row: &mut Row<'a>) -> Result<bool, Fault> {
     // What went wrong may be printed in any way.
     let free = matches!(kind, "fail" | "info");
     for field in [Field::F, Field::Value, Field::Error] {
-        let Ok(Some(byte)) = edn.blank() else { break };
+        let Ok(Some(byte)) = edn.blank() else {
+            if field == Field::F || (field == Field::Value && !free) {
+                return edn.wrong(edn.at, format!("this line ends before its {}", field.name()));
+            }
+            break;
+        };
         let (start, at) = (row.tokens.len(), edn.at);
         let read = edn.form(&mut row.tokens);
         if read.is_err() && free && field != Field::F {
             row.tokens.truncate(start);
-            let text = String::from_utf8_lossy(&line[at..]).trim().to_owned();
+            let text = line.get(at..).unwrap_or_default().trim().to_owned();
             row.tokens.push(Token::Owned(Value::Str(text)));
             row.set(Field::Error, start);
             return Ok(true);
@@ -167,9 +180,6 @@ fn cells<'a>(line: &'a [u8], row: &mut Row<'a>) -> Result<bool, Fault> {
         if free && field == Field::Value && byte == b':' {
             row.copy(Field::Value, Field::Error);
         }
-    }
-    if row.get(Field::F).is_none() {
-        return edn.wrong(edn.at, "this line ends before its f and value").map(|()| true);
     }
     match edn.blank() {
         Ok(Some(_)) if !free => edn.wrong(edn.at, "more than f, value and error stands here"),

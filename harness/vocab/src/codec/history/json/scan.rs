@@ -8,12 +8,13 @@ use crate::history::token::Token;
 const DEPTH: u32 = 16;
 
 /// Reads an event. False if it is none that this understands; then `row` is anything.
-pub(super) fn object<'a>(bytes: &'a [u8], row: &mut Row<'a>) -> bool {
+pub(super) fn object<'a>(text: &'a str, row: &mut Row<'a>) -> bool {
     row.clear();
-    Scan { bytes, at: 0 }.object(row).is_some()
+    Scan { text, bytes: text.as_bytes(), at: 0 }.object(row).is_some()
 }
 
 struct Scan<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
@@ -21,14 +22,8 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn object(&mut self, row: &mut Row<'a>) -> Option<()> {
         self.expect(b'{')?;
-        loop {
-            self.expect(b'"')?;
-            let name = self.string()?;
-            let field = Field::of(name);
-            if field.is_none() {
-                std::str::from_utf8(name).ok()?;
-            }
-            self.expect(b':')?;
+        for place in 0.. {
+            let field = self.field(row, place)?;
             let start = row.tokens.len();
             self.value(&mut row.tokens, 0)?;
             match field {
@@ -46,6 +41,28 @@ impl<'a> Scan<'a> {
             .iter()
             .all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
             .then_some(())
+    }
+
+    /// The name of the field at this place, and its colon.
+    #[inline]
+    fn field(&mut self, row: &mut Row<'a>, place: usize) -> Option<Option<Field>> {
+        if self.bytes.get(self.at) == Some(&b' ') {
+            self.at += 1;
+        }
+        if let Some(&Some(likely)) = row.habit.get(place) {
+            let quoted = likely.quoted().as_bytes();
+            if self.bytes[self.at..].starts_with(quoted) {
+                self.at += quoted.len();
+                return Some(Some(likely));
+            }
+        }
+        self.expect(b'"')?;
+        let field = Field::of(self.string()?.as_bytes());
+        self.expect(b':')?;
+        if let Some(habit) = row.habit.get_mut(place) {
+            *habit = field;
+        }
+        Some(field)
     }
 
     /// The next byte that is no blank, consumed.
@@ -67,17 +84,18 @@ impl<'a> Scan<'a> {
 
     /// Text without escapes, after its opening quote.
     #[inline]
-    fn string(&mut self) -> Option<&'a [u8]> {
+    fn string(&mut self) -> Option<&'a str> {
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20))?;
+        let text = self.text.get(self.at..self.at + end)?;
         self.at += end + 1;
-        (rest[end] == b'"').then(|| &rest[..end])
+        (rest[end] == b'"').then_some(text)
     }
 
     #[inline]
     fn value(&mut self, out: &mut Vec<Token<'a>>, depth: u32) -> Option<()> {
         match self.next()? {
-            b'"' => out.push(Token::Str(std::str::from_utf8(self.string()?).ok()?)),
+            b'"' => out.push(Token::Str(self.string()?)),
             b'-' => {
                 let int = self.digits()?;
                 // Minus zero is a float.

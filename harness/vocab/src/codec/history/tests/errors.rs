@@ -52,7 +52,8 @@ fn messages_name_line_column_and_mend() {
         ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\t[1 2".to_owned(), "2:1: this line is cut off"),
         ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\t1 2 3".to_owned(), "2:17: more than f, value and error stands here"),
         ("0\t:invoke\t:read\tnil\nhello".to_owned(), "2:1: a line is process, type, f and value: `0  :invoke  :read  nil`"),
-        ("0\t:invoke\t:read\tnil\n0\t:ok".to_owned(), "2:6: this line ends before its f and value"),
+        ("0\t:invoke\t:read\tnil\n0\t:ok".to_owned(), "2:6: this line ends before its f"),
+        ("0\t:invoke\t:read\tnil\n0\t:ok\t:read\n".to_owned(), "2:12: this line ends before its value"),
         ("INFO  jepsen.util - 0\t:ok\t:read\tnil".to_owned(), "1:1: p0 completes `read` without having invoked it: add the invocation or drop this line"),
         ("hello".to_owned(), "1:1: this looks like no history danso knows: name its format with --format (jsonl, edn, txt, log, kv, json)"),
     ];
@@ -141,4 +142,28 @@ fn torn_tails_are_dropped_only_on_request() {
         loaded.notices
     );
     assert_eq!(strict("").unwrap().notices, ["there are no operations in it"]);
+}
+
+#[test]
+fn what_is_no_text_is_refused_where_it_stands() {
+    let cases: [(&[u8], Tail, &str); 6] = [
+        (b"{:process 0,\n :f \"\xff\"}", Tail::Strict, "2:6: this is not UTF-8: convert the file"),
+        (b"{:process 0,\n :f \"\xc3", Tail::Strict, "1:1: the input ends inside what begins here"),
+        (b"{:process 0,\n :f \"\xff\"}", Tail::Torn, "2:6: this is not UTF-8: convert the file"),
+        (b"{\"process\":0,\"f\":\"\xff\"}", Tail::Strict, "1:19: invalid unicode code point"),
+        (b"0\t:invoke\t:read\t\"\xff\"\n", Tail::Strict, "1:18: this is not UTF-8"),
+        (b"\xff\xfe0\0", Tail::Strict, "1:1: this looks like no history"),
+    ];
+    for (bytes, tail, want) in cases {
+        let got = match read(bytes, &Options { tail, ..Options::default() }) {
+            Ok(loaded) => format!("read {:?}", loaded.notices),
+            Err(error) => format!("{}:{}: {}", error.line, error.column, error.message),
+        };
+        assert!(got.starts_with(want), "{}: {got}", bytes.escape_ascii());
+    }
+    let torn = Options { tail: Tail::Torn, ..Options::default() };
+    assert_eq!(read(&b"{:process 0,\n :f \"\xc3"[..], &torn).unwrap().torn_bytes, 19);
+    // What is not of the history may be anything.
+    let log = b"\xff\xff\nINFO jepsen.util - 0\t:invoke\t:read\tnil\n";
+    assert_eq!(read(&log[..], &Options::default()).unwrap().history.len(), 1);
 }

@@ -65,6 +65,10 @@ fn survive(bytes: &[u8], options: &Options) {
         assert!(loaded.history.ops().all(|op| op.inv_rank() < op.res_rank()));
         let begins: Vec<u32> = loaded.history.ops().map(|op| op.inv_rank()).collect();
         assert!(begins.is_sorted(), "rows are in order of invocation");
+        if !options.lenient && options.tail == Tail::Strict {
+            let again = read(bytes, &Options { lenient: true, ..*options }).unwrap();
+            assert_eq!(seen(&again.history), seen(&loaded.history), "nothing to repair");
+        }
     }
 }
 
