@@ -221,13 +221,12 @@ impl<'m, M: Model> Live<'m, M> {
             [one] => format!("; just before, the state was {one}"),
             some => format!("; just before, the state could be {}", either(some)),
         };
+        let unexplained = "fits nowhere in any order of the operations so far";
         let because = match outcome {
             Outcome::Ok(ret) if ret.is_nil() && !open.call.arg.is_nil() => {
-                format!("no order of the operations so far explains {who} -> ok{possible}")
+                format!("{who} -> ok {unexplained}{possible}")
             }
-            Outcome::Ok(ret) => {
-                format!("no order of the operations so far explains {who} -> {ret}{possible}")
-            }
+            Outcome::Ok(ret) => format!("{who} -> {ret} {unexplained}{possible}"),
             _ => format!("{who} failed, but without it no order explains the answers so far"),
         };
         let key = self.objects[open.object as usize].key.clone();

@@ -33,6 +33,11 @@ impl Budget {
                 .max(1),
         })
     }
+
+    /// The limits it sets, but for time.
+    pub(crate) fn limits(&self, stop: Stop) -> Limits {
+        Limits { states: u64::MAX, memory: self.memory, threads: self.threads, stop }
+    }
 }
 
 /// What each checker finds. A checker that panics is `unknown`: it has decided nothing.
@@ -42,12 +47,7 @@ pub(crate) fn check(
     budget: &Budget,
 ) -> Vec<Finding> {
     let stop = Stop::new();
-    let limits = Limits {
-        states: u64::MAX,
-        memory: budget.memory,
-        threads: budget.threads,
-        stop: stop.clone(),
-    };
+    let limits = budget.limits(stop.clone());
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -17,7 +17,7 @@ use crate::linearizable::witness::replays;
 use crate::models::CasRegister;
 
 /// What the engine finds out about every object of `history`. Linearizations are replayed.
-pub(super) fn sweep<M: Model>(
+fn sweep<M: Model>(
     model: &M,
     history: &History,
     reductions: Reductions,
@@ -41,7 +41,7 @@ pub(super) fn sweep<M: Model>(
     all
 }
 
-fn verdict<M: Model>(model: &M, history: &History, reductions: Reductions) -> Verdict {
+pub(super) fn verdict<M: Model>(model: &M, history: &History, reductions: Reductions) -> Verdict {
     let searched = sweep(model, history, reductions, &Limits::default());
     let of = |s: &Searched| match s.outcome {
         Outcome::Linearizable(_) => Verdict::Valid,

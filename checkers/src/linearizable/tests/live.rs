@@ -2,8 +2,8 @@
 //! the history so far impossible.
 
 use danso_vocab::{
-    Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId, Outcome,
-    Process, Rng, Status, Time,
+    Call, Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId,
+    Outcome, Process, Rng, Status, Time, Verdict,
 };
 
 use super::fuzz::{env, shape, show};
@@ -59,6 +59,24 @@ fn watch<M: Model>(live: &mut Live<'_, M>, events: &[(Time, Event)]) -> Option<L
     let mut events = (0..).zip(events);
     let seen = events.find_map(|(index, (time, event))| live.event(index, *time, event));
     seen.or_else(|| live.finish())
+}
+
+/// What watching a history to its end says.
+pub(super) fn verdict<M: Model>(model: &M, history: &History) -> Verdict {
+    let event = |(op, ends): &(Op<'_>, bool)| {
+        let process = Process(op.row() as u32);
+        let call = Call { f: op.f().to_owned().into(), key: None, arg: op.arg().into_owned() };
+        let outcome = Outcome::Ok(op.ret().map(|ret| ret.into_owned()).unwrap_or_default());
+        match ends {
+            false => Event::Invoke { process, node: None, call },
+            true => Event::Complete { process, outcome },
+        }
+    };
+    let events: Vec<_> = (1..).map(Time).zip(ranked(history).iter().map(event)).collect();
+    match watch(&mut Live::new(model, &Limits::default()), &events) {
+        Some(_) => Verdict::Invalid,
+        None => Verdict::Valid,
+    }
 }
 
 fn fuzz<M: Model>(name: &str, model: &M, shape: impl Fn(&mut Rng) -> Shape) {
