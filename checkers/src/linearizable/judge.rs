@@ -4,7 +4,7 @@ use danso_vocab::{Access, Anomaly, History, Limits, Model, Op, OpId, Ret, Status
 
 use super::machine::Machine;
 use super::object::Object;
-use super::portfolio::{self, decide};
+use super::portfolio::{decide, patience};
 use super::reduce::{Reductions, reduce};
 use super::search::{Bound, Budget, Outcome, Searched};
 use super::timeline::{End, Timeline};
@@ -66,7 +66,7 @@ impl<M: Model> Judge<'_, M> {
             memory: self.limits.memory / self.threads,
             stop: self.limits.stop.clone(),
         };
-        let alone = self.spare.then_some(portfolio::ALONE);
+        let alone = self.spare.then(|| patience(&line));
         let (model, reductions) = (self.model, self.reductions);
         let searched = decide(alone, model, &object, &line, &mut machine, reductions, &budget);
         let ruling = match &searched.outcome {
