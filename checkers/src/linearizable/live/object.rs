@@ -17,11 +17,11 @@ use danso_vocab::{Model, Ret};
 use rustc_hash::FxHashMap;
 
 use super::super::search::{Config, Place, Used};
-use super::closure::{Closure, Front, Known, Open, Pool, TooWide};
+use super::closure::{Closure, Front, Known, MAY, Open, Pool, TooWide};
 use super::kinds::{Call, Kinds};
 
 /// Operations of one object open at once beyond which it is left to the check after the run.
-const SLOTS: u32 = Open::BITS;
+const SLOTS: u32 = MAY;
 
 /// How an operation ended.
 pub(super) enum End {
@@ -229,9 +229,7 @@ impl<'m, M: Model> Watched<'m, M> {
                     Some(known) => {
                         let place = open.partition_point(|o| o.end < known.end);
                         open.insert(place, known);
-                        if self.kinds.get(known.kind).observer {
-                            self.observe(&mut front, known);
-                        }
+                        self.enter(&mut front, known);
                     }
                     None => {
                         if let Some(op) = self.ops.get_mut(&id) {
@@ -252,11 +250,19 @@ impl<'m, M: Model> Watched<'m, M> {
         Ok(())
     }
 
-    /// Linearizes an observer wherever it is possible as soon as it is invoked.
-    fn observe(&mut self, front: &mut Rc<Front>, known: Known) {
-        for config in Rc::make_mut(front) {
-            if self.kinds.step(config.place.state, known.kind).is_some() {
-                config.place.mask |= 1 << known.slot;
+    /// An operation is invoked: an observer is linearized at once wherever it is possible, and a
+    /// write may take effect from now on.
+    fn enter(&mut self, front: &mut Rc<Front>, known: Known) {
+        if self.kinds.is_write(known.kind) {
+            self.kinds.relied = true;
+            for config in Rc::make_mut(front) {
+                config.place.mask |= 1 << (known.slot + MAY);
+            }
+        } else if self.kinds.get(known.kind).observer {
+            for config in Rc::make_mut(front) {
+                if self.kinds.step(config.place.state, known.kind).is_some() {
+                    config.place.mask |= 1 << known.slot;
+                }
             }
         }
     }

@@ -150,3 +150,67 @@ fn counters() {
     };
     fuzz("counter", &Counter, |rng| counter(crowded(rng)));
 }
+
+/// A long history of one register.
+fn long(crash: u64, seed: u64) -> Vec<(Time, Event)> {
+    let shape = Shape {
+        behaviour: objects::register,
+        init: Vec::new(),
+        draw: objects::register_call,
+        domain: 5,
+        unique: true,
+        processes: 8,
+        ops: 10_000,
+        crash,
+        keys: 0,
+        touch: 0,
+        lies: 0,
+    };
+    simulate::timed(&mut Rng::new(seed), &shape)
+}
+
+#[test]
+fn memory_is_bounded_by_what_is_open() {
+    let model = CasRegister::default();
+    for (crash, most) in [(0, 1 << 20), (2, 1 << 21)] {
+        let events = long(crash, 4);
+        let mut live = Live::new(&model, &Limits::default());
+        let (mut peak, since) = (0, std::time::Instant::now());
+        for ((time, event), index) in events.iter().zip(0..) {
+            assert_eq!(live.event(index, *time, event), None);
+            peak = peak.max(live.bytes());
+        }
+        println!("{crash} % crash: {} events, {peak} bytes, {:?}", events.len(), since.elapsed());
+        assert!(peak < most, "{peak} bytes with {crash} % crashed");
+        assert_eq!(live.left_out(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn beyond_the_memory_it_leaves_all_to_the_check_after_the_run() {
+    let model = CasRegister::default();
+    let mut live = Live::new(&model, &Limits { memory: 10_000, ..Limits::default() });
+    assert_eq!(watch(&mut live, &long(0, 4)), None);
+    assert_eq!(live.left_out(), ["the memory limit of live checking was reached"]);
+}
+
+#[test]
+fn what_the_model_does_not_know_is_left_out_by_key() {
+    let event = |p: u32, f: &'static str, key: i64, ret: i64| {
+        let (process, call) = (Process(p), Call::new(f, ()).on(key));
+        let outcome = Outcome::Ok(ret.into());
+        [Event::Invoke { process, node: None, call }, Event::Complete { process, outcome }]
+    };
+    let events = [event(0, "pop", 1, 3), event(1, "read", 1, 9), event(2, "read", 2, 7)].concat();
+    let events: Vec<_> = (1..).map(Time).zip(events).collect();
+    let model = CasRegister::default();
+    let mut live = Live::new(&model, &Limits::default());
+    let seen = watch(&mut live, &events).unwrap();
+    assert_eq!((seen.op, seen.key), (OpId(4), Some(2.into())));
+    assert_eq!(seen.states, ["nil"]);
+    let said = "operation #4 p2 read 2 -> 7 fits nowhere in any order of the operations so far; \
+                just before, the state was nil";
+    assert_eq!(seen.because, said);
+    let left = "key 1: the model `cas-register` does not know operation #0 pop 1";
+    assert_eq!(live.left_out(), [left]);
+}
