@@ -8,9 +8,11 @@
 //! that is quiet keeps only the states it may be in.
 //!
 //! Without knowledge of what is still to come there are fewer reductions: observers as soon as
-//! possible, twins by response, pools of operations of unknown outcome, dominance, and on a
-//! register no use of a pool that nobody could observe (the same rules as in `reduce.rs`). Where
-//! that is not enough and the frontier grows too wide, a key is left to the check after the run.
+//! possible, twins by response, pools of operations of unknown outcome, dominance; and on a
+//! register, a write takes effect early only where an operation that was invoked may observe it,
+//! and may have been hidden by any write after its invocation. Where that is not enough and the
+//! frontier grows too wide (queues with many operations open, which could answer anything), a key
+//! is left to the check after the run.
 
 mod closure;
 mod kinds;

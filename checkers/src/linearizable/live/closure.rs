@@ -56,6 +56,8 @@ pub(super) struct Closure<'c, 'm, M: Model> {
     pub(super) kinds: &'c mut Kinds<'m, M>,
     pub(super) used: &'c mut Used,
     pub(super) pools: &'c [Pool],
+    /// Those that have any operation.
+    pub(super) filled: &'c [u32],
     /// The open operations whose result is known, by response.
     pub(super) open: &'c [Known],
     /// The event.
@@ -126,11 +128,11 @@ impl<M: Model> Closure<'_, '_, M> {
         if !waits(&open) || self.kinds.get(open.kind).observer {
             return None;
         }
-        // Of twins, one that must be, and then the one that responds first: if another is used
-        // first, exchange the two.
-        let rank = |at: usize| (mask.has(self.open[at].slot), at);
-        let twin = |at: &usize| self.open[*at].kind == open.kind && waits(&self.open[*at]);
-        if (0..self.open.len()).filter(twin).any(|at| rank(at) < rank(place)) {
+        // Of twins the one that responds first: if another is used first, exchange the two. But
+        // one that need not be does not stand in for one that must be and can wait longer.
+        let stands_in = |o: &Known| !mask.has(o.slot) || mask.has(open.slot);
+        let twin = |o: &Known| o.kind == open.kind && waits(o) && stands_in(o);
+        if self.open[..place].iter().any(twin) {
             return None;
         }
         // A write that nobody could observe may as well wait until it must be.
@@ -186,19 +188,19 @@ impl<M: Model> Closure<'_, '_, M> {
     /// The pools that may be of use here: on a register, only those whose value an operation that
     /// was invoked may observe. If one is ever of use, then right before the operation that does.
     fn useful(&mut self) -> Vec<u32> {
-        let all = 0..self.pools.len() as u32;
         if !self.kinds.register {
-            return all.collect();
+            return self.filled.to_vec();
         }
         self.kinds.relied = true;
-        let kinds = self.open.iter().map(|open| open.kind).chain(self.pools.iter().map(|p| p.kind));
+        let kinds =
+            self.open.iter().map(|open| open.kind).chain(self.filled().map(|(_, p)| p.kind));
         let observing = |kind: &u32| !matches!(self.touch(*kind), None | Some(Touch::Writes(_)));
         let observing: Vec<u32> = kinds.filter(observing).collect();
         let observed = |pool: &u32| {
             let value = self.touch(self.pools[*pool as usize].kind).and_then(Touch::leaves);
             value.is_none_or(|value| observing.iter().any(|kind| self.awaits(*kind, value)))
         };
-        all.filter(observed).collect()
+        self.filled.iter().copied().filter(observed).collect()
     }
 
     /// Whether nothing that was invoked and waits in this configuration could observe the value
@@ -212,7 +214,11 @@ impl<M: Model> Closure<'_, '_, M> {
         let available = |(number, pool): (u32, &Pool)| {
             self.awaits(pool.kind, value) && pool.has(self.used.of(config.used, number), self.at)
         };
-        !self.open.iter().any(waits) && !(0..).zip(self.pools).any(available)
+        !self.open.iter().any(waits) && !self.filled().any(available)
+    }
+
+    fn filled(&self) -> impl Iterator<Item = (u32, &Pool)> {
+        self.filled.iter().map(|pool| (*pool, &self.pools[*pool as usize]))
     }
 
     fn is_write(&self, kind: u32) -> bool {

@@ -83,6 +83,8 @@ pub(super) struct Watched<'m, M: Model> {
     used: Used,
     pools: Vec<Pool>,
     pool_of: FxHashMap<u32, u32>,
+    /// The pools that have any operation.
+    filled: Vec<u32>,
     ops: FxHashMap<u32, Op>,
     /// Those that have not ended, by invocation.
     open: VecDeque<u32>,
@@ -106,6 +108,7 @@ impl<'m, M: Model> Watched<'m, M> {
             used: Used::new(),
             pools: Vec::new(),
             pool_of: FxHashMap::default(),
+            filled: Vec::new(),
             ops: FxHashMap::default(),
             open: VecDeque::new(),
             tail: VecDeque::new(),
@@ -144,7 +147,11 @@ impl<'m, M: Model> Watched<'m, M> {
         }
         let pool = op.pool.take();
         if let Some(pool) = pool {
-            self.pools[pool as usize].since.retain(|since| *since != op.begin);
+            let since = &mut self.pools[pool as usize].since;
+            since.retain(|since| *since != op.begin);
+            if since.is_empty() {
+                self.filled.retain(|filled| *filled != pool);
+            }
         }
         let (from, before, beside) = (op.begin, op.before.clone(), std::mem::take(&mut op.beside));
         if let End::Ok(call) = end {
@@ -212,7 +219,11 @@ impl<'m, M: Model> Watched<'m, M> {
         if pool == next {
             self.pools.push(Pool { kind, since: Vec::new() });
         }
-        self.pools[pool as usize].since.push(begin);
+        let since = &mut self.pools[pool as usize].since;
+        if since.is_empty() {
+            self.filled.push(pool);
+        }
+        since.push(begin);
         Ok(Some(pool))
     }
 
@@ -239,7 +250,8 @@ impl<'m, M: Model> Watched<'m, M> {
                 },
                 Mark::End(id) if open.first().is_some_and(|first| first.id == id) => {
                     let (kinds, used) = (&mut self.kinds, &mut self.used);
-                    let mut closure = Closure { kinds, used, pools: &self.pools, open: &open, at };
+                    let (pools, filled) = (&self.pools, &self.filled);
+                    let mut closure = Closure { kinds, used, pools, filled, open: &open, at };
                     front = Rc::new(closure.respond(&front)?);
                     open.remove(0);
                 }
@@ -330,6 +342,8 @@ impl<'m, M: Model> Watched<'m, M> {
         for pool in &mut pools {
             pool.kind = kind_at(pool.kind);
         }
+        self.filled.retain(|pool| pool_at[*pool as usize] != u32::MAX);
+        self.filled.iter_mut().for_each(|pool| *pool = pool_at[*pool as usize]);
         self.pool_of = (0..).zip(&pools).map(|(number, pool)| (pool.kind, number)).collect();
         self.pools = pools;
         self.kinds.keep(&states, &kinds);

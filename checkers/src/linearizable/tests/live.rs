@@ -1,15 +1,17 @@
 //! Live checking against the oracle: the first violation is seen at exactly the event that makes
 //! the history so far impossible.
 
+use std::collections::BTreeMap;
+
 use danso_vocab::{
     Call, Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId,
-    Outcome, Process, Rng, Status, Time, Verdict,
+    Outcome, Process, Rng, Status, Time, Value, Verdict,
 };
 
 use super::fuzz::{env, shape, show};
 use super::objects::{self, Counter, Queue};
-use super::oracle;
 use super::simulate::{self, Shape};
+use super::{call, ok, oracle};
 use crate::linearizable::live::Live;
 use crate::models::CasRegister;
 
@@ -87,7 +89,9 @@ fn fuzz<M: Model>(name: &str, model: &M, shape: impl Fn(&mut Rng) -> Shape) {
     for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
         let shape = shape(&mut rng);
         let events = simulate::timed(&mut rng, &shape);
-        if events.first().map(|(time, _)| time) == events.last().map(|(time, _)| time) {
+        let info = |e: &Event| matches!(e, Event::Complete { outcome: Outcome::Info(_), .. });
+        let mut times = events.iter().filter(|(_, e)| !info(e)).map(|(time, _)| time);
+        if times.next() == times.next_back() {
             // Nobody stamped these.
             continue;
         }
@@ -133,6 +137,57 @@ fn registers() {
     fuzz("swaps", &CasRegister::default(), swaps);
 }
 
+/// Few values, many writes of the same, and clients that overlap a lot.
+#[test]
+fn registers_written_again_and_again() {
+    let draw = |rng: &mut Rng, shape: &Shape, _: &mut i64| {
+        let mut value = || Value::Int(rng.below(shape.domain) as i64);
+        let (old, new) = (value(), value());
+        match rng.below(8) {
+            0..=3 => Call::new("write", new),
+            4..=5 => Call::new("read", ()),
+            _ => Call::new("cas", Value::List(vec![old, new])),
+        }
+    };
+    let again = |rng: &mut Rng| Shape {
+        draw,
+        domain: rng.between(2, 3),
+        unique: false,
+        processes: rng.between(3, 6) as usize,
+        ops: rng.between(6, 11) as usize,
+        crash: *rng.pick(&[0, 0, 20]).unwrap(),
+        keys: 0,
+        lies: rng.below(3),
+        ..shape(rng)
+    };
+    fuzz("again", &CasRegister::default(), again);
+    let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..again(rng) };
+    fuzz("again, strict", &CasRegister::default(), strict);
+}
+
+/// A write that need not be any more, since another hid it, is not used up in place of its twin
+/// that must be: the first of them may take effect only until it responds.
+#[test]
+fn a_hidden_write_may_take_effect_until_it_responds() {
+    let events = [
+        call(0, "write", 2),
+        call(1, "delete", ()),
+        call(2, "read", ()),
+        ok(1, ()),
+        call(3, "write", 2),
+        call(4, "cas", [2, 0]),
+        ok(0, ()),
+        ok(2, 0),
+        call(5, "delete", ()),
+        ok(5, ()),
+        ok(4, ()),
+        ok(3, ()),
+        call(6, "cas", [2, 2]),
+        ok(6, ()),
+    ];
+    assert_eq!(verdict(&CasRegister::default(), &super::history(events)), Verdict::Valid);
+}
+
 #[test]
 fn queues() {
     let queue = |shape| Shape { behaviour: objects::queue, draw: objects::queue_call, ..shape };
@@ -169,11 +224,29 @@ fn long(crash: u64, seed: u64) -> Vec<(Time, Event)> {
     simulate::timed(&mut Rng::new(seed), &shape)
 }
 
+/// The same, but that operations whose client is gone for good end as unknown at once, as they do
+/// in a run.
+fn ended(events: Vec<(Time, Event)>) -> Vec<(Time, Event)> {
+    let last: BTreeMap<_, _> =
+        events.iter().zip(0..).map(|((_, event), at)| (simulate::process(event), at)).collect();
+    let mut all = Vec::new();
+    for ((time, event), at) in events.into_iter().zip(0..) {
+        let process = simulate::process(&event);
+        let gone = matches!(event, Event::Invoke { .. }) && last[&process] == at;
+        all.push((time, event));
+        if let Some(process) = process.filter(|_| gone) {
+            let outcome = Outcome::Info("timeout".into());
+            all.push((time, Event::Complete { process, outcome }));
+        }
+    }
+    all
+}
+
 #[test]
 fn memory_is_bounded_by_what_is_open() {
     let model = CasRegister::default();
     for (crash, most) in [(0, 1 << 20), (2, 1 << 21)] {
-        let events = long(crash, 4);
+        let events = ended(long(crash, 4));
         let mut live = Live::new(&model, &Limits::default());
         let (mut peak, since) = (0, std::time::Instant::now());
         for ((time, event), index) in events.iter().zip(0..) {
