@@ -20,10 +20,21 @@ struct Shape {
     unknown: u64,
     /// Give one read near 90 % of the history a result that it cannot have had.
     wrong: bool,
+    threads: usize,
+    /// MiB the search may hold.
+    memory: u64,
 }
 
-const SMALL: Shape =
-    Shape { ops: 10_000, keys: 1, processes: 10, values: 5, unknown: 0, wrong: false };
+const SMALL: Shape = Shape {
+    ops: 10_000,
+    keys: 1,
+    processes: 10,
+    values: 5,
+    unknown: 0,
+    wrong: false,
+    threads: 1,
+    memory: 4 << 10,
+};
 const UNIQUE: Shape = Shape { values: 0, ..SMALL };
 
 const SHAPES: &[Shape] = &[
@@ -46,6 +57,12 @@ const SHAPES: &[Shape] = &[
     Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, ..UNIQUE },
     Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, wrong: true, ..UNIQUE },
     Shape { ops: 1_000_000, ..UNIQUE },
+    // Two engines: they do not hurt where one is enough, and the breadth-first one refutes with
+    // less memory.
+    Shape { ops: 1_000_000, threads: 2, ..UNIQUE },
+    Shape { processes: 100, unknown: 1, wrong: true, threads: 2, ..UNIQUE },
+    Shape { ops: 400_000, wrong: true, ..SMALL },
+    Shape { ops: 400_000, wrong: true, memory: 16, ..SMALL },
 ];
 
 fn main() {
@@ -54,7 +71,8 @@ fn main() {
         let history = Simulation::new(*shape).run();
         let checker = linearizable(CasRegister::new(Value::Nil));
         let start = Instant::now();
-        let finding = checker.check(&history, &Limits::default());
+        let (threads, memory) = (shape.threads, shape.memory << 20);
+        let finding = checker.check(&history, &Limits { threads, memory, ..Limits::default() });
         let spent = start.elapsed();
         let name = name(shape);
         let (verdict, states) = (finding.verdict.word(), finding.stats["states"]);
@@ -67,11 +85,15 @@ fn main() {
 }
 
 fn name(shape: &Shape) -> String {
-    let Shape { ops, keys, processes, values, unknown, wrong } = shape;
+    let Shape { ops, keys, processes, values, unknown, wrong, .. } = shape;
     let values = if *values == 0 { "unique".to_owned() } else { values.to_string() };
     let wrong = if *wrong { ", wrong read" } else { "" };
+    let threads = if shape.threads > 1 { ", 2 threads" } else { "" };
+    let memory = shape.memory;
+    let memory =
+        if memory == SMALL.memory { String::new() } else { format!(", at most {memory} MiB") };
     format!(
-        "{ops} ops, {keys} keys, {processes} processes, {values} values, {unknown} % unknown{wrong}"
+        "{ops} ops, {keys} keys, {processes} processes, {values} values, {unknown} % unknown{wrong}{threads}{memory}"
     )
 }
 

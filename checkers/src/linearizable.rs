@@ -21,6 +21,9 @@
 //! observed are given a deadline, and the search begins without counting them. Where no value is
 //! written twice it is close to linear.
 //!
+//! The same search goes breadth first (`search/frontier.rs`) where memory runs out, and on a second
+//! thread where one object is hard (`portfolio.rs`). [`live`] decides while a history is recorded.
+//!
 //! **Trust.** A linearization that was found is replayed against the model and real time before
 //! the history is called valid. A refutation is repeated, within bounds, by a search without any
 //! reasoning about values; and the few operations that are shown for it are refuted once more by

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::object::Object;
 use super::parts;
 use super::polynomial::{Decision, How, Part, Polynomial, Refutation};
-use super::portfolio::{self, decide};
+use super::portfolio::{decide, patience};
 use super::reduce::{Reductions, reduce};
 use super::search::{Bound, Budget, Outcome, Searched};
 use super::timeline::{End, Timeline};
@@ -233,7 +233,7 @@ impl<M: Model> Judge<'_, M> {
         let items = reduce(&object, &object.items, self.reductions);
         let line = Timeline::new(&object, &items, self.reductions.pools);
         let budget = self.budget();
-        let alone = self.spare.then_some(portfolio::ALONE);
+        let alone = self.spare.then(|| patience(&line));
         let (model, reductions) = (self.model, self.reductions);
         let searched = decide(alone, model, &object, &line, &mut machine, reductions, &budget);
         let ruling = match &searched.outcome {

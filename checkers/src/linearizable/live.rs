@@ -8,9 +8,11 @@
 //! that is quiet keeps only the states it may be in.
 //!
 //! Without knowledge of what is still to come there are fewer reductions: observers as soon as
-//! possible, twins by response, pools of operations of unknown outcome, dominance, and on a
-//! register no use of a pool that nobody could observe (the same rules as in `reduce.rs`). Where
-//! that is not enough and the frontier grows too wide, a key is left to the check after the run.
+//! possible, twins by response, pools of operations of unknown outcome, dominance; and on a
+//! register, a write takes effect early only where an operation that was invoked may observe it,
+//! and may have been hidden by any write after its invocation. Where that is not enough and the
+//! frontier grows too wide (queues with many operations open, which could answer anything), a key
+//! is left to the check after the run.
 
 mod closure;
 mod kinds;
@@ -221,13 +223,12 @@ impl<'m, M: Model> Live<'m, M> {
             [one] => format!("; just before, the state was {one}"),
             some => format!("; just before, the state could be {}", either(some)),
         };
+        let unexplained = "fits nowhere in any order of the operations so far";
         let because = match outcome {
             Outcome::Ok(ret) if ret.is_nil() && !open.call.arg.is_nil() => {
-                format!("no order of the operations so far explains {who} -> ok{possible}")
+                format!("{who} -> ok {unexplained}{possible}")
             }
-            Outcome::Ok(ret) => {
-                format!("no order of the operations so far explains {who} -> {ret}{possible}")
-            }
+            Outcome::Ok(ret) => format!("{who} -> {ret} {unexplained}{possible}"),
             _ => format!("{who} failed, but without it no order explains the answers so far"),
         };
         let key = self.objects[open.object as usize].key.clone();

@@ -14,9 +14,16 @@ use super::reduce::Reductions;
 use super::search::{Bound, Budget, Outcome, Searched, frontier, search};
 use super::timeline::Timeline;
 
-/// Configurations that the depth-first search visits alone: a fraction of a second. Most objects
-/// take a few thousand, and those it decides as they are decided without a second thread.
-pub(super) const ALONE: u64 = 200_000;
+/// Configurations that the depth-first search visits alone, at least: a fraction of a second.
+const ALONE: u64 = 200_000;
+
+/// The same for each event: those it decides with few detours need no second thread.
+const ALONE_EACH: u64 = 4;
+
+/// How many configurations the depth-first search may visit alone.
+pub(super) fn patience(line: &Timeline) -> u64 {
+    ALONE.max(ALONE_EACH * u64::from(line.len()))
+}
 
 /// Looks for a linearization of `line`, on two threads once `alone` configurations were visited,
 /// if that is given.

@@ -22,6 +22,7 @@ Examples:
   danso run raft-kv                         a 3-node Raft cluster under partitions, kills and pauses
   danso run raft-kv --time 60s --seed 7     the same operations and faults each time
   danso run raft-kv --bug stale-read        a planted bug: danso should find it
+  danso run raft-kv --time 1h --check-live  ends at the first violation
   danso run raft-kv --faults kill --nodes 5 --set params.keys=2
   danso run my-test.toml                    a declarative test";
 
@@ -122,6 +123,10 @@ pub(crate) struct RunArgs {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "danso-runs")]
     pub(crate) out: PathBuf,
+    /// Check while the load runs and end it at the first violation. The verdict is that of the
+    /// check after the run all the same.
+    #[arg(long)]
+    pub(crate) check_live: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
 }

@@ -34,6 +34,17 @@ impl Budget {
                 .max(1),
         })
     }
+
+    /// The limits it sets, but for time.
+    pub(crate) fn limits(&self, stop: Stop) -> Limits {
+        Limits {
+            states: u64::MAX,
+            memory: self.memory,
+            threads: self.threads,
+            stop,
+            progress: Progress::default(),
+        }
+    }
 }
 
 /// What each checker finds. A checker that panics is `unknown`: it has decided nothing.
@@ -48,13 +59,7 @@ pub(crate) fn check(
 /// What comes of work that obeys limits.
 pub(crate) fn within<T>(budget: &Budget, work: impl FnOnce(&Limits) -> T) -> T {
     let stop = Stop::new();
-    let limits = Limits {
-        states: u64::MAX,
-        memory: budget.memory,
-        threads: budget.threads,
-        stop: stop.clone(),
-        progress: Progress::default(),
-    };
+    let limits = budget.limits(stop.clone());
     let _shown = display::Live::checking(limits.progress.clone());
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {

@@ -11,6 +11,7 @@ mod exit;
 mod judge;
 mod load;
 mod spec;
+mod watch;
 
 use std::process::ExitCode;
 

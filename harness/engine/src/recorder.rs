@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -16,6 +17,10 @@ const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// How much may gather before it is handed over at once.
 const FLUSH_BYTES: usize = 1 << 16;
 
+/// Told of every event as it is recorded, with its history index, until it breaks off. It must
+/// return at once: the recorder waits for it.
+pub type Observer = Box<dyn FnMut(u32, Time, &Event) -> ControlFlow<()> + Send + Sync>;
+
 /// Appends events to `history.jsonl`. Stamps grow strictly, so that no two events tie. If the
 /// disk fails, the run is interrupted and what is not yet written stays in memory to be tried
 /// again.
@@ -28,6 +33,7 @@ pub struct Recorder {
 struct Inner {
     writer: Writer<Buffer>,
     last: Time,
+    observer: Option<Observer>,
     failed: Option<String>,
 }
 
@@ -71,7 +77,7 @@ impl Recorder {
         let file = File::create(path)?;
         let mut writer = Writer::new(Buffer { bytes: Vec::new(), file })?;
         writer.sink().flush()?;
-        let inner = Inner { writer, last: Time::ZERO, failed: None };
+        let inner = Inner { writer, last: Time::ZERO, observer: None, failed: None };
         let recorder =
             Arc::new(Recorder { inner: Mutex::new(inner), base: Instant::now(), interrupt });
         let weak = Arc::downgrade(&recorder);
@@ -79,6 +85,11 @@ impl Recorder {
             .name("recorder".to_owned())
             .spawn(move || flush_often(&weak))?;
         Ok(recorder)
+    }
+
+    /// Has somebody told of every event from now on.
+    pub fn observe(&self, observer: Observer) {
+        lock(&self.inner).observer = Some(observer);
     }
 
     /// The time now.
@@ -98,7 +109,12 @@ impl Recorder {
         // Stamped inside the lock: file order is time order.
         let time = self.now().max(Time(inner.last.0 + 1));
         inner.last = time;
-        let written = inner.writer.write(time, event).and_then(|_| {
+        let written = inner.writer.write(time, event).and_then(|index| {
+            if let Some(observer) = &mut inner.observer
+                && observer(index, time, event).is_break()
+            {
+                inner.observer = None;
+            }
             let full = inner.writer.sink().bytes.len() >= FLUSH_BYTES && inner.failed.is_none();
             if full { inner.writer.sink().flush() } else { Ok(()) }
         });
@@ -179,6 +195,29 @@ mod tests {
         std::thread::sleep(Duration::from_millis(900));
         let loaded = read(&std::fs::read(&path).unwrap(), Tail::Strict).unwrap();
         assert_eq!(loaded.history.len(), 100);
+    }
+
+    #[test]
+    fn an_observer_is_told_the_indices_of_the_file_until_it_breaks_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h");
+        let recorder = Recorder::create(&path, Interrupt::default()).unwrap();
+        recorder.record(&Event::Note(Note::new("unseen", ())));
+        let (tell, told) = std::sync::mpsc::channel();
+        recorder.observe(Box::new(move |index, time, event| {
+            tell.send((index, time, event.clone())).unwrap();
+            if index == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }));
+        for i in 0..5 {
+            recorder.record(&Event::Note(Note::new("seen", i)));
+        }
+        recorder.finish().unwrap();
+        let told: Vec<_> = told.iter().collect();
+        let history = read(&std::fs::read(&path).unwrap(), Tail::Strict).unwrap().history;
+        let noted = history.notes().filter(|(index, ..)| (2..4).contains(index));
+        let noted: Vec<_> = noted.map(|(i, t, note)| (i, t, Event::Note(note.clone()))).collect();
+        assert_eq!(told, noted);
+        assert_eq!(told.len(), 2);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor};
-use crate::recorder::Recorder;
+use crate::recorder::{Observer, Recorder};
 use crate::schedule::{self, Context};
 use crate::site::Site;
 use crate::target::{Member, Target};
@@ -47,6 +47,10 @@ pub struct Setup {
     pub reads: BTreeSet<&'static str>,
     /// How to end it early.
     pub interrupt: Interrupt,
+    /// Who is told of every event as it is recorded.
+    pub observer: Option<Observer>,
+    /// How to end the load early, as if its time were up: everything after it goes on as usual.
+    pub enough: Interrupt,
     /// Where to show what is going on.
     pub monitor: Arc<Monitor>,
 }
@@ -90,7 +94,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// See [`RunError`]. Whatever was recorded before is in the run folder.
-pub fn run(plan: &Plan, setup: Setup) -> Result<Facts, RunError> {
+pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     let folder = |path: PathBuf| move |error| RunError::Folder { path, error };
     let site = setup.site.clone();
     let undo = UndoLog::create(&site.undo()).map_err(folder(site.undo()))?;
@@ -99,6 +103,9 @@ pub fn run(plan: &Plan, setup: Setup) -> Result<Facts, RunError> {
     }
     let recorder = Recorder::create(&site.history(), setup.interrupt.clone())
         .map_err(folder(site.history()))?;
+    if let Some(observer) = setup.observer.take() {
+        recorder.observe(observer);
+    }
     let members = members(plan, &setup);
     let internal = |error: std::io::Error| RunError::Internal(error.to_string());
     let (target, network) = (setup.target.clone(), setup.network.clone());
@@ -169,6 +176,7 @@ impl Conductor {
         if interrupt.raised().is_none() {
             workers = self.load(workers).await?;
         }
+        let enough = self.setup.enough.raised();
         let cpu = cpu_time().saturating_sub(cpu);
         if interrupt.raised().is_none() {
             self.heal().await;
@@ -176,7 +184,7 @@ impl Conductor {
         if interrupt.raised().is_none() {
             self.closing(workers).await?;
         }
-        let interrupted = interrupt.raised();
+        let interrupted = interrupt.raised().or(enough);
         if let Some(reason) = &interrupted {
             self.note(Note::new(note::INTERRUPTED, reason.as_str()));
         }
@@ -232,6 +240,7 @@ impl Conductor {
             tokio::select! {
                 () = tokio::time::sleep(self.plan.load.time) => {}
                 () = self.setup.interrupt.wait() => {}
+                () = self.setup.enough.wait() => {}
             }
             end.send_replace(true);
         };

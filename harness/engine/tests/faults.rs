@@ -150,6 +150,8 @@ fn go(case: Case) -> (Result<Facts, RunError>, History, Site, tempfile::TempDir)
         closing: Box::new(|_| Box::new(Calls("ping", 3))),
         reads: BTreeSet::from(["peek"]),
         interrupt: interrupt.clone(),
+        observer: None,
+        enough: Interrupt::default(),
         monitor: Arc::new(Monitor::default()),
     };
     if let Some(after) = case.interrupt_after {
@@ -336,6 +338,8 @@ fn a_cluster_that_does_not_come_up_is_an_error_with_its_last_words() {
         closing: Box::new(|_| Box::new(Calls("ping", 1))),
         reads: BTreeSet::new(),
         interrupt: Interrupt::default(),
+        observer: None,
+        enough: Interrupt::default(),
         monitor: Arc::new(Monitor::default()),
     };
     let error = run(&plan(&Case::default()), setup).unwrap_err().to_string();

@@ -105,6 +105,11 @@ impl<'m, M: Model> Kinds<'m, M> {
         &self.kinds[kind as usize]
     }
 
+    /// Whether these are unconditional writes of a register.
+    pub(super) fn is_write(&self, kind: u32) -> bool {
+        self.register && matches!(self.get(kind).touch, Some(Touch::Writes(_)))
+    }
+
     /// The state after an operation of `kind` in `state`, if that is possible.
     pub(super) fn step(&mut self, state: u32, kind: u32) -> Option<u32> {
         if let Some(next) = self.next.get(&(state, kind)) {

@@ -17,11 +17,11 @@ use danso_vocab::{Model, Ret};
 use rustc_hash::FxHashMap;
 
 use super::super::search::{Config, Place, Used};
-use super::closure::{Closure, Front, Known, Open, Pool, TooWide};
+use super::closure::{Closure, Front, Known, MAY, Open, Pool, TooWide};
 use super::kinds::{Call, Kinds};
 
 /// Operations of one object open at once beyond which it is left to the check after the run.
-const SLOTS: u32 = Open::BITS;
+const SLOTS: u32 = MAY;
 
 /// How an operation ended.
 pub(super) enum End {
@@ -83,6 +83,8 @@ pub(super) struct Watched<'m, M: Model> {
     used: Used,
     pools: Vec<Pool>,
     pool_of: FxHashMap<u32, u32>,
+    /// The pools that have any operation.
+    filled: Vec<u32>,
     ops: FxHashMap<u32, Op>,
     /// Those that have not ended, by invocation.
     open: VecDeque<u32>,
@@ -106,6 +108,7 @@ impl<'m, M: Model> Watched<'m, M> {
             used: Used::new(),
             pools: Vec::new(),
             pool_of: FxHashMap::default(),
+            filled: Vec::new(),
             ops: FxHashMap::default(),
             open: VecDeque::new(),
             tail: VecDeque::new(),
@@ -144,7 +147,11 @@ impl<'m, M: Model> Watched<'m, M> {
         }
         let pool = op.pool.take();
         if let Some(pool) = pool {
-            self.pools[pool as usize].since.retain(|since| *since != op.begin);
+            let since = &mut self.pools[pool as usize].since;
+            since.retain(|since| *since != op.begin);
+            if since.is_empty() {
+                self.filled.retain(|filled| *filled != pool);
+            }
         }
         let (from, before, beside) = (op.begin, op.before.clone(), std::mem::take(&mut op.beside));
         if let End::Ok(call) = end {
@@ -212,7 +219,11 @@ impl<'m, M: Model> Watched<'m, M> {
         if pool == next {
             self.pools.push(Pool { kind, since: Vec::new() });
         }
-        self.pools[pool as usize].since.push(begin);
+        let since = &mut self.pools[pool as usize].since;
+        if since.is_empty() {
+            self.filled.push(pool);
+        }
+        since.push(begin);
         Ok(Some(pool))
     }
 
@@ -229,9 +240,7 @@ impl<'m, M: Model> Watched<'m, M> {
                     Some(known) => {
                         let place = open.partition_point(|o| o.end < known.end);
                         open.insert(place, known);
-                        if self.kinds.get(known.kind).observer {
-                            self.observe(&mut front, known);
-                        }
+                        self.enter(&mut front, known);
                     }
                     None => {
                         if let Some(op) = self.ops.get_mut(&id) {
@@ -241,7 +250,8 @@ impl<'m, M: Model> Watched<'m, M> {
                 },
                 Mark::End(id) if open.first().is_some_and(|first| first.id == id) => {
                     let (kinds, used) = (&mut self.kinds, &mut self.used);
-                    let mut closure = Closure { kinds, used, pools: &self.pools, open: &open, at };
+                    let (pools, filled) = (&self.pools, &self.filled);
+                    let mut closure = Closure { kinds, used, pools, filled, open: &open, at };
                     front = Rc::new(closure.respond(&front)?);
                     open.remove(0);
                 }
@@ -252,11 +262,19 @@ impl<'m, M: Model> Watched<'m, M> {
         Ok(())
     }
 
-    /// Linearizes an observer wherever it is possible as soon as it is invoked.
-    fn observe(&mut self, front: &mut Rc<Front>, known: Known) {
-        for config in Rc::make_mut(front) {
-            if self.kinds.step(config.place.state, known.kind).is_some() {
-                config.place.mask |= 1 << known.slot;
+    /// An operation is invoked: an observer is linearized at once wherever it is possible, and a
+    /// write may take effect from now on.
+    fn enter(&mut self, front: &mut Rc<Front>, known: Known) {
+        if self.kinds.is_write(known.kind) {
+            self.kinds.relied = true;
+            for config in Rc::make_mut(front) {
+                config.place.mask |= 1 << (known.slot + MAY);
+            }
+        } else if self.kinds.get(known.kind).observer {
+            for config in Rc::make_mut(front) {
+                if self.kinds.step(config.place.state, known.kind).is_some() {
+                    config.place.mask |= 1 << known.slot;
+                }
             }
         }
     }
@@ -324,6 +342,8 @@ impl<'m, M: Model> Watched<'m, M> {
         for pool in &mut pools {
             pool.kind = kind_at(pool.kind);
         }
+        self.filled.retain(|pool| pool_at[*pool as usize] != u32::MAX);
+        self.filled.iter_mut().for_each(|pool| *pool = pool_at[*pool as usize]);
         self.pool_of = (0..).zip(&pools).map(|(number, pool)| (pool.kind, number)).collect();
         self.pools = pools;
         self.kinds.keep(&states, &kinds);

@@ -4,7 +4,7 @@
 use danso_vocab::{Call, Event, History, HistoryBuilder, Outcome, Process, Time, Value, Verdict};
 
 use super::fuzz::{env, show};
-use super::{Reductions, oracle, verdict};
+use super::{Reductions, frontier, live, oracle, verdict};
 use crate::models::CasRegister;
 
 /// What an operation may be: its call, and its outcome unless that is unknown.
@@ -88,6 +88,10 @@ fn every_small_history() {
             *if want == Verdict::Valid { &mut valid } else { &mut invalid } += 1;
             let got = verdict(model.clone(), &history, Reductions::ALL);
             assert_eq!(got, want, "{}", show(&history));
+            let got = frontier::verdict(&model, &history, Reductions::ALL);
+            assert_eq!(got, want, "breadth first\n{}", show(&history));
+            let got = live::verdict(&model, &history);
+            assert_eq!(got, want, "live\n{}", show(&history));
         }
     }
     println!("{ops} operations: {valid} valid, {invalid} invalid");

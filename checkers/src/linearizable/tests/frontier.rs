@@ -1,23 +1,24 @@
 //! The breadth-first engine against the oracle, with each reduction alone and with any of them.
 
-use danso_vocab::{History, Limits, Model, Rng, Stop, Verdict};
+use danso_vocab::{Event, History, Limits, Model, Rng, Stop, Verdict};
 
 use super::fuzz::{env, reductions, shape, show};
 use super::objects::{self, Counter, Queue};
 use super::simulate::{self, Shape};
-use super::{Reductions, oracle};
+use super::{Reductions, call, ok, oracle};
+use crate::linearizable::linearizable;
 use crate::linearizable::machine::Machine;
 use crate::linearizable::object::Object;
 use crate::linearizable::portfolio::decide;
 use crate::linearizable::reduce::reduce;
-use crate::linearizable::search::{Budget, Outcome, Searched, frontier};
+use crate::linearizable::search::{Bound, Budget, Outcome, Searched, frontier, search};
 use crate::linearizable::split;
 use crate::linearizable::timeline::Timeline;
 use crate::linearizable::witness::replays;
 use crate::models::CasRegister;
 
 /// What the engine finds out about every object of `history`. Linearizations are replayed.
-pub(super) fn sweep<M: Model>(
+fn sweep<M: Model>(
     model: &M,
     history: &History,
     reductions: Reductions,
@@ -41,7 +42,7 @@ pub(super) fn sweep<M: Model>(
     all
 }
 
-fn verdict<M: Model>(model: &M, history: &History, reductions: Reductions) -> Verdict {
+pub(super) fn verdict<M: Model>(model: &M, history: &History, reductions: Reductions) -> Verdict {
     let searched = sweep(model, history, reductions, &Limits::default());
     let of = |s: &Searched| match s.outcome {
         Outcome::Linearizable(_) => Verdict::Valid,
@@ -131,4 +132,53 @@ fn portfolio() {
         assert_eq!(raced.outcome != Outcome::Refuted, valid, "case {case}\n{}", show(&history));
         assert!(!matches!(raced.outcome, Outcome::OutOf(_)));
     }
+}
+
+/// Counters that are added to while they are read, and in the end a read of what cannot be. Many
+/// orders lead to the same sum and the same additions done, after different reads.
+fn reads_amid_additions(adds: u32, reads: u32) -> History {
+    let mut events: Vec<Event> = (0..adds).map(|p| call(p, "add", i64::from(p) + 1)).collect();
+    events.extend((adds..adds + reads).map(|p| call(p, "read", ())));
+    events.extend((0..adds).map(|p| ok(p, ())));
+    events.extend((adds..adds + reads).map(|p| ok(p, i64::from(p % 4))));
+    events.extend([call(0, "read", ()), ok(0, 17)]);
+    super::history(events)
+}
+
+/// The same question depth first.
+fn dive<M: Model>(model: &M, history: &History, memory: u64) -> Searched {
+    let rows: Vec<u32> = (0..history.len() as u32).collect();
+    let object = Object::new(history, &rows, model).unwrap();
+    let mut machine = Machine::new(model, &object.classes);
+    let line = Timeline::new(&object, &object.items, true);
+    let budget = Budget { states: u64::MAX, memory, stop: Stop::new() };
+    search(&object, &line, &mut machine, Reductions::ALL, &budget)
+}
+
+#[test]
+fn it_meets_fewer_configurations_where_observers_differ() {
+    let history = reads_amid_additions(10, 8);
+    let wide = &sweep(&Counter, &history, Reductions::ALL, &Limits::default())[0];
+    let deep = dive(&Counter, &history, 1 << 30);
+    println!("{} breadth first, {} depth first", wide.visited, deep.visited);
+    assert_eq!((&wide.outcome, &deep.outcome), (&Outcome::Refuted, &Outcome::Refuted));
+    assert!(wide.visited * 3 < deep.visited * 2);
+}
+
+#[test]
+fn it_decides_where_depth_first_runs_out_of_memory() {
+    let mut events = Vec::new();
+    for round in 0..400 {
+        events.extend((0..8).map(|p| call(p, "add", i64::from(p + round) + 1)));
+        events.extend((0..8).map(|p| ok(p, ())));
+    }
+    events.extend([call(0, "read", ()), ok(0, 17)]);
+    let history = super::history(events);
+    let limits = Limits { memory: 1 << 20, ..Limits::default() };
+    assert_eq!(dive(&Counter, &history, limits.memory).outcome, Outcome::OutOf(Bound::Memory));
+    let wide = &sweep(&Counter, &history, Reductions::ALL, &limits)[0];
+    assert_eq!(wide.outcome, Outcome::Refuted);
+    println!("{} states, {} bytes", wide.visited, wide.bytes);
+    let finding = linearizable(Counter).check(&history, &limits);
+    assert_eq!(finding.verdict, Verdict::Invalid, "{}", finding.reason);
 }

@@ -1,15 +1,17 @@
 //! Live checking against the oracle: the first violation is seen at exactly the event that makes
 //! the history so far impossible.
 
+use std::collections::BTreeMap;
+
 use danso_vocab::{
-    Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId, Outcome,
-    Process, Rng, Status, Time,
+    Call, Event, History, HistoryBuilder, Limits, LiveChecker, LiveViolation, Model, Op, OpId,
+    Outcome, Process, Rng, Status, Time, Value, Verdict,
 };
 
 use super::fuzz::{env, shape, show};
 use super::objects::{self, Counter, Queue};
-use super::oracle;
 use super::simulate::{self, Shape};
+use super::{call, ok, oracle};
 use crate::linearizable::live::Live;
 use crate::models::CasRegister;
 
@@ -61,6 +63,24 @@ fn watch<M: Model>(live: &mut Live<'_, M>, events: &[(Time, Event)]) -> Option<L
     seen.or_else(|| live.finish())
 }
 
+/// What watching a history to its end says.
+pub(super) fn verdict<M: Model>(model: &M, history: &History) -> Verdict {
+    let event = |(op, ends): &(Op<'_>, bool)| {
+        let process = Process(op.row() as u32);
+        let call = Call { f: op.f().to_owned().into(), key: None, arg: op.arg().into_owned() };
+        let outcome = Outcome::Ok(op.ret().map(|ret| ret.into_owned()).unwrap_or_default());
+        match ends {
+            false => Event::Invoke { process, node: None, call },
+            true => Event::Complete { process, outcome },
+        }
+    };
+    let events: Vec<_> = (1..).map(Time).zip(ranked(history).iter().map(event)).collect();
+    match watch(&mut Live::new(model, &Limits::default()), &events) {
+        Some(_) => Verdict::Invalid,
+        None => Verdict::Valid,
+    }
+}
+
 fn fuzz<M: Model>(name: &str, model: &M, shape: impl Fn(&mut Rng) -> Shape) {
     // Where an operation of unknown result is possible in every state there are many ways.
     let may_leave_out = name.contains("crowded");
@@ -69,7 +89,9 @@ fn fuzz<M: Model>(name: &str, model: &M, shape: impl Fn(&mut Rng) -> Shape) {
     for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
         let shape = shape(&mut rng);
         let events = simulate::timed(&mut rng, &shape);
-        if events.first().map(|(time, _)| time) == events.last().map(|(time, _)| time) {
+        let info = |e: &Event| matches!(e, Event::Complete { outcome: Outcome::Info(_), .. });
+        let mut times = events.iter().filter(|(_, e)| !info(e)).map(|(time, _)| time);
+        if times.next() == times.next_back() {
             // Nobody stamped these.
             continue;
         }
@@ -115,6 +137,57 @@ fn registers() {
     fuzz("swaps", &CasRegister::default(), swaps);
 }
 
+/// Few values, many writes of the same, and clients that overlap a lot.
+#[test]
+fn registers_written_again_and_again() {
+    let draw = |rng: &mut Rng, shape: &Shape, _: &mut i64| {
+        let mut value = || Value::Int(rng.below(shape.domain) as i64);
+        let (old, new) = (value(), value());
+        match rng.below(8) {
+            0..=3 => Call::new("write", new),
+            4..=5 => Call::new("read", ()),
+            _ => Call::new("cas", Value::List(vec![old, new])),
+        }
+    };
+    let again = |rng: &mut Rng| Shape {
+        draw,
+        domain: rng.between(2, 3),
+        unique: false,
+        processes: rng.between(3, 6) as usize,
+        ops: rng.between(6, 11) as usize,
+        crash: *rng.pick(&[0, 0, 20]).unwrap(),
+        keys: 0,
+        lies: rng.below(3),
+        ..shape(rng)
+    };
+    fuzz("again", &CasRegister::default(), again);
+    let strict = |rng: &mut Rng| Shape { behaviour: objects::strict_register, ..again(rng) };
+    fuzz("again, strict", &CasRegister::default(), strict);
+}
+
+/// A write that need not be any more, since another hid it, is not used up in place of its twin
+/// that must be: the first of them may take effect only until it responds.
+#[test]
+fn a_hidden_write_may_take_effect_until_it_responds() {
+    let events = [
+        call(0, "write", 2),
+        call(1, "delete", ()),
+        call(2, "read", ()),
+        ok(1, ()),
+        call(3, "write", 2),
+        call(4, "cas", [2, 0]),
+        ok(0, ()),
+        ok(2, 0),
+        call(5, "delete", ()),
+        ok(5, ()),
+        ok(4, ()),
+        ok(3, ()),
+        call(6, "cas", [2, 2]),
+        ok(6, ()),
+    ];
+    assert_eq!(verdict(&CasRegister::default(), &super::history(events)), Verdict::Valid);
+}
+
 #[test]
 fn queues() {
     let queue = |shape| Shape { behaviour: objects::queue, draw: objects::queue_call, ..shape };
@@ -131,4 +204,86 @@ fn counters() {
         ..shape
     };
     fuzz("counter", &Counter, |rng| counter(crowded(rng)));
+}
+
+/// A long history of one register.
+fn long(crash: u64, seed: u64) -> Vec<(Time, Event)> {
+    let shape = Shape {
+        behaviour: objects::register,
+        init: Vec::new(),
+        draw: objects::register_call,
+        domain: 5,
+        unique: true,
+        processes: 8,
+        ops: 10_000,
+        crash,
+        keys: 0,
+        touch: 0,
+        lies: 0,
+    };
+    simulate::timed(&mut Rng::new(seed), &shape)
+}
+
+/// The same, but that operations whose client is gone for good end as unknown at once, as they do
+/// in a run.
+fn ended(events: Vec<(Time, Event)>) -> Vec<(Time, Event)> {
+    let last: BTreeMap<_, _> =
+        events.iter().zip(0..).map(|((_, event), at)| (simulate::process(event), at)).collect();
+    let mut all = Vec::new();
+    for ((time, event), at) in events.into_iter().zip(0..) {
+        let process = simulate::process(&event);
+        let gone = matches!(event, Event::Invoke { .. }) && last[&process] == at;
+        all.push((time, event));
+        if let Some(process) = process.filter(|_| gone) {
+            let outcome = Outcome::Info("timeout".into());
+            all.push((time, Event::Complete { process, outcome }));
+        }
+    }
+    all
+}
+
+#[test]
+fn memory_is_bounded_by_what_is_open() {
+    let model = CasRegister::default();
+    for (crash, most) in [(0, 1 << 20), (2, 1 << 21)] {
+        let events = ended(long(crash, 4));
+        let mut live = Live::new(&model, &Limits::default());
+        let (mut peak, since) = (0, std::time::Instant::now());
+        for ((time, event), index) in events.iter().zip(0..) {
+            assert_eq!(live.event(index, *time, event), None);
+            peak = peak.max(live.bytes());
+        }
+        println!("{crash} % crash: {} events, {peak} bytes, {:?}", events.len(), since.elapsed());
+        assert!(peak < most, "{peak} bytes with {crash} % crashed");
+        assert_eq!(live.left_out(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn beyond_the_memory_it_leaves_all_to_the_check_after_the_run() {
+    let model = CasRegister::default();
+    let mut live = Live::new(&model, &Limits { memory: 10_000, ..Limits::default() });
+    assert_eq!(watch(&mut live, &long(0, 4)), None);
+    assert_eq!(live.left_out(), ["the memory limit of live checking was reached"]);
+}
+
+#[test]
+fn what_the_model_does_not_know_is_left_out_by_key() {
+    let event = |p: u32, f: &'static str, key: i64, ret: i64| {
+        let (process, call) = (Process(p), Call::new(f, ()).on(key));
+        let outcome = Outcome::Ok(ret.into());
+        [Event::Invoke { process, node: None, call }, Event::Complete { process, outcome }]
+    };
+    let events = [event(0, "pop", 1, 3), event(1, "read", 1, 9), event(2, "read", 2, 7)].concat();
+    let events: Vec<_> = (1..).map(Time).zip(events).collect();
+    let model = CasRegister::default();
+    let mut live = Live::new(&model, &Limits::default());
+    let seen = watch(&mut live, &events).unwrap();
+    assert_eq!((seen.op, seen.key), (OpId(4), Some(2.into())));
+    assert_eq!(seen.states, ["nil"]);
+    let said = "operation #4 p2 read 2 -> 7 fits nowhere in any order of the operations so far; \
+                just before, the state was nil";
+    assert_eq!(seen.because, said);
+    let left = "key 1: the model `cas-register` does not know operation #0 pop 1";
+    assert_eq!(live.left_out(), [left]);
 }

@@ -37,7 +37,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
         let nodes = NodeId::all(plan.target.nodes());
         let network =
             prepared.open(&NetworkSpec { nodes, ports: parts.target.ports().to_vec() })?;
-        let facts = execute(&plan, &parts, &site, network, &Interrupt::default())?;
+        let facts = execute(&plan, &parts, &site, network, &Interrupt::default(), None)?;
         let (results, checked) =
             super::run::timed(|| conclude(&site, &Budget::of(&LimitArgs::default())?, None));
         let (_, results) = results?;

@@ -18,6 +18,7 @@ use crate::check::Budget;
 use crate::exit::{Exit, usage};
 use crate::load::Loaded;
 use crate::spec::Spec;
+use crate::watch::Watch;
 use crate::{check, display, draw, judge, load};
 
 /// Runs a test.
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     // Before anything starts a thread: a rootless network moves this process.
     let choice: Choice = plan.network.parse().map_err(|e: NetworkError| usage(e.to_string()))?;
     let prepared = network::prepare(choice).map_err(|e| usage(e.to_string()))?;
+    let watch = args.check_live.then(|| parts.watch(&budget)).transpose()?;
     let site = site(&args.out, &plan)?;
     start_log(&site)?;
     for note in &prepared.notes {
@@ -44,16 +46,21 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let network = prepared.open(&NetworkSpec { nodes, ports })?;
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
-    let facts = match execute(&plan, &parts, &site, network, &interrupt) {
+    let facts = match execute(&plan, &parts, &site, network, &interrupt, watch.as_ref()) {
         Ok(facts) => Some(facts),
         // A history that is cut off is still worth checking; the exit tells that it is.
         Err(RunError::Recording(_)) => None,
         Err(error) => return Err(error).with_context(|| site.root().display().to_string()),
     };
+    let watched = watch.map(Watch::finish);
+    watched.iter().for_each(|said| println!("live check  {said}"));
     println!("checking…");
     // What ended the run may have kept the history from saying so.
     let (loaded, mut results) = conclude(&site, &budget, interrupt.raised())?;
     results.environment = environment(&about, facts.as_ref());
+    if let Some(said) = watched {
+        results.environment.insert("live check".to_owned(), said);
+    }
     results.reproduce = reproduce(&plan);
     let stored = store(&site, &loaded, &results);
     print_summary(&loaded, &results);
@@ -120,6 +127,19 @@ impl Parts {
         Ok(Parts { target, workload, params })
     }
 
+    /// Watches the history with the workload's checkers.
+    ///
+    /// # Errors
+    /// If none of them can.
+    fn watch(&self, budget: &Budget) -> anyhow::Result<Watch> {
+        let checkers = (self.workload.checkers)(&self.params);
+        let watch = Watch::start(checkers, budget)?;
+        watch.ok_or_else(|| {
+            let name = self.workload.name;
+            usage(format!("--check-live: no checker of the workload `{name}` can check live"))
+        })
+    }
+
     fn generators(&self, closing: bool) -> Generators {
         let make = if closing { self.workload.closing } else { self.workload.generator };
         let params = self.params.clone();
@@ -134,6 +154,7 @@ pub(crate) fn execute(
     site: &Site,
     network: Arc<dyn Network>,
     interrupt: &Interrupt,
+    watch: Option<&Watch>,
 ) -> Result<Facts, RunError> {
     let monitor = Arc::new(Monitor::default());
     let reads: BTreeSet<_> = parts.workload.ops.iter().filter(|o| o.reads).map(|o| o.f).collect();
@@ -147,6 +168,8 @@ pub(crate) fn execute(
         closing: parts.generators(true),
         reads,
         interrupt: interrupt.clone(),
+        observer: watch.map(Watch::observer),
+        enough: watch.map(Watch::enough).unwrap_or_default(),
         monitor: monitor.clone(),
     };
     let _live = display::Live::new(monitor);

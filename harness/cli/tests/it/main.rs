@@ -8,6 +8,7 @@ mod docs;
 mod harness;
 mod hostile;
 mod killed;
+mod live;
 mod privileges;
 mod runs;
 mod usage;
