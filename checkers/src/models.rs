@@ -56,7 +56,11 @@ pub struct ModelSpec {
 
 /// All of them.
 pub const MODELS: &[ModelSpec] = &[
-    ModelSpec { name: "register", about: "read -> value, write value", checker: register },
+    ModelSpec {
+        name: "register",
+        about: "read -> value, write value; a history with cas or delete is taken for what it is",
+        checker: cas_register,
+    },
     ModelSpec {
         name: "cas-register",
         about: "read -> value, write value, cas [old new], delete",

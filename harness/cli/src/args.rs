@@ -173,15 +173,16 @@ pub(crate) struct ReadArgs {
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
-    /// history.jsonl files or run folders; `-` reads a history from standard input.
+    /// Histories in any known format, or run folders; `-` is standard input.
     #[arg(required = true, value_name = "HISTORY|RUN")]
     pub(crate) histories: Vec<PathBuf>,
     /// What the history is of (see `danso list models`). A run folder knows by itself.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The object's value before the first operation.
-    #[arg(long, value_name = "VALUE", default_value = "null")]
-    pub(crate) initial: String,
+    /// The object's value before the first operation, as JSON. Without it: nil, or what the
+    /// format or the model's users take for granted, and then a note says so.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) initial: Option<String>,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
     /// How to decide: by a polynomial procedure where one fits and else by search, or as told.

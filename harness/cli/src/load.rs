@@ -22,6 +22,8 @@ pub(crate) struct Loaded {
     /// How to call it in messages.
     pub(crate) name: String,
     pub(crate) history: History,
+    /// What it was written in.
+    pub(crate) format: Format,
     pub(crate) plan: Option<Plan>,
     pub(crate) results: Option<Results>,
     pub(crate) site: Option<Site>,
@@ -72,8 +74,8 @@ fn load_file(path: &Path, options: &Options) -> anyhow::Result<Loaded> {
         Box::new(File::open(path).map_err(|e| usage(format!("{name}: {e}")))?)
     };
     let loaded = history::read(input, options).map_err(|e| usage(place(path, &e)))?;
-    let (history, notices) = (loaded.history, loaded.notices);
-    Ok(Loaded { name, history, plan: None, results: None, site: None, notices })
+    let history::Loaded { history, format, notices, .. } = loaded;
+    Ok(Loaded { name, history, format, plan: None, results: None, site: None, notices })
 }
 
 /// Loads a run folder.
@@ -115,6 +117,7 @@ pub(crate) fn load_run(path: &Path) -> anyhow::Result<Loaded> {
     Ok(Loaded {
         name: path.display().to_string(),
         history: loaded.history,
+        format: loaded.format,
         plan: Some(plan),
         results,
         site: Some(site),

@@ -151,7 +151,8 @@ fn dive<M: Model>(model: &M, history: &History, memory: u64) -> Searched {
     let object = Object::new(history, &rows, model).unwrap();
     let mut machine = Machine::new(model, &object.classes);
     let line = Timeline::new(&object, &object.items, true);
-    let budget = Budget { states: u64::MAX, memory, stop: Stop::new() };
+    let progress = danso_vocab::Progress::default();
+    let budget = Budget { states: u64::MAX, memory, stop: Stop::new(), progress };
     search(&object, &line, &mut machine, Reductions::ALL, &budget)
 }
 

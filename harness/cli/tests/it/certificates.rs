@@ -109,8 +109,8 @@ fn forged_certificates_are_refused() {
 fn without_a_verdict_there_is_no_certificate() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    history(dir, "none.jsonl", &["0 invoke write x 1", "0 info write x 1"]);
-    check(dir, "none.jsonl").exits(2).says("no certificate was written: no operation succeeded");
+    history(dir, "none.jsonl", &["0 invoke add x 1", "0 ok add x 1"]);
+    check(dir, "none.jsonl").exits(2).says("no certificate was written: the model");
     assert!(!dir.join("c.json").exists());
     history(dir, "good.jsonl", GOOD);
     let two = ["check", "good.jsonl", "none.jsonl", "--model", "register", "--certificate", "c"];

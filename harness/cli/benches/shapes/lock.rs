@@ -4,34 +4,34 @@ use danso_vocab::{Call, Event, History, Outcome, Process, Rng, Time, Value};
 
 /// Which lock, and how it is used.
 #[derive(Clone, Copy, Debug)]
-pub struct Locks {
+pub(crate) struct Locks {
     /// How many may have it at a time: 1 for a mutex.
-    pub permits: u64,
+    pub(crate) permits: u64,
     /// Percent of clients that want it for themselves; 0 unless it is a read-write lock.
-    pub writers: Option<u64>,
+    pub(crate) writers: Option<u64>,
     /// Operations.
-    pub ops: usize,
+    pub(crate) ops: usize,
     /// Processes at a time.
-    pub processes: usize,
+    pub(crate) processes: usize,
     /// Percent of operations whose outcome stays unknown. None of these acquires happens, for
     /// nobody would release it; all of these releases do.
-    pub unknown: u64,
+    pub(crate) unknown: u64,
     /// Percent of acquires that do not wait, and are refused if they would have to.
-    pub tries: u64,
+    pub(crate) tries: u64,
 }
 
 /// A mutex.
-pub fn mutex(ops: usize, processes: usize, unknown: u64) -> Locks {
+pub(crate) fn mutex(ops: usize, processes: usize, unknown: u64) -> Locks {
     Locks { permits: 1, writers: None, ops, processes, unknown, tries: 0 }
 }
 
 /// A semaphore.
-pub fn semaphore(ops: usize, processes: usize, unknown: u64, permits: u64) -> Locks {
+pub(crate) fn semaphore(ops: usize, processes: usize, unknown: u64, permits: u64) -> Locks {
     Locks { permits, ..mutex(ops, processes, unknown) }
 }
 
 /// A read-write lock that every tenth client wants for writing.
-pub fn rw_lock(ops: usize, processes: usize, unknown: u64) -> Locks {
+pub(crate) fn rw_lock(ops: usize, processes: usize, unknown: u64) -> Locks {
     Locks { permits: u64::MAX, writers: Some(10), ..mutex(ops, processes, unknown) }
 }
 
@@ -49,7 +49,7 @@ enum Client {
 
 impl Locks {
     /// A valid history.
-    pub fn history(self) -> History {
+    pub(crate) fn history(self) -> History {
         let mut rng = Rng::new(7);
         let mut clients = vec![Client::Idle(None); self.processes];
         let mut ids: Vec<u32> = (0..self.processes as u32).collect();

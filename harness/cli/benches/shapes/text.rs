@@ -1,13 +1,9 @@
-//! How fast histories are read, and how much memory they take: `cargo bench -p danso-vocab
-//! --bench reading [-- OPERATIONS]`.
-
-#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+//! Histories as text.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
-use danso_vocab::Rng;
-use danso_vocab::codec::history::{Format, Options, read};
+use danso_vocab::codec::jsonl::Writer;
+use danso_vocab::{Call, Event, History, Outcome, Rng, Status, Time};
 
 /// Clients at work.
 const PROCESSES: u64 = 10;
@@ -43,7 +39,7 @@ fn events(ops: u64, mut each: impl FnMut(u64, u64, &str, &str, u64, Option<u64>)
 }
 
 /// A history in danso's own format.
-fn jsonl(ops: u64) -> String {
+pub(crate) fn jsonl(ops: u64) -> String {
     let mut out = String::new();
     events(ops, |index, process, kind, f, key, value| {
         let value = value.map_or("null".to_owned(), |v| v.to_string());
@@ -63,7 +59,7 @@ fn jsonl(ops: u64) -> String {
 }
 
 /// The same as Jepsen writes it, of one register.
-fn edn(ops: u64) -> String {
+pub(crate) fn edn(ops: u64) -> String {
     let mut out = String::new();
     events(ops, |index, process, kind, f, _, value| {
         let value = value.map_or("nil".to_owned(), |v| v.to_string());
@@ -77,29 +73,27 @@ fn edn(ops: u64) -> String {
     out
 }
 
-fn measure(name: &str, format: Format, ops: u64, text: &str, want: f64) {
-    let options = Options { format: Some(format), ..Options::default() };
-    let mut best = f64::INFINITY;
-    let mut bytes = 0;
-    for _ in 0..20 {
-        let start = Instant::now();
-        let loaded = read(text.as_bytes(), &options).unwrap();
-        best = best.min(start.elapsed().as_secs_f64());
-        assert_eq!(loaded.history.len() as u64, ops);
-        bytes = loaded.history.bytes();
+/// A recorded history in danso's own format.
+pub(crate) fn of(history: &History) -> Vec<u8> {
+    let mut events: Vec<(u32, Time, Event)> = Vec::with_capacity(2 * history.len());
+    for op in history.ops() {
+        let process = op.process();
+        let call = Call::new(op.f().to_owned(), op.arg().into_owned());
+        let invoke = Event::Invoke { process, node: None, call };
+        events.push((op.id().0, op.inv_time(), invoke));
+        let outcome = match (op.status(), op.ret()) {
+            (_, Some(ret)) => Outcome::Ok(ret.into_owned()),
+            (Status::Fail, _) => Outcome::Fail("refused".into()),
+            _ => Outcome::Info("timeout".into()),
+        };
+        if let (Some(index), Some(time)) = (op.res_index(), op.res_time()) {
+            events.push((index, time, Event::Complete { process, outcome }));
+        }
     }
-    let rate = text.len() as f64 / 1e6 / best;
-    println!(
-        "{name:6} {:7.1} MB  {rate:6.0} MB/s  {:5.2} M ops/s  {:4.2} of the wanted {want} MB/s  {:4.1} B/op resident",
-        text.len() as f64 / 1e6,
-        ops as f64 / 1e6 / best,
-        rate / want,
-        bytes as f64 / ops as f64,
-    );
-}
-
-fn main() {
-    let ops = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000);
-    measure("jsonl", Format::Jsonl, ops, &jsonl(ops), 250.0);
-    measure("edn", Format::Edn, ops, &edn(ops), 150.0);
+    events.sort_by_key(|(index, ..)| *index);
+    let mut writer = Writer::new(Vec::new()).expect("memory can be written to");
+    for (_, time, event) in events {
+        writer.write(time, &event).expect("memory can be written to");
+    }
+    std::mem::take(writer.sink())
 }

@@ -1,100 +1,27 @@
-//! How long it takes to decide histories of registers. Prints one line a shape; an argument
-//! selects those whose line contains it.
+//! Registers on which few values are written again and again: what a search is for.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use danso_checkers::linearizable;
-use danso_checkers::models::CasRegister;
-use danso_vocab::{Call, Event, History, Limits, Outcome, Process, Rng, Time, Value};
+use danso_vocab::{Call, Event, History, Outcome, Process, Rng, Time, Value};
 
 /// A history to make.
 #[derive(Clone, Copy)]
-struct Shape {
-    ops: usize,
-    keys: u64,
-    processes: u64,
-    /// Different values; 0 for never the same twice.
-    values: u64,
+pub(crate) struct Shape {
+    pub(crate) ops: usize,
+    pub(crate) keys: u64,
+    pub(crate) processes: u64,
+    /// Different values.
+    pub(crate) values: u64,
     /// Percent of operations of unknown outcome.
-    unknown: u64,
+    pub(crate) unknown: u64,
     /// Give one read near 90 % of the history a result that it cannot have had.
-    wrong: bool,
-    threads: usize,
-    /// MiB the search may hold.
-    memory: u64,
+    pub(crate) wrong: bool,
+    pub(crate) seed: u64,
 }
 
-const SMALL: Shape = Shape {
-    ops: 10_000,
-    keys: 1,
-    processes: 10,
-    values: 5,
-    unknown: 0,
-    wrong: false,
-    threads: 1,
-    memory: 4 << 10,
-};
-const UNIQUE: Shape = Shape { values: 0, ..SMALL };
-
-const SHAPES: &[Shape] = &[
-    SMALL,
-    Shape { processes: 20, ..SMALL },
-    Shape { processes: 30, ..SMALL },
-    Shape { wrong: true, ..SMALL },
-    Shape { processes: 20, wrong: true, ..SMALL },
-    Shape { unknown: 1, ..SMALL },
-    Shape { unknown: 5, ..SMALL },
-    Shape { processes: 20, unknown: 1, ..SMALL },
-    Shape { values: 30, unknown: 5, ..SMALL },
-    Shape { values: 30, unknown: 2, wrong: true, ops: 2_000, ..SMALL },
-    Shape { values: 1_000, unknown: 5, wrong: true, ..SMALL },
-    UNIQUE,
-    Shape { processes: 30, unknown: 1, ..UNIQUE },
-    Shape { wrong: true, ..UNIQUE },
-    Shape { processes: 30, wrong: true, ..UNIQUE },
-    Shape { processes: 100, unknown: 1, wrong: true, ..UNIQUE },
-    Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, ..UNIQUE },
-    Shape { ops: 200_000, keys: 40, processes: 30, unknown: 1, wrong: true, ..UNIQUE },
-    Shape { ops: 1_000_000, ..UNIQUE },
-    // Two engines: they do not hurt where one is enough, and the breadth-first one refutes with
-    // less memory.
-    Shape { ops: 1_000_000, threads: 2, ..UNIQUE },
-    Shape { processes: 100, unknown: 1, wrong: true, threads: 2, ..UNIQUE },
-    Shape { ops: 400_000, wrong: true, ..SMALL },
-    Shape { ops: 400_000, wrong: true, memory: 16, ..SMALL },
-];
-
-fn main() {
-    let only = std::env::args().nth(1).filter(|arg| !arg.starts_with('-')).unwrap_or_default();
-    for shape in SHAPES.iter().filter(|shape| name(shape).contains(&only)) {
-        let history = Simulation::new(*shape).run();
-        let checker = linearizable(CasRegister::new(Value::Nil));
-        let start = Instant::now();
-        let (threads, memory) = (shape.threads, shape.memory << 20);
-        let finding = checker.check(&history, &Limits { threads, memory, ..Limits::default() });
-        let spent = start.elapsed();
-        let name = name(shape);
-        let (verdict, states) = (finding.verdict.word(), finding.stats["states"]);
-        let mib = finding.stats["bytes"] >> 20;
-        println!("{name:<76} {verdict:>7} {spent:>9.1?} {states:>8} states {mib:>4} MiB");
-        for anomaly in &finding.anomalies {
-            println!("    {}: {}", anomaly.name, anomaly.because);
-        }
-    }
-}
-
-fn name(shape: &Shape) -> String {
-    let Shape { ops, keys, processes, values, unknown, wrong, .. } = shape;
-    let values = if *values == 0 { "unique".to_owned() } else { values.to_string() };
-    let wrong = if *wrong { ", wrong read" } else { "" };
-    let threads = if shape.threads > 1 { ", 2 threads" } else { "" };
-    let memory = shape.memory;
-    let memory =
-        if memory == SMALL.memory { String::new() } else { format!(", at most {memory} MiB") };
-    format!(
-        "{ops} ops, {keys} keys, {processes} processes, {values} values, {unknown} % unknown{wrong}{threads}{memory}"
-    )
+/// A history of this shape.
+pub(crate) fn history(shape: Shape) -> History {
+    Simulation::new(shape).run()
 }
 
 /// Processes that take turns at random on registers that work.
@@ -120,7 +47,7 @@ impl Simulation {
     fn new(shape: Shape) -> Simulation {
         Simulation {
             shape,
-            rng: Rng::new(7),
+            rng: Rng::new(shape.seed),
             registers: vec![Value::Nil; shape.keys as usize],
             fresh: 0,
             events: Vec::new(),
@@ -141,7 +68,7 @@ impl Simulation {
                 None => {
                     begun += 1;
                     let key = self.rng.below(self.shape.keys) as usize;
-                    let call = self.draw(key).on(key as i64);
+                    let call = self.draw().on(key as i64);
                     let since = self.events.len();
                     self.events.push(Event::Invoke { process, node: None, call: call.clone() });
                     Some(Open { since, key, call, outcome: None })
@@ -170,20 +97,18 @@ impl Simulation {
         History::of((0..).map(Time).zip(self.events)).expect("processes take turns")
     }
 
-    fn draw(&mut self, key: usize) -> Call {
+    fn draw(&mut self) -> Call {
         self.fresh += 1;
         let shape = self.shape;
-        let value = |rng: &mut Rng| match shape.values {
-            0 => Value::Int(self.fresh),
-            n => Value::Int(rng.below(n) as i64),
-        };
+        let value = |rng: &mut Rng| Value::Int(rng.below(shape.values) as i64);
         let new = value(&mut self.rng);
+        if self.fresh == 1 && shape.wrong {
+            // A value that is never written again, to be read late.
+            return Call::new("write", shape.values as i64);
+        }
         match self.rng.below(4) {
             0 | 1 => Call::new("read", ()),
             2 => Call::new("write", new),
-            _ if shape.values == 0 => {
-                Call::new("cas", Value::List(vec![self.registers[key].clone(), new]))
-            }
             _ => Call::new("cas", Value::List(vec![value(&mut self.rng), new])),
         }
     }
