@@ -30,7 +30,6 @@ fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Sh
         let history = simulate::history(&mut rng, &drawn);
         let why = || format!("{name} case {case}\n{}", show(&history));
         if history.ops().all(|op| !op.is_ok()) {
-            assert!(checker.prove(&history, &Limits::default()).is_err(), "{}", why());
             continue;
         }
         let want = match oracle::linearizable(&model, &history) {
