@@ -15,7 +15,7 @@ use super::witness::replays;
 use super::{Algorithm, impossible};
 
 /// Operations of an object up to which what a procedure accepts is always replayed, asked for or
-/// not: it costs nothing there.
+/// not, and what it refutes is named as the search would: it costs nothing there.
 const REPLAYED: usize = 100_000;
 
 /// Rules on single objects.
@@ -102,7 +102,7 @@ impl<M: Model> Judge<'_, M> {
                 Decision::Linearizable(None) => Ruling::Linearizable(None),
                 Decision::Linearizable(Some(order)) => self.replayed(history, rows, order),
                 Decision::Refuted(refutation) => self.confirmed(history, rows, refutation),
-                Decision::Stopped => Ruling::Undecided("it was told to stop".to_owned()),
+                Decision::Stopped => Ruling::Undecided("time was up".to_owned()),
             };
             return Ok(Judged {
                 ruling,
@@ -127,6 +127,15 @@ impl<M: Model> Judge<'_, M> {
     }
 
     fn confirmed(&self, history: &History, rows: &[u32], refutation: Refutation) -> Ruling {
+        if rows.len() <= REPLAYED
+            && let Ok(object) = Object::new(history, rows, self.model)
+        {
+            // What the search would say, so that an anomaly has one name whoever finds it.
+            let mut machine = Machine::new(self.model, &object.classes);
+            if let Some(ruling) = self.impossible(&object, &mut machine, rows) {
+                return ruling;
+            }
+        }
         let mut core = refutation.rows.clone();
         core.sort_unstable();
         core.dedup();
@@ -217,18 +226,11 @@ impl<M: Model> Judge<'_, M> {
             Err(op) => return self.unknown(op),
         };
         let mut machine = Machine::new(self.model, &object.classes);
-        let aborted = |value: &Value| self.aborted(history, rows, value);
         if self.reductions.impossible
-            && let Some(stuck) = impossible::find(&object)
-            && let Some(Violation { anomaly, at }) =
-                explain_impossible(&object, &mut machine, &self.budget(), stuck, &aborted)
+            && let Some(ruling) = self.impossible(&object, &mut machine, rows)
         {
-            return Judged {
-                ruling: Ruling::Violated { at, anomaly },
-                by: "search",
-                ops: object.items.len() as u64,
-                ..Judged::undecided(String::new())
-            };
+            let ops = object.items.len() as u64;
+            return Judged { ruling, by: "search", ops, ..Judged::undecided(String::new()) };
         }
         let items = reduce(&object, &object.items, self.reductions);
         let line = Timeline::new(&object, &items, self.reductions.pools);
@@ -250,6 +252,7 @@ impl<M: Model> Judge<'_, M> {
                     Some(End::Response(item)) => Some(items[item as usize]),
                     _ => None,
                 };
+                let aborted = |value: &Value| self.aborted(history, rows, value);
                 let violation = explain(&object, &mut machine, &budget, &searched, guess, &aborted);
                 match violation {
                     Some(Violation { anomaly, at }) => Ruling::Violated { at, anomaly },
@@ -270,6 +273,19 @@ impl<M: Model> Judge<'_, M> {
             concurrency: line.slots as u64,
             bytes: searched.bytes,
         }
+    }
+
+    /// The violation by an operation that no order can explain, if there is one.
+    fn impossible(
+        &self,
+        object: &Object<'_>,
+        machine: &mut Machine<'_>,
+        rows: &[u32],
+    ) -> Option<Ruling> {
+        let stuck = impossible::find(object)?;
+        let aborted = |value: &Value| self.aborted(object.history, rows, value);
+        let found = explain_impossible(object, machine, &self.budget(), stuck, &aborted);
+        found.map(|Violation { anomaly, at }| Ruling::Violated { at, anomaly })
     }
 
     /// A failed operation that would have left this value.
@@ -306,7 +322,7 @@ impl<M: Model> Judge<'_, M> {
             Bound::Memory => {
                 format!("the memory limit of {} was reached", size(self.limits.memory))
             }
-            Bound::Stop => "it was told to stop".to_owned(),
+            Bound::Stop => "time was up".to_owned(),
         };
         format!(
             "{}linearizable up to operation {next} ({done} of {all}), then {limit}",

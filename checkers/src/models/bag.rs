@@ -2,7 +2,7 @@
 
 use danso_vocab::{Nondeterministic, Ret, Value};
 
-use super::words::{Word, inserted, nothing};
+use super::words::{Word, inserted, listed, nothing};
 
 /// A bag (multiset, pool) that is empty at first.
 ///
@@ -60,6 +60,10 @@ impl Nondeterministic for Bag {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn describe(&self, state: &Vec<Value>) -> String {
+        listed(state)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use danso_vocab::{Model, Nondeterministic, Ret, Unit, Value};
 
-use super::words::{Word, inserted, nothing, unit};
+use super::words::{Word, inserted, listed, nothing, unit};
 
 /// A queue that is empty at first.
 ///
@@ -61,6 +61,10 @@ impl Model for FifoQueue {
     fn unit<'a>(&self, f: &str, arg: &'a Value, ret: Ret<'a>) -> Unit<'a> {
         unit(FifoQueue::word(f), arg, ret)
     }
+
+    fn describe(&self, state: &Vec<Value>) -> String {
+        listed(state)
+    }
 }
 
 /// A [`FifoQueue`] with one more operation, `drain`: it takes some of the oldest elements and
@@ -94,6 +98,10 @@ impl Nondeterministic for DrainedQueue {
             }
             _ => FifoQueue.step(state, f, arg, ret).into_iter().collect(),
         }
+    }
+
+    fn describe(&self, state: &Vec<Value>) -> String {
+        listed(state)
     }
 }
 

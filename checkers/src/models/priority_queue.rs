@@ -2,7 +2,7 @@
 
 use danso_vocab::{Model, Ret, Unit, Value};
 
-use super::words::{Word, inserted, nothing, unit};
+use super::words::{Word, inserted, listed, nothing, unit};
 
 /// A priority queue that is empty at first. Elements are their own priority: numbers as numbers,
 /// text as text, lists by their first element, then the next (so `[priority payload]` will do if
@@ -95,6 +95,10 @@ impl Model for PriorityQueue {
 
     fn unit<'a>(&self, f: &str, arg: &'a Value, ret: Ret<'a>) -> Unit<'a> {
         unit(self.word(f), arg, ret)
+    }
+
+    fn describe(&self, state: &Vec<Value>) -> String {
+        listed(state)
     }
 }
 

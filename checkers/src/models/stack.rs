@@ -2,7 +2,7 @@
 
 use danso_vocab::{Model, Ret, Unit, Value};
 
-use super::words::{Word, inserted, nothing, unit};
+use super::words::{Word, inserted, listed, nothing, unit};
 
 /// A stack that is empty at first.
 ///
@@ -60,6 +60,10 @@ impl Model for Stack {
 
     fn unit<'a>(&self, f: &str, arg: &'a Value, ret: Ret<'a>) -> Unit<'a> {
         unit(Stack::word(f), arg, ret)
+    }
+
+    fn describe(&self, state: &Vec<Value>) -> String {
+        listed(state)
     }
 }
 

@@ -35,3 +35,9 @@ pub(crate) fn unit<'a>(word: Option<Word>, arg: &'a Value, ret: Ret<'a>) -> Unit
         _ => Unit::Fixed,
     }
 }
+
+/// The elements of a container in words: `[1 2]`.
+pub(crate) fn listed(elements: &[Value]) -> String {
+    let words: Vec<String> = elements.iter().map(Value::to_string).collect();
+    format!("[{}]", words.join(" "))
+}

@@ -148,6 +148,11 @@ pub trait Nondeterministic: Send + Sync {
     /// All states in which `f(arg)`, answering `ret` in `state`, may leave the object; none if
     /// that cannot happen.
     fn steps(&self, state: &Self::State, f: &str, arg: &Value, ret: Ret<'_>) -> Vec<Self::State>;
+
+    /// A state in words, for counterexamples.
+    fn describe(&self, state: &Self::State) -> String {
+        format!("{state:?}")
+    }
 }
 
 /// The deterministic [`Model`] of a [`Nondeterministic`] one: its state is the set of states
@@ -173,7 +178,7 @@ impl<N: Nondeterministic> Model for AnyOf<N> {
     }
 
     fn describe(&self, state: &Self::State) -> String {
-        let words: Vec<String> = state.iter().map(|state| format!("{state:?}")).collect();
+        let words: Vec<String> = state.iter().map(|state| self.0.describe(state)).collect();
         words.join(" or ")
     }
 }
