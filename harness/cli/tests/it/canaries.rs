@@ -1,6 +1,6 @@
 //! Every planted bug is found with its named anomaly, and its healthy twin is valid.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::harness::{danso, latest, project, quick, results, turn};
 
@@ -61,6 +61,7 @@ fn canaries() {
             said.code == Some(1) && names.iter().any(|n| n == anomaly)
         });
         assert!(found.is_some(), "{name}: {anomaly} was not found with seeds {SEEDS:?}");
+        certified(dir.path());
         // Never invalid; a fault that found nobody to bite may make a try unknown.
         let healthy = SEEDS.iter().find(|seed| {
             let said = danso(dir.path(), &["run", path, "--bug", "none", "--seed", seed]);
@@ -69,5 +70,14 @@ fn canaries() {
             said.code == Some(0)
         });
         assert!(healthy.is_some(), "{name}: the healthy twin was not valid with seeds {SEEDS:?}");
+        certified(dir.path());
     }
+}
+
+/// The newest run's verdict has a certificate that verifies.
+fn certified(dir: &Path) {
+    let run = latest(dir).display().to_string();
+    let said = danso(dir, &["check", &run, "--certificate", "proof.json"]);
+    assert!(matches!(said.code, Some(0 | 1)), "{}\n{}", said.out, said.err);
+    danso(dir, &["verify", "proof.json", &run]).exits(0).says("verified: ");
 }
