@@ -11,7 +11,13 @@
 //! history is one object. If only some have one, the answer is `unknown`: nobody could say which
 //! objects the others touch. The same goes for an operation that the model does not know.
 //!
-//! **How.** Depth-first search over configurations in normal form with exact memory of dead ones
+//! **How.** Procedures that need no search are asked first ([`polynomial`]): they decide objects
+//! whose values are unique or whose changes have a known order, in linear or nearly linear time,
+//! and say themselves what they cannot decide. Then an object falls into its independent parts
+//! (`parts.rs`), and on registers one sweep looks for an operation that no order can explain
+//! (`impossible.rs`). What is left is searched.
+//!
+//! **The search.** Depth-first search over configurations in normal form with exact memory of dead ones
 //! (`search.rs`), after and with reductions that provably keep the verdict (`reduce.rs`). With *n*
 //! operations, at most *c* of them open at once and *s* states reachable per set of linearized
 //! operations, it visits at most *n*·2^*c*·*s* configurations, each in O(*c*²): linear in *n* for
@@ -19,7 +25,8 @@
 //! unknown outcome multiply this by the ways to use them. On registers most of that never
 //! happens: those that nobody can have observed are dropped, those that somebody must have
 //! observed are given a deadline, and the search begins without counting them. Where no value is
-//! written twice it is close to linear.
+//! written twice it is close to linear. Where it runs out of memory, or of patience with a thread
+//! to spare, a breadth-first engine takes over or joins (`portfolio.rs`).
 //!
 //! The same search goes breadth first (`search/frontier.rs`) where memory runs out, and on a second
 //! thread where one object is hard (`portfolio.rs`). [`live`] decides while a history is recorded.
