@@ -28,6 +28,9 @@ const MANY: usize = 1_000;
 /// Operations up to which a core need not be smaller.
 const CLEAR: usize = 8;
 
+/// Operations of a core up to which each is tried once more, with the verifier.
+const FEW: usize = 24;
+
 impl<M: Model> Certifier for Linearizable<M> {
     fn model(&self) -> &'static str {
         self.model.name()
@@ -99,11 +102,26 @@ impl<M: Model> Linearizable<M> {
         let around = core_around(&self.model, history, &anomaly.ops).ok();
         let around = around.and_then(|core| self.checked_core(history, core).ok());
         if let Some(core) = around.as_ref().filter(|core| core.ops.len() <= CLEAR) {
-            return Ok(core.clone());
+            return Ok(self.minimal(history, core.clone()));
         }
         let shrunk = self.shrunk(history, rows, anomaly, limits);
         let shrunk = shrunk.and_then(|core| self.checked_core(history, core));
-        shrunk.or_else(|why| around.ok_or(why))
+        let core = shrunk.or_else(|why| around.ok_or(why))?;
+        Ok(self.minimal(history, core))
+    }
+
+    /// Takes single operations away as long as what is left is still a proof.
+    fn minimal(&self, history: &History, mut core: Core) -> Core {
+        let proves = |less: &Core| {
+            let proof = Proof::Invalid(less.clone());
+            verify(&self.model, history, &proof).is_ok()
+        };
+        while core.ops.len() <= FEW {
+            let less = smaller(&core).find(proves);
+            let Some(less) = less else { break };
+            core = less;
+        }
+        core
     }
 
     /// The same, as small as the search can make it.
@@ -125,6 +143,17 @@ impl<M: Model> Linearizable<M> {
         let prefix = prober.shortest_bad_prefix(guess);
         Ok(Draft::new(&self.model, &mut prober, prefix)?.shrink())
     }
+}
+
+/// The cores with one operation less, the last one first.
+pub(super) fn smaller(core: &Core) -> impl Iterator<Item = Core> {
+    core.ops.iter().rev().flat_map(|op| {
+        let ops = core.ops.iter().copied().filter(|other| other != op).collect();
+        let without = Core { ops, ..core.clone() };
+        let mut unseen = without.clone();
+        unseen.steps.push(Step::Unseen(*op));
+        [without, unseen]
+    })
 }
 
 /// Takes one operation of a register away, if that is allowed, and says how.

@@ -17,8 +17,18 @@ use super::fuzz::{env, shape, show};
 use super::objects::{self, Counter, Queue};
 use super::simulate::{self, Shape};
 use super::{Linearizable, call, fail, ok, oracle};
+use crate::linearizable::certify::smaller;
 use crate::models::CasRegister;
-use crate::verify::{Part, refute};
+use crate::verify::{Part, refute, verify};
+
+/// Without any one of its operations a core proves nothing.
+fn is_minimal<M: Model>(model: &M, history: &History, core: &Core) {
+    for less in smaller(core) {
+        let proof = Proof::Invalid(less.clone());
+        let proves = verify(model, history, &proof).is_ok();
+        assert!(!proves, "{less:?} would do instead of {core:?}\n{}", show(history));
+    }
+}
 
 /// Proves what it says about many histories, and nothing else can be proved by changing a proof.
 fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shape) {
@@ -53,6 +63,7 @@ fn proofs<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Sh
             }
         }
         if let Proof::Invalid(core) = &proof {
+            is_minimal(&model, &history, core);
             cores += core.ops.len() as u64;
             convinces(&model, &history, core);
         }
