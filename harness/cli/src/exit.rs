@@ -71,3 +71,22 @@ pub(crate) fn of_clap(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() { Exit::Usage.code() } else { ExitCode::SUCCESS }
 }
+
+/// What a shell says of a process whose reader has left: 128 and the number of SIGPIPE.
+const NO_READER: i32 = 141;
+
+/// Ends the process without a word once whoever read its output has left, as in
+/// `danso check … | head`. Printing panics then, which looks like a defect and is none.
+pub(crate) fn quietly_without_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        let left = |said: &String| {
+            said.starts_with("failed printing to std") && said.contains("Broken pipe")
+        };
+        if said.is_some_and(left) {
+            std::process::exit(NO_READER);
+        }
+        usual(panic);
+    }));
+}

@@ -21,6 +21,7 @@ use args::{Cli, Command};
 
 // Not `#[tokio::main]`: a rootless network needs a process that is still single-threaded.
 fn main() -> ExitCode {
+    exit::quietly_without_reader();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::of_clap(&error),

@@ -1,6 +1,6 @@
 //! Bad usage: one clear line, exit 254; and what needs no cluster.
 
-use crate::harness::{danso, project};
+use crate::harness::{DANSO, danso, project, shell};
 
 #[track_caller]
 fn refused(args: &[&str], say: &[&str]) {
@@ -173,4 +173,13 @@ fn histories_from_anywhere_are_judged_or_refused_with_their_place() {
     let many = ["check", "h.jsonl", "none.jsonl", "b.jsonl", "--model", "register"];
     danso(dir.path(), &many).exits(254).says("stale-read").says("none.jsonl");
     danso(dir.path(), &["check", "h.jsonl", "b.jsonl", "--model", "register"]).exits(1);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_defect() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = format!("{DANSO} check {}", project().join("ci/examples/queue.jsonl").display());
+    let said = shell(dir.path(), &format!("{check} --model queue | true; exit ${{PIPESTATUS[0]}}"));
+    assert!(matches!(said.code, Some(1 | 141)), "{:?} {}", said.code, said.err);
+    assert!(!said.err.contains("panicked"), "{}", said.err);
 }
