@@ -1,11 +1,11 @@
 //! Changes to a history that keep the verdict, or that keep it valid: on histories too large for
 //! the oracle.
 
-use danso_vocab::{Call, Event, Outcome, Process, Rng, Verdict};
+use danso_vocab::{Call, Checker, Event, Limits, Outcome, Process, Rng, Value, Verdict};
 
 use super::fuzz::{env, shape, show};
 use super::simulate::{self, Shape};
-use super::{Reductions, call, ok, register, verdict};
+use super::{Linearizable, Reductions, call, ok, register, verdict};
 use crate::models::CasRegister;
 
 /// Registers with 15 to 60 operations and at most one lie, so that both verdicts are common.
@@ -69,6 +69,66 @@ fn names_of_processes_do_not_matter() {
         events.into_iter().map(|event| renamed(event, |p| 1_000_003 - p * 7)).collect()
     };
     change("rename", rename, |before, after| before == after);
+}
+
+/// The same event with other values.
+fn revalued(event: Event, value: &impl Fn(Value) -> Value) -> Event {
+    match event {
+        Event::Invoke { process, node, mut call } => {
+            call.arg = each(call.arg, value);
+            Event::Invoke { process, node, call }
+        }
+        Event::Complete { process, outcome: Outcome::Ok(ret) } => {
+            Event::Complete { process, outcome: Outcome::Ok(each(ret, value)) }
+        }
+        other => other,
+    }
+}
+
+fn each(old: Value, value: &impl Fn(Value) -> Value) -> Value {
+    match old {
+        Value::List(all) => Value::List(all.into_iter().map(|v| each(v, value)).collect()),
+        other => value(other),
+    }
+}
+
+#[test]
+fn names_of_values_do_not_matter() {
+    let name = |value: Value| match value {
+        Value::Int(i) if i % 3 == 0 => Value::Int(i64::MAX - i),
+        Value::Int(i) => Value::Str(format!("v{i}")),
+        other => other,
+    };
+    let rename = |_: &mut Rng, events: Vec<Event>| {
+        events.into_iter().map(|event| revalued(event, &name)).collect()
+    };
+    change("revalue", rename, |before, after| before == after);
+}
+
+#[test]
+fn order_of_keys_and_number_of_threads_do_not_matter() {
+    let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split("keys");
+    for _ in 0..env("DANSO_FUZZ_CASES", 4_000) / 8 {
+        let drawn = Shape { keys: 4, ops: 60, ..medium(&mut rng) };
+        let events = simulate::events(&mut rng, &drawn);
+        let other = |key: Value| Value::Int(100 - key.int().unwrap());
+        let swapped = events.iter().cloned().map(|event| match event {
+            Event::Invoke { process, node, mut call } => {
+                call.key = call.key.map(other);
+                Event::Invoke { process, node, call }
+            }
+            event => event,
+        });
+        let verdicts = [super::history(swapped), super::history(events.clone())].map(|history| {
+            [1, 2, 3].map(|threads| {
+                let limits = Limits { threads, ..Limits::default() };
+                let found = Linearizable::new(CasRegister::default()).check(&history, &limits);
+                (found.verdict, found.stats["keys-violated"])
+            })
+        });
+        let same = verdicts.iter().flatten().all(|found| *found == verdicts[0][0]);
+        assert!(same, "{verdicts:?}\n{}", show(&super::history(events)));
+    }
 }
 
 /// Writes of values of their own that are open all the time can always come last, and explain
