@@ -7,7 +7,7 @@
 //!
 //! | module | decides |
 //! | --- | --- |
-//! | [`mod@linearizable`] | whether single objects look atomic, by search, for any [`Model`] |
+//! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //!
