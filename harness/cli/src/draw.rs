@@ -1,7 +1,8 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
-use danso_engine::nemesis::{self, NEMESES, Nemesis};
-use danso_engine::network::Backend;
+use danso_engine::means::Means;
+use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis};
+use danso_engine::network::{self, Choice, NetworkError};
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{NodeId, Params, Plan, Rng, Schedule, Workload};
@@ -89,21 +90,24 @@ fn faults(
     processes: bool,
     rng: &Rng,
 ) -> anyhow::Result<(Schedule, Vec<String>)> {
-    // Which backend it will be does not matter yet: every one but `none` can cut links.
-    let backend = if spec.network == "none" { Backend::None } else { Backend::Switch };
-    let fits = |n: &dyn Nemesis| nemesis::available(n, backend, processes, nodes.len());
+    let choice: Choice =
+        spec.network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
+    let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
+    let means = Means::new(backend, processes, Vec::new());
+    let ground = Ground { nodes, means: &means, load: spec.time };
+    let fits = |n: &dyn Nemesis| nemesis::available(n, &Default::default(), &ground);
     let mut rng = rng.split("faults");
     match &spec.faults {
         Faults::Auto => {
             let mut left_out = Vec::new();
             let mut kinds = Vec::new();
-            for nemesis in NEMESES {
+            for nemesis in NEMESES.iter().filter(|n| n.fair()) {
                 match fits(*nemesis) {
                     Ok(()) => kinds.push(*nemesis),
                     Err(reason) => left_out.push(reason),
                 }
             }
-            let schedule = nemesis::auto(&kinds, nodes, spec.time, &mut rng);
+            let schedule = nemesis::auto(&kinds, &ground, &mut rng);
             Ok((schedule.map_err(|e| spec.blame(None, &e))?, left_out))
         }
         Faults::Kinds(names) => {
@@ -115,7 +119,7 @@ fn faults(
                 fits(nemesis).map_err(usage)?;
                 kinds.push(nemesis);
             }
-            let schedule = nemesis::auto(&kinds, nodes, spec.time, &mut rng).map_err(usage)?;
+            let schedule = nemesis::auto(&kinds, &ground, &mut rng).map_err(usage)?;
             if !kinds.is_empty() && schedule.injections.is_empty() {
                 return Err(usage(format!(
                     "a load of {:?} is too short for any fault: lengthen --time or say --faults none",
@@ -128,12 +132,8 @@ fn faults(
             let mut injections = Vec::new();
             for (i, request) in requests.iter().enumerate() {
                 let blame = |e: String| spec.blame(Some(About::Fault(i)), &e);
-                if let Some(nemesis) = nemesis::find(&request.kind) {
-                    fits(nemesis).map_err(blame)?;
-                }
                 let mut rng = rng.split(&i.to_string());
-                injections
-                    .extend(nemesis::draw(request, nodes, spec.time, &mut rng).map_err(blame)?);
+                injections.extend(nemesis::draw(request, &ground, &mut rng).map_err(blame)?);
             }
             Ok((Schedule::new(injections), Vec::new()))
         }

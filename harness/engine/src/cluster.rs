@@ -28,9 +28,32 @@ pub struct Cluster {
     /// Their network.
     pub network: Arc<dyn Network>,
     site: Site,
-    cuts: Mutex<BTreeMap<Link, u32>>,
+    layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
 }
+
+/// What the faults in force do to links, one layer each.
+#[derive(Default)]
+struct Layers {
+    next: u64,
+    layers: BTreeMap<u64, Vec<(Link, Policy)>>,
+}
+
+impl Layers {
+    /// What all layers together do to these links.
+    fn combined(&self, links: impl Iterator<Item = Link>) -> Vec<(Link, Policy)> {
+        let all = || self.layers.values().flatten();
+        let policy = |link| {
+            let policies = all().filter(|(l, _)| *l == link).map(|(_, p)| *p);
+            policies.fold(Policy::default(), Policy::and)
+        };
+        links.map(|link| (link, policy(link))).collect()
+    }
+}
+
+/// Names what one fault does to links: see [`Cluster::shape`].
+#[derive(Debug)]
+pub struct Shape(u64);
 
 /// Ways a node can be held back by several faults at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +81,7 @@ impl Cluster {
             processes: Supervisor::new()?,
             network,
             site,
-            cuts: Mutex::default(),
+            layers: Mutex::default(),
             holds: Mutex::default(),
         })
     }
@@ -126,38 +149,47 @@ impl Cluster {
         tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default()
     }
 
-    /// Cuts links. A link stays cut until everyone who cut it has mended it.
+    /// Does this to links, beside what other faults do to them. Lasts until [`Cluster::unshape`].
     ///
     /// # Errors
-    /// If the network cannot cut.
-    pub fn cut(&self, links: &[Link]) -> Result<(), NetworkError> {
-        let mut cuts = lock(&self.cuts);
-        let fresh: Vec<Link> = links.iter().filter(|l| !cuts.contains_key(l)).copied().collect();
-        let policy = Policy { cut: true };
-        self.network.set(&fresh.iter().map(|l| (*l, policy)).collect::<Vec<_>>())?;
-        for link in links {
-            *cuts.entry(*link).or_default() += 1;
+    /// If the network cannot do it; then nothing is changed.
+    pub fn shape(&self, policies: Vec<(Link, Policy)>) -> Result<Shape, NetworkError> {
+        let mut layers = lock(&self.layers);
+        let id = layers.next;
+        layers.next += 1;
+        let links: Vec<Link> = policies.iter().map(|(l, _)| *l).collect();
+        layers.layers.insert(id, policies);
+        let set = self.network.set(&layers.combined(links.into_iter()));
+        if set.is_err() {
+            layers.layers.remove(&id);
         }
-        Ok(())
+        set.map(|()| Shape(id))
     }
 
-    /// Mends links that were cut.
+    /// Does something else to the links this fault shaped; those not named are left alone again.
     ///
     /// # Errors
-    /// If the network cannot mend.
-    pub fn mend(&self, links: &[Link]) -> Result<(), NetworkError> {
-        let mut cuts = lock(&self.cuts);
-        let mut whole = Vec::new();
-        for link in links {
-            if let Some(count) = cuts.get_mut(link) {
-                *count -= 1;
-                if *count == 0 {
-                    cuts.remove(link);
-                    whole.push((*link, Policy::default()));
-                }
-            }
-        }
-        self.network.set(&whole)
+    /// If the network cannot do it.
+    pub fn reshape(
+        &self,
+        shape: &Shape,
+        policies: Vec<(Link, Policy)>,
+    ) -> Result<(), NetworkError> {
+        let mut layers = lock(&self.layers);
+        let mut links: Vec<Link> = policies.iter().map(|(l, _)| *l).collect();
+        let before = layers.layers.insert(shape.0, policies).unwrap_or_default();
+        links.extend(before.into_iter().map(|(l, _)| l));
+        self.network.set(&layers.combined(links.into_iter()))
+    }
+
+    /// Leaves the links alone that this fault shaped.
+    ///
+    /// # Errors
+    /// If the network cannot be told.
+    pub fn unshape(&self, shape: &Shape) -> Result<(), NetworkError> {
+        let mut layers = lock(&self.layers);
+        let before = layers.layers.remove(&shape.0).unwrap_or_default();
+        self.network.set(&layers.combined(before.into_iter().map(|(l, _)| l)))
     }
 
     /// One more fault holds `node` back; returns whether it is the first.

@@ -8,7 +8,10 @@
 //! | [`target`] | the recipe for one kind of system, and its clients |
 //! | [`network`] | addresses, and links that can be cut |
 //! | [`process`] | starts, watches, pauses and kills node processes |
+//! | [`clock`], [`disk`] | clocks and disks of their own for nodes |
 //! | [`cluster`] | a running target: its members, processes and network |
+//! | [`means`] | what machine, network and target allow |
+//! | [`internal`] | helper processes danso starts from its own binary |
 //! | [`nemesis`] | kinds of faults: drawing, injecting, healing, evidence |
 //! | `schedule` | carries out a plan's injections and heals them |
 //! | [`recorder`] | the history file, as it happens |
@@ -16,8 +19,12 @@
 //! | [`mod@run`] | all of it, in order |
 //! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
+pub mod clock;
 pub mod cluster;
+pub mod disk;
+pub mod internal;
 mod interpreter;
+pub mod means;
 pub mod nemesis;
 pub mod network;
 pub mod process;

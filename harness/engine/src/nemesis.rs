@@ -11,12 +11,13 @@ mod select;
 mod timing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Start, Time, Value};
 
 use crate::cluster::Cluster;
-use crate::network::Backend;
+use crate::means::{Means, Need};
 use crate::target::Fut;
 
 /// A kind of fault.
@@ -30,8 +31,19 @@ pub trait Nemesis: Send + Sync {
     /// Its arguments, name and meaning, beside those of timing.
     fn args(&self) -> &'static [(&'static str, &'static str)];
 
-    /// What it needs of machine and target.
-    fn needs(&self) -> Need;
+    /// What it needs of machine, network and target with these arguments, which are those asked
+    /// for or those drawn.
+    fn needs(&self, args: &BTreeMap<String, Value>) -> Vec<Need>;
+
+    /// Whether a correct system is supposed to stand it: only such faults are chosen unasked.
+    fn fair(&self) -> bool {
+        true
+    }
+
+    /// Whether nodes it hits may end by themselves, and that is no finding.
+    fn excuses(&self) -> bool {
+        false
+    }
 
     /// Settles every random choice.
     ///
@@ -40,7 +52,7 @@ pub trait Nemesis: Send + Sync {
     fn draw(
         &self,
         args: &BTreeMap<String, Value>,
-        nodes: &[NodeId],
+        ground: &Ground<'_>,
         rng: &mut Rng,
     ) -> Result<Fault, String>;
 
@@ -50,19 +62,21 @@ pub trait Nemesis: Send + Sync {
     /// If it could not be done. Then nothing is left of it.
     fn inject<'a>(
         &'a self,
-        cluster: &'a Cluster,
+        cluster: &'a Arc<Cluster>,
         fault: &'a Fault,
         nodes: Vec<NodeId>,
     ) -> Fut<'a, Result<Box<dyn Wound>, String>>;
 }
 
-/// What a fault needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Nodes that are our processes.
-    Processes,
-    /// A network whose links can be cut.
-    Links,
+/// What faults are drawn for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The members.
+    pub nodes: &'a [NodeId],
+    /// What there is to work with.
+    pub means: &'a Means,
+    /// How long the load lasts.
+    pub load: Duration,
 }
 
 /// A fault in force. Knows how to heal itself.
@@ -74,7 +88,7 @@ pub trait Wound: Send {
     fn detail(&self) -> Value;
 
     /// Undoes it and says what it did.
-    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>>;
+    fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>>;
 }
 
 /// What a fault did, as far as could be seen.
@@ -94,29 +108,23 @@ pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
     NEMESES.iter().copied().find(|n| n.kind() == kind)
 }
 
-/// Whether a nemesis can work on `nodes` nodes here; the reason if not.
+/// Whether a nemesis can work here with these arguments.
 ///
 /// # Errors
-/// The missing capability and the mend.
+/// What is missing and the mend, in one line.
 pub fn available(
     nemesis: &dyn Nemesis,
-    backend: Backend,
-    processes: bool,
-    nodes: usize,
+    args: &BTreeMap<String, Value>,
+    ground: &Ground<'_>,
 ) -> Result<(), String> {
     let kind = nemesis.kind();
-    match nemesis.needs() {
-        Need::Processes if !processes => {
-            Err(format!("{kind} needs node processes of danso's own; this target has none"))
+    for need in nemesis.needs(args) {
+        if matches!(need, Need::Link(_)) && ground.nodes.len() < 2 {
+            return Err(format!("{kind} needs two nodes or more: there is no link to hurt"));
         }
-        Need::Links if nodes < 2 => {
-            Err(format!("{kind} needs two nodes or more: there is no link to cut"))
-        }
-        Need::Links if backend == Backend::None => {
-            Err(format!("{kind} needs links that can be cut; use --network switch or proxy"))
-        }
-        _ => Ok(()),
+        ground.means.have(need).map_err(|obstacle| format!("{kind}: {obstacle}"))?;
     }
+    Ok(())
 }
 
 /// One `[[fault]]` of a test: a kind with arguments.
@@ -134,8 +142,7 @@ pub struct Request {
 /// One line: an unknown argument, a window that does not fit, a selection that makes no sense.
 pub fn draw(
     request: &Request,
-    nodes: &[NodeId],
-    load: Duration,
+    ground: &Ground<'_>,
     rng: &mut Rng,
 ) -> Result<Vec<Injection>, String> {
     let nemesis = find(&request.kind).ok_or_else(|| unknown_kind(&request.kind))?;
@@ -148,12 +155,13 @@ pub fn draw(
             known.join(", ")
         ));
     }
-    let windows =
-        timing::windows(&request.args, load, rng).map_err(|e| format!("{}: {e}", request.kind))?;
+    available(nemesis, &request.args, ground)?;
+    let windows = timing::windows(&request.args, ground.load, rng)
+        .map_err(|e| format!("{}: {e}", request.kind))?;
     let mut injections = Vec::with_capacity(windows.len());
     for (start, lasts) in windows {
         let fault = nemesis
-            .draw(&request.args, nodes, rng)
+            .draw(&request.args, ground, rng)
             .map_err(|e| format!("{}: {e}", request.kind))?;
         injections.push(Injection { id: FaultId(0), fault, start, lasts });
     }
@@ -174,13 +182,13 @@ pub fn unknown_kind(kind: &str) -> String {
 /// If a kind cannot be drawn for this cluster.
 pub fn auto(
     kinds: &[&'static dyn Nemesis],
-    nodes: &[NodeId],
-    load: Duration,
+    ground: &Ground<'_>,
     rng: &mut Rng,
 ) -> Result<Schedule, String> {
     let mut injections = Vec::new();
     let mut order: Vec<_> = kinds.to_vec();
     let mut turn = 0;
+    let load = ground.load;
     let unit = (load / 16).clamp(Duration::from_millis(50), Duration::from_secs(1));
     let some = |rng: &mut Rng, low, high| unit * rng.between(low, high) as u32 / 1000;
     let mut at = some(rng, 800, 1500);
@@ -193,7 +201,7 @@ pub fn auto(
             break;
         }
         let nemesis = order[turn % order.len()];
-        let fault = nemesis.draw(&BTreeMap::new(), nodes, rng)?;
+        let fault = nemesis.draw(&BTreeMap::new(), ground, rng)?;
         let start = Start::At(Time::from(at));
         injections.push(Injection { id: FaultId(0), fault, start, lasts });
         at += lasts + some(rng, 1000, 2500);

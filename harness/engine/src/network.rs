@@ -8,8 +8,10 @@
 //! - [`Backend::Proxy`]: TCP relays on loopback. No privilege at all, and TCP only.
 //! - [`Backend::None`]: plain loopback; nothing can be cut. Never chosen by `auto`.
 
+mod ability;
 mod choice;
 mod loopback;
+mod policy;
 mod prepare;
 mod probe;
 mod proxy;
@@ -20,13 +22,16 @@ mod switch;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
 
+pub use self::ability::Ability;
 pub use self::choice::Choice;
-pub use self::prepare::{Prepared, prepare};
-pub use self::probe::{Capability, Obstacle, probe};
+pub use self::policy::{Block, Chance, Delay, Distribution, Http, Mishap, Policy};
+pub use self::prepare::{Prepared, choose, prepare};
+pub use self::probe::{Capability, probe};
 
 /// Who can be at an end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,13 +70,6 @@ impl Link {
     }
 }
 
-/// What happens to traffic on a link. The default lets everything pass untouched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Nothing passes: packets vanish, connections stall, nobody is told.
-    pub cut: bool,
-}
-
 /// What a link has seen since the run began: evidence that a cut has bitten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkStats {
@@ -79,6 +77,9 @@ pub struct LinkStats {
     pub passed: u64,
     /// Packets that were dropped, or chunks and connections that were held back.
     pub stopped: u64,
+    /// Packets, chunks, connections or responses to which anything else was done: delayed,
+    /// doubled, overtaken, corrupted, reset.
+    pub touched: u64,
 }
 
 /// How the network is made.
@@ -110,6 +111,29 @@ pub struct Spec {
     pub nodes: Vec<NodeId>,
     /// The ports every node listens on.
     pub ports: Vec<u16>,
+    /// The addresses nodes are told: IPv4 or IPv6.
+    pub ip: Ip,
+    /// Where to write what passes each party, a pcap file each; nowhere if `None`.
+    pub capture: Option<PathBuf>,
+    /// Where to write who sent how much to whom, and what became of it; nowhere if `None`.
+    pub traffic: Option<PathBuf>,
+}
+
+impl Spec {
+    /// Plain IPv4, nothing written.
+    pub fn new(nodes: Vec<NodeId>, ports: Vec<u16>) -> Spec {
+        Spec { nodes, ports, ip: Ip::V4, capture: None, traffic: None }
+    }
+}
+
+/// A version of the internet protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ip {
+    /// IPv4.
+    #[default]
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// Why a network cannot be had. One line: what was missing and the mend.
@@ -144,7 +168,7 @@ pub trait Network: Send + Sync {
     /// Changes the policies of these links, all at once. Links not named stay as they are.
     ///
     /// # Errors
-    /// If this backend cannot do it.
+    /// If this backend cannot do it: see [`Backend::can`]. Then nothing is changed.
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError>;
 
     /// What the link has seen.

@@ -3,6 +3,7 @@
 //! Every process is a child of one long-lived thread and asks the kernel to kill it when that
 //! thread dies, so no node outlives the controller, however the controller ends.
 
+pub mod cgroup;
 mod output;
 mod spawn;
 mod supervisor;

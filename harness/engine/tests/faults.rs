@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danso_engine::nemesis::{Request, draw};
-use danso_engine::network::{self, Choice, Spec};
+use danso_engine::means::Means;
+use danso_engine::nemesis::{Ground, Request, draw};
+use danso_engine::network::{self, Backend, Choice, Spec};
 use danso_engine::progress::{Interrupt, Monitor};
 use danso_engine::site::Site;
 use danso_engine::target::{Client, Fut, Member, NodeCommand, Target};
@@ -105,11 +106,13 @@ impl Default for Case {
 }
 
 fn plan(case: &Case) -> Plan {
+    let (nodes, means) = (NodeId::all(3), Means::new(Backend::None, true, Vec::new()));
     let mut injections = Vec::new();
     for (kind, args) in &case.faults {
         let args = args.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
         let request = Request { kind: (*kind).to_owned(), args };
-        injections.extend(draw(&request, &NodeId::all(3), case.time, &mut Rng::new(1)).unwrap());
+        let ground = Ground { nodes: &nodes, means: &means, load: case.time };
+        injections.extend(draw(&request, &ground, &mut Rng::new(1)).unwrap());
     }
     Plan {
         name: "ticker".to_owned(),
@@ -136,7 +139,7 @@ fn plan(case: &Case) -> Plan {
 fn go(case: Case) -> (Result<Facts, RunError>, History, Site, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::create(dir.path(), "ticker", "now").unwrap();
-    let spec = Spec { nodes: NodeId::all(3), ports: vec![7000] };
+    let spec = Spec::new(NodeId::all(3), vec![7000]);
     let network = network::prepare(Choice::None).unwrap().open(&spec).unwrap();
     let interrupt = Interrupt::default();
     let (f, count) = case.load;
@@ -328,7 +331,7 @@ fn a_cluster_that_does_not_come_up_is_an_error_with_its_last_words() {
     }
     let dir = tempfile::tempdir().unwrap();
     let site = Site::create(dir.path(), "dies", "now").unwrap();
-    let spec = Spec { nodes: NodeId::all(3), ports: vec![7000] };
+    let spec = Spec::new(NodeId::all(3), vec![7000]);
     let setup = Setup {
         target: Arc::new(Dies),
         network: network::prepare(Choice::None).unwrap().open(&spec).unwrap(),

@@ -35,8 +35,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
         let site = Site::create(&out, target, "bench")?;
         std::fs::write(site.plan(), danso_vocab::codec::plan::write(&plan))?;
         let nodes = NodeId::all(plan.target.nodes());
-        let network =
-            prepared.open(&NetworkSpec { nodes, ports: parts.target.ports().to_vec() })?;
+        let network = prepared.open(&NetworkSpec::new(nodes, parts.target.ports().to_vec()))?;
         let facts = execute(&plan, &parts, &site, network, &Interrupt::default(), None)?;
         let (results, checked) =
             super::run::timed(|| conclude(&site, &Budget::of(&LimitArgs::default())?, None));

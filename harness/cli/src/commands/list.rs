@@ -1,7 +1,7 @@
 //! `danso list`: what there is.
 
 use danso_checkers::models::MODELS;
-use danso_engine::nemesis::{NEMESES, Need};
+use danso_engine::nemesis::NEMESES;
 use danso_targets::TARGETS;
 use danso_vocab::{ParamSpec, Params};
 use danso_workloads::WORKLOADS;
@@ -57,11 +57,9 @@ fn options(prefix: &str, specs: &[ParamSpec]) {
 fn faults() {
     for nemesis in NEMESES {
         println!("{:<16} {}", nemesis.kind(), nemesis.about());
-        let needs = match nemesis.needs() {
-            Need::Processes => "node processes of danso's own",
-            Need::Links => "links that can be cut (--network switch or proxy)",
-        };
-        println!("  needs {needs}");
+        let needs = nemesis.needs(&Default::default());
+        let needs: Vec<_> = needs.iter().map(ToString::to_string).collect();
+        println!("  needs {}", needs.join(", "));
         for (name, about) in nemesis.args() {
             println!("  {name:<14} {about}");
         }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     listen_for_signals(&interrupt)?;
     let nodes = NodeId::all(plan.target.nodes());
     let ports = parts.target.ports().to_vec();
-    let network = prepared.open(&NetworkSpec { nodes, ports })?;
+    let network = prepared.open(&NetworkSpec::new(nodes, ports))?;
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
     let facts = match execute(&plan, &parts, &site, network, &interrupt, watch.as_ref()) {

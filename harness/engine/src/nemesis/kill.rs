@@ -1,12 +1,14 @@
 //! `kill`: nodes die at once (SIGKILL) and are started again with the same data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::select::on_nodes;
-use super::{Effect, Need, Nemesis, Wound};
+use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::{Cluster, Hold};
+use crate::means::Need;
 use crate::process;
 use crate::target::Fut;
 
@@ -26,22 +28,22 @@ impl Nemesis for Kill {
         &[("nodes", "a node selector (default: one)")]
     }
 
-    fn needs(&self) -> Need {
-        Need::Processes
+    fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
+        vec![Need::Processes]
     }
 
     fn draw(
         &self,
         args: &BTreeMap<String, Value>,
-        nodes: &[NodeId],
+        ground: &Ground<'_>,
         rng: &mut Rng,
     ) -> Result<Fault, String> {
-        on_nodes(self.kind(), args, nodes, rng)
+        on_nodes(self.kind(), args, ground.nodes, rng)
     }
 
     fn inject<'a>(
         &'a self,
-        cluster: &'a Cluster,
+        cluster: &'a Arc<Cluster>,
         _: &'a Fault,
         nodes: Vec<NodeId>,
     ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
@@ -83,7 +85,7 @@ impl Wound for Killed {
         Value::of([("killed", self.killed.clone().into())])
     }
 
-    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>> {
+    fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
         Box::pin(async move {
             let mut failed = Vec::new();
             for node in &self.nodes {

@@ -1,13 +1,15 @@
 //! `partition`: links between nodes are cut; packets vanish, connections stall.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 
 use super::select::{node, select};
-use super::{Effect, Need, Nemesis, Wound};
-use crate::cluster::Cluster;
-use crate::network::Link;
+use super::{Effect, Ground, Nemesis, Wound};
+use crate::cluster::{Cluster, Shape};
+use crate::means::Need;
+use crate::network::{Ability, Link, Policy};
 use crate::target::Fut;
 
 /// See the [module](self).
@@ -52,16 +54,24 @@ impl Nemesis for Partition {
         ]
     }
 
-    fn needs(&self) -> Need {
-        Need::Links
+    fn needs(&self, args: &BTreeMap<String, Value>) -> Vec<Need> {
+        let says = |name: &str, words: &[&str]| {
+            args.get(name).and_then(Value::str).is_some_and(|w| words.contains(&w))
+        };
+        let one_way = says("shape", &["one-way", "links", "majorities-ring"])
+            || says("direction", &["in", "out"]);
+        let mut needs = vec![Need::Link(Ability::Cut)];
+        needs.extend(one_way.then_some(Need::Link(Ability::OneWay)));
+        needs
     }
 
     fn draw(
         &self,
         args: &BTreeMap<String, Value>,
-        nodes: &[NodeId],
+        ground: &Ground<'_>,
         rng: &mut Rng,
     ) -> Result<Fault, String> {
+        let nodes = ground.nodes;
         if nodes.len() < 2 {
             return Err("a cluster of one cannot be parted".to_owned());
         }
@@ -73,6 +83,8 @@ impl Nemesis for Partition {
             None if args.contains_key("nodes") => "one",
             None => {
                 let usual = ["one", "halves", "majority", "majorities-ring", "one-way"];
+                let one_way = ground.means.backend.can(Ability::OneWay);
+                let usual = if one_way { &usual[..] } else { &usual[..3] };
                 usual[rng.below(usual.len() as u64) as usize]
             }
         };
@@ -93,7 +105,7 @@ impl Nemesis for Partition {
 
     fn inject<'a>(
         &'a self,
-        cluster: &'a Cluster,
+        cluster: &'a Arc<Cluster>,
         fault: &'a Fault,
         nodes: Vec<NodeId>,
     ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
@@ -104,8 +116,9 @@ impl Nemesis for Partition {
             }
             let stopped = |l: &Link| cluster.network.stats(*l).stopped;
             let before = links.iter().map(stopped).sum();
-            cluster.cut(&links).map_err(|e| e.to_string())?;
-            Ok(Box::new(Cuts { nodes, links, before }) as Box<dyn Wound>)
+            let cuts = links.iter().map(|l| (*l, Policy::CUT)).collect();
+            let shape = cluster.shape(cuts).map_err(|e| e.to_string())?;
+            Ok(Box::new(Cuts { nodes, links, shape, before }) as Box<dyn Wound>)
         })
     }
 }
@@ -286,6 +299,7 @@ fn links_of(fault: &Fault, side: &[NodeId], nodes: &[NodeId]) -> Result<Vec<Link
 struct Cuts {
     nodes: Vec<NodeId>,
     links: Vec<Link>,
+    shape: Shape,
     /// Packets these links had stopped before.
     before: u64,
 }
@@ -300,9 +314,9 @@ impl Wound for Cuts {
         Value::of([("cut", Value::List(links.collect()))])
     }
 
-    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>> {
+    fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
         Box::pin(async move {
-            cluster.mend(&self.links).map_err(|e| e.to_string())?;
+            cluster.unshape(&self.shape).map_err(|e| e.to_string())?;
             let now: u64 = self.links.iter().map(|l| cluster.network.stats(*l).stopped).sum();
             let stopped = now.saturating_sub(self.before);
             let unit = match cluster.network.backend() {

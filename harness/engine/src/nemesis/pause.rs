@@ -1,14 +1,16 @@
 //! `pause`: nodes stop where they are (SIGSTOP) and go on later, unaware of the time lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 use nix::unistd::Pid;
 
 use super::select::on_nodes;
-use super::{Effect, Need, Nemesis, Wound};
+use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::{Cluster, Hold};
+use crate::means::Need;
 use crate::process;
 use crate::target::Fut;
 
@@ -28,22 +30,22 @@ impl Nemesis for Pause {
         &[("nodes", "a node selector (default: one)")]
     }
 
-    fn needs(&self) -> Need {
-        Need::Processes
+    fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
+        vec![Need::Processes]
     }
 
     fn draw(
         &self,
         args: &BTreeMap<String, Value>,
-        nodes: &[NodeId],
+        ground: &Ground<'_>,
         rng: &mut Rng,
     ) -> Result<Fault, String> {
-        on_nodes(self.kind(), args, nodes, rng)
+        on_nodes(self.kind(), args, ground.nodes, rng)
     }
 
     fn inject<'a>(
         &'a self,
-        cluster: &'a Cluster,
+        cluster: &'a Arc<Cluster>,
         _: &'a Fault,
         nodes: Vec<NodeId>,
     ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
@@ -94,7 +96,7 @@ impl Wound for Paused {
         Value::of([("stopped", Value::List(pids.collect()))])
     }
 
-    fn heal<'a>(self: Box<Self>, cluster: &'a Cluster) -> Fut<'a, Result<Effect, String>> {
+    fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
         Box::pin(async move {
             // A node killed meanwhile by another fault was stopped all the same.
             let was_stopped = self.stopped.len();

@@ -1,13 +1,23 @@
 use super::*;
+use crate::network::Backend;
 use danso_vocab::Nodes;
 
 fn args(entries: &[(&str, Value)]) -> BTreeMap<String, Value> {
     entries.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
 }
 
+fn means() -> Means {
+    Means::new(Backend::Switch, true, Vec::new())
+}
+
+fn ground<'a>(nodes: &'a [NodeId], means: &'a Means, load: u64) -> Ground<'a> {
+    Ground { nodes, means, load: Duration::from_secs(load) }
+}
+
 fn partition(entries: &[(&str, Value)], nodes: u16, seed: u64) -> Result<Fault, String> {
     let nemesis = find("partition").unwrap();
-    nemesis.draw(&args(entries), &NodeId::all(nodes), &mut Rng::new(seed))
+    let (nodes, means) = (NodeId::all(nodes), means());
+    nemesis.draw(&args(entries), &ground(&nodes, &means, 10), &mut Rng::new(seed))
 }
 
 fn cut(fault: &Fault) -> Vec<(String, String)> {
@@ -86,7 +96,8 @@ fn what_cannot_be_drawn_is_refused_with_the_mend() {
 
 fn draw_all(kind: &str, entries: &[(&str, Value)], load: u64) -> Result<Vec<Injection>, String> {
     let request = Request { kind: kind.to_owned(), args: args(entries) };
-    draw(&request, &NodeId::all(3), Duration::from_secs(load), &mut Rng::new(5))
+    let (nodes, means) = (NodeId::all(3), means());
+    draw(&request, &ground(&nodes, &means, load), &mut Rng::new(5))
 }
 
 #[test]
@@ -115,13 +126,14 @@ fn windows_follow_the_timing_arguments() {
 
 #[test]
 fn the_default_schedule_is_repeatable_and_meets_every_kind() {
-    let nodes = NodeId::all(3);
+    let (nodes, means) = (NodeId::all(3), means());
     for (seed, load) in (0..60).zip([5, 12, 20, 60].into_iter().cycle()) {
-        let load = Duration::from_secs(load);
-        let draw = || auto(NEMESES, &nodes, load, &mut Rng::new(seed)).unwrap();
+        let kinds = ["partition", "kill", "pause"].map(|k| find(k).unwrap());
+        let ground = ground(&nodes, &means, load);
+        let draw = || auto(&kinds, &ground, &mut Rng::new(seed)).unwrap();
         let schedule = draw();
         assert_eq!(schedule, draw());
-        for nemesis in NEMESES {
+        for nemesis in kinds {
             let met = schedule.injections.iter().any(|i| i.fault.kind == nemesis.kind());
             assert!(met, "seed {seed} never meets {}", nemesis.kind());
         }

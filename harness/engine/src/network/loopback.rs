@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn claim(port: u16) -> Result<Slice, NetworkError> {
-        Slice::claim(&Spec { nodes: vec![NodeId(1)], ports: vec![port] })
+        Slice::claim(&Spec::new(vec![NodeId(1)], vec![port]))
     }
 
     /// A port nobody uses.

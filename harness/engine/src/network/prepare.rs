@@ -72,6 +72,21 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
     }
 }
 
+/// The backend [`prepare`] will decide on, found out without moving this process.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn choose(choice: Choice) -> Result<Backend, NetworkError> {
+    Ok(match choice {
+        Choice::Proxy => Backend::Proxy,
+        Choice::None => Backend::None,
+        Choice::Auto if VARIANTS.iter().all(|(_, v)| attempt(*v).is_err()) => Backend::Proxy,
+        Choice::Auto => Backend::Switch,
+        // Whether it can be had is for `prepare` to say.
+        Choice::Switch => Backend::Switch,
+    })
+}
+
 fn lines(notes: Vec<(Variant, String)>) -> Vec<String> {
     notes.into_iter().map(|(_, line)| line).collect()
 }

@@ -16,6 +16,7 @@ use super::loopback::Slice;
 use super::switch::failure::Failure;
 use super::switch::namespace::threads;
 use super::switch::{Variant, Wire};
+use crate::means::Obstacle;
 
 /// An attempt takes milliseconds.
 const PATIENCE_MS: u16 = 10_000;
@@ -37,21 +38,6 @@ pub struct Capability {
     pub obstacle: Option<Obstacle>,
 }
 
-/// Why something cannot be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
-    /// What was tried and what the kernel said.
-    pub reason: String,
-    /// What to do about it.
-    pub mend: String,
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.reason, self.mend)
-    }
-}
-
 /// Tries every backend and variant, best first, for `danso doctor`. Like
 /// [`prepare`](super::prepare), to be called while the process has one thread.
 pub fn probe() -> Vec<Capability> {
@@ -59,7 +45,7 @@ pub fn probe() -> Vec<Capability> {
         .into_iter()
         .map(|(name, variant)| Capability { name, obstacle: attempt(variant).err() })
         .collect();
-    let nothing = Spec { nodes: Vec::new(), ports: Vec::new() };
+    let nothing = Spec::new(Vec::new(), Vec::new());
     let obstacle = Slice::claim(&nothing).err().map(|error| Obstacle {
         reason: error.to_string(),
         mend: "or find out who holds sockets named @danso-loopback: `ss -xl`".to_owned(),

@@ -102,7 +102,7 @@ impl Network for Proxy {
     }
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
-        self.gates.set(&self.roster.numbered(changes)?);
+        self.gates.set(&self.roster.numbered(Backend::Proxy, changes)?);
         Ok(())
     }
 

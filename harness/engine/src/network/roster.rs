@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Link, NetworkError, Party, Policy, Spec};
+use super::{Backend, Link, NetworkError, Party, Policy, Spec};
 
 /// The most nodes one network can hold: one byte of the address names the party.
 const MOST_NODES: u16 = 250;
@@ -74,9 +74,20 @@ impl Roster {
     /// If one of the links may not be changed; then none is.
     pub(super) fn numbered(
         &self,
+        backend: Backend,
         changes: &[(Link, Policy)],
     ) -> Result<Vec<(usize, Policy)>, NetworkError> {
-        changes.iter().map(|&(link, policy)| Ok((self.changeable(link)?, policy))).collect()
+        let numbered = |&(link, policy): &(Link, Policy)| {
+            let number = self.changeable(link)?;
+            match policy.needs().find(|a| !backend.can(*a)) {
+                None => Ok((number, policy)),
+                Some(ability) => Err(NetworkError(format!(
+                    "the network `{}` cannot do `{ability}`",
+                    backend.word()
+                ))),
+            }
+        };
+        changes.iter().map(numbered).collect()
     }
 
     /// The number of a link whose policy may be changed.
@@ -106,7 +117,7 @@ mod tests {
     use super::*;
 
     fn roster(nodes: &[u16]) -> Result<Roster, NetworkError> {
-        Roster::new(&Spec { nodes: nodes.iter().copied().map(NodeId).collect(), ports: vec![] })
+        Roster::new(&Spec::new(nodes.iter().copied().map(NodeId).collect(), vec![]))
     }
 
     #[test]

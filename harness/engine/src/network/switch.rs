@@ -184,7 +184,7 @@ impl Network for Switch {
     }
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
-        self.table.set(&self.roster.numbered(changes)?);
+        self.table.set(&self.roster.numbered(Backend::Switch, changes)?);
         Ok(())
     }
 

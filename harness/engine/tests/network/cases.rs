@@ -53,7 +53,7 @@ pub(crate) fn run(name: &str) {
 }
 
 pub(crate) fn spec() -> Spec {
-    Spec { nodes: NodeId::all(3), ports: vec![PORT] }
+    Spec::new(NodeId::all(3), vec![PORT])
 }
 
 pub(crate) fn prepared(setup: Setup) -> Prepared {
@@ -89,8 +89,8 @@ fn heal(net: &Net, links: &[(Party, Party)]) {
 }
 
 fn change(net: &Net, links: &[(Party, Party)], cut: bool) {
-    let changes: Vec<_> =
-        links.iter().map(|&(from, to)| (Link { from, to }, Policy { cut })).collect();
+    let policy = if cut { Policy::CUT } else { Policy::default() };
+    let changes: Vec<_> = links.iter().map(|&(from, to)| (Link { from, to }, policy)).collect();
     net.set(&changes).unwrap();
 }
 
@@ -281,18 +281,18 @@ fn what_makes_no_sense_is_refused(setup: Setup) {
         (Party::Control, node(1)),
         (node(1), Party::Control),
     ] {
-        let error = net.set(&[(Link { from, to }, Policy { cut: true })]).unwrap_err();
+        let error = net.set(&[(Link { from, to }, Policy::CUT)]).unwrap_err();
         assert!(error.to_string().contains(&from.to_string()), "{error}");
     }
     for nodes in [vec![NodeId(1), NodeId(1)], vec![NodeId(0)], vec![NodeId(9000)]] {
-        assert!(prepared.open(&Spec { nodes, ports: vec![PORT] }).is_err());
+        assert!(prepared.open(&Spec::new(nodes, vec![PORT])).is_err());
     }
 }
 
 fn cannot_be_cut(setup: Setup) {
     let net = open(setup);
     let link = Link { from: node(1), to: node(2) };
-    let error = net.set(&[(link, Policy { cut: true })]).unwrap_err().to_string();
+    let error = net.set(&[(link, Policy::CUT)]).unwrap_err().to_string();
     assert!(error.contains("--network switch"), "{error}");
 }
 

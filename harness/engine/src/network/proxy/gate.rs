@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use crate::network::{LinkStats, Policy};
+use crate::network::{Block, LinkStats, Policy};
 
 /// All links of one proxy, by number.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Gates {
             .wait_for(|policies| {
                 let mut open = true;
                 for (&link, counted) in links.iter().zip(&mut counted) {
-                    if policies[link].cut {
+                    if policies[link].block != Block::Open {
                         open = false;
                         if !std::mem::replace(counted, true) {
                             self.counters[link].stopped.fetch_add(1, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl Gates {
     ) -> Option<io::Result<usize>> {
         // Held during the step: this is what makes `set` sharp.
         let policies = self.policies.borrow();
-        if policies[link].cut {
+        if policies[link].block != Block::Open {
             return None;
         }
         let done = step();
@@ -85,6 +85,7 @@ impl Gates {
         LinkStats {
             passed: counter.passed.load(Ordering::Relaxed),
             stopped: counter.stopped.load(Ordering::Relaxed),
+            touched: 0,
         }
     }
 }
@@ -93,7 +94,7 @@ impl Gates {
 mod tests {
     use super::*;
 
-    const CUT: Policy = Policy { cut: true };
+    const CUT: Policy = Policy::CUT;
 
     #[test]
     fn a_cut_link_lets_nothing_pass_and_the_others_do() {

@@ -14,6 +14,7 @@ use super::failure::{Failure, Step};
 use super::packet::{self, LONGEST};
 use super::table::{Table, View};
 use super::{SUBNET, Wire};
+use crate::network::Block;
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
@@ -135,7 +136,7 @@ impl Worker {
         let link = from * self.ports.len() + to;
         // Whatever does more to a packet than dropping it must split super-packets and complete
         // checksums first: the receiver trusts what a partial checksum covers.
-        if self.table.policy(&mut self.view, link).cut {
+        if self.table.policy(&mut self.view, link).block != Block::Open {
             self.table.stopped(link);
             return;
         }

@@ -73,6 +73,7 @@ impl Table {
         LinkStats {
             passed: counter.passed.load(Ordering::Relaxed),
             stopped: counter.stopped.load(Ordering::Relaxed),
+            touched: 0,
         }
     }
 }
@@ -86,10 +87,12 @@ mod tests {
         let table = Table::new(4);
         let mut view = View::default();
         assert_eq!(table.policy(&mut view, 2), Policy::default());
-        table.set(&[(2, Policy { cut: true }), (3, Policy { cut: true })]);
-        assert!(table.policy(&mut view, 2).cut && table.policy(&mut view, 3).cut);
-        assert!(!table.policy(&mut view, 1).cut);
+        table.set(&[(2, Policy::CUT), (3, Policy::CUT)]);
+        assert!(
+            table.policy(&mut view, 2) == Policy::CUT && table.policy(&mut view, 3) == Policy::CUT
+        );
+        assert!(table.policy(&mut view, 1).is_clean());
         table.set(&[(2, Policy::default())]);
-        assert!(!table.policy(&mut view, 2).cut && table.policy(&mut view, 3).cut);
+        assert!(table.policy(&mut view, 2).is_clean() && table.policy(&mut view, 3) == Policy::CUT);
     }
 }

@@ -1,0 +1,131 @@
+//! [`Means`]: what machine, network and target allow, so that a fault that cannot be had is
+//! refused when planning. Found out by trying, at most once, and only what is asked for.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::network::{Ability, Backend};
+
+/// Why something cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What was tried and what the kernel said.
+    pub reason: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}; {}", self.reason, self.mend)
+    }
+}
+
+impl Obstacle {
+    /// One with its mend.
+    pub fn new(reason: impl Into<String>, mend: impl Into<String>) -> Obstacle {
+        Obstacle { reason: reason.into(), mend: mend.into() }
+    }
+}
+
+/// What a fault needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// Nodes that are our processes.
+    Processes,
+    /// A network whose links can have this done to them.
+    Link(Ability),
+    /// A clock of its own for every node.
+    Clock,
+    /// Disks that fail on command while nodes run.
+    Disk,
+    /// Control groups that limit processor time.
+    Cpu,
+    /// Control groups that limit memory.
+    Memory,
+    /// A target that can do this to its own membership or configuration.
+    Hook(&'static str),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Need::Processes => out.write_str("node processes of danso's own"),
+            Need::Link(ability) => {
+                write!(out, "links: {ability} (--network {})", Backend::who_can(*ability))
+            }
+            Need::Clock => out.write_str("clocks of their own for nodes"),
+            Need::Disk => out.write_str("disks of their own for nodes"),
+            Need::Cpu => out.write_str("control groups for processor time"),
+            Need::Memory => out.write_str("control groups for memory"),
+            Need::Hook(hook) => write!(out, "a target with `{hook}`"),
+        }
+    }
+}
+
+/// What there is, as far as it has been asked for.
+#[derive(Debug)]
+pub struct Means {
+    /// The network's backend.
+    pub backend: Backend,
+    /// Whether nodes are our processes.
+    pub processes: bool,
+    /// What the target can do by itself: names of hooks.
+    pub hooks: Vec<&'static str>,
+    clock: OnceLock<Result<(), Obstacle>>,
+    disk: OnceLock<Result<(), Obstacle>>,
+    cpu: OnceLock<Result<(), Obstacle>>,
+    memory: OnceLock<Result<(), Obstacle>>,
+}
+
+impl Means {
+    /// Of this network and target; the machine is tried when asked.
+    pub fn new(backend: Backend, processes: bool, hooks: Vec<&'static str>) -> Means {
+        Means {
+            backend,
+            processes,
+            hooks,
+            clock: OnceLock::new(),
+            disk: OnceLock::new(),
+            cpu: OnceLock::new(),
+            memory: OnceLock::new(),
+        }
+    }
+
+    /// Whether this can be had.
+    ///
+    /// # Errors
+    /// Why not, and the mend.
+    pub fn have(&self, need: Need) -> Result<(), Obstacle> {
+        if matches!(need, Need::Clock | Need::Disk | Need::Cpu | Need::Memory) {
+            self.have(Need::Processes)?;
+        }
+        match need {
+            Need::Processes if self.processes => Ok(()),
+            Need::Processes => Err(Obstacle::new(
+                "it needs node processes of danso's own, and this target has none",
+                "choose a target whose nodes danso starts",
+            )),
+            Need::Link(ability) if self.backend.can(ability) => Ok(()),
+            Need::Link(ability) => Err(Obstacle::new(
+                format!("the network `{}` cannot do `{ability}`", self.backend.word()),
+                match Backend::who_can(ability).as_str() {
+                    "" => "no network can".to_owned(),
+                    who => format!("use --network {who}"),
+                },
+            )),
+            Need::Hook(hook) if self.hooks.contains(&hook) => Ok(()),
+            Need::Hook(hook) => Err(Obstacle::new(
+                format!("this target has no `{hook}`"),
+                match self.hooks.as_slice() {
+                    [] => "it cannot change while it runs: choose another fault".to_owned(),
+                    hooks => format!("it has: {}", hooks.join(", ")),
+                },
+            )),
+            Need::Clock => self.clock.get_or_init(crate::clock::probe).clone(),
+            Need::Disk => self.disk.get_or_init(crate::disk::probe).clone(),
+            Need::Cpu => self.cpu.get_or_init(crate::process::cgroup::probe_cpu).clone(),
+            Need::Memory => self.memory.get_or_init(crate::process::cgroup::probe_memory).clone(),
+        }
+    }
+}

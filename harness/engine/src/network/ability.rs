@@ -1,0 +1,118 @@
+//! [`Ability`]: what a backend can do to a link. A table, so that a fault can be refused when
+//! planning, before anything is opened.
+
+use std::fmt;
+
+use super::Backend;
+
+/// Something that can be done to a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ability {
+    /// Nothing passes, nobody is told.
+    Cut,
+    /// One direction is cut, the other is not; acknowledgements count as traffic.
+    OneWay,
+    /// Nothing passes, and the sender is told.
+    Reject,
+    /// Traffic waits and passes later.
+    Hold,
+    /// Connections are reset.
+    Reset,
+    /// The end of a connection arrives late.
+    Linger,
+    /// Traffic arrives late.
+    Delay,
+    /// Only so much passes per second.
+    Bandwidth,
+    /// Packets vanish.
+    Loss,
+    /// Packets arrive twice.
+    Duplicate,
+    /// Packets overtake one another.
+    Reorder,
+    /// Bits flip.
+    Corrupt,
+    /// Long packets vanish.
+    Longest,
+    /// HTTP responses come out wrong.
+    Http,
+    /// All of this holds for UDP too, not for TCP only.
+    Udp,
+    /// Nodes may have IPv6 addresses.
+    Ipv6,
+    /// Traffic can be written to a file.
+    Capture,
+}
+
+impl Ability {
+    /// All, in the order tables show them.
+    pub const ALL: [Ability; 17] = [
+        Ability::Cut,
+        Ability::OneWay,
+        Ability::Reject,
+        Ability::Hold,
+        Ability::Reset,
+        Ability::Linger,
+        Ability::Delay,
+        Ability::Bandwidth,
+        Ability::Loss,
+        Ability::Duplicate,
+        Ability::Reorder,
+        Ability::Corrupt,
+        Ability::Longest,
+        Ability::Http,
+        Ability::Udp,
+        Ability::Ipv6,
+        Ability::Capture,
+    ];
+
+    /// The word in tables and errors.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ability::Cut => "cut",
+            Ability::OneWay => "one-way cut",
+            Ability::Reject => "reject",
+            Ability::Hold => "hold and release",
+            Ability::Reset => "reset",
+            Ability::Linger => "slow close",
+            Ability::Delay => "delay",
+            Ability::Bandwidth => "bandwidth",
+            Ability::Loss => "loss",
+            Ability::Duplicate => "duplicate",
+            Ability::Reorder => "reorder",
+            Ability::Corrupt => "corrupt",
+            Ability::Longest => "blackhole of long packets",
+            Ability::Http => "HTTP faults",
+            Ability::Udp => "UDP",
+            Ability::Ipv6 => "IPv6",
+            Ability::Capture => "capture",
+        }
+    }
+}
+
+impl fmt::Display for Ability {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+impl Backend {
+    /// All backends, best first.
+    pub const ALL: [Backend; 3] = [Backend::Switch, Backend::Proxy, Backend::None];
+
+    /// Whether links of this backend can have that done to them.
+    pub fn can(self, ability: Ability) -> bool {
+        match self {
+            // What an HTTP response is, a packet does not know.
+            Backend::Switch => matches!(ability, Ability::Cut | Ability::OneWay | Ability::Udp),
+            Backend::Proxy => matches!(ability, Ability::Cut),
+            Backend::None => matches!(ability, Ability::Udp),
+        }
+    }
+
+    /// The backends that can, for error messages: `switch or proxy`.
+    pub fn who_can(ability: Ability) -> String {
+        let can = Backend::ALL.into_iter().filter(|b| b.can(ability));
+        can.map(Backend::word).collect::<Vec<_>>().join(" or ")
+    }
+}
