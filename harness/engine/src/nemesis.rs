@@ -4,7 +4,13 @@
 //! To add one: a file here, a line in [`NEMESES`], a test that sees its effect from inside a
 //! node.
 
+mod args;
+mod custom;
+mod flap;
 mod kill;
+mod links;
+mod membership;
+mod packets;
 mod partition;
 mod pause;
 mod select;
@@ -101,7 +107,25 @@ pub struct Effect {
 }
 
 /// All nemeses.
-pub const NEMESES: &[&dyn Nemesis] = &[&partition::Partition, &kill::Kill, &pause::Pause];
+pub static NEMESES: &[&dyn Nemesis] = &[
+    &partition::Partition,
+    &flap::Flap,
+    &packets::DELAY,
+    &packets::LOSS,
+    &packets::DUPLICATE,
+    &packets::REORDER,
+    &packets::CORRUPT,
+    &packets::BANDWIDTH,
+    &packets::BLACKHOLE,
+    &packets::RESET,
+    &packets::HOLD,
+    &packets::SLOW_CLOSE,
+    &packets::HTTP,
+    &kill::Kill,
+    &pause::Pause,
+    &membership::Membership,
+    &custom::Custom,
+];
 
 /// The nemesis called `kind`.
 pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {

@@ -114,13 +114,23 @@ async fn settle(
         Nodes::Speaker => speaker
             .map(|s| vec![s])
             .ok_or_else(|| "nodes = speaker wants a fault that begins on a log line".to_owned()),
-        Nodes::Primaries | Nodes::Follower => loop {
+        Nodes::Primaries | Nodes::Follower | Nodes::Followers | Nodes::Winner => loop {
             let primaries = cluster.primaries().await;
+            if *nodes == Nodes::Winner
+                && let Some(winner) = cluster.winner()
+            {
+                return Ok(vec![winner]);
+            }
             if let Some(first) = primaries.first() {
-                let all = cluster.nodes();
-                let behind = all[(first.index() + 1) % all.len()];
-                let follows = *nodes == Nodes::Follower;
-                return Ok(if follows { vec![behind] } else { primaries });
+                let mut all = cluster.nodes();
+                return Ok(match nodes {
+                    Nodes::Follower => vec![all[(first.index() + 1) % all.len()]],
+                    Nodes::Followers => {
+                        all.retain(|n| !primaries.contains(n));
+                        all
+                    }
+                    _ => primaries,
+                });
             }
             if Instant::now() >= end {
                 return Err("nobody led during its window".to_owned());

@@ -121,7 +121,7 @@ fn windows_follow_the_timing_arguments() {
         let error = draw_all("kill", &entries, 10).unwrap_err();
         assert!(error.contains(say), "{error}");
     }
-    assert!(draw_all("explode", &[], 10).unwrap_err().contains("partition, kill, pause"));
+    assert!(draw_all("explode", &[], 10).unwrap_err().contains("partition, flap"));
 }
 
 #[test]
