@@ -193,6 +193,7 @@ pub(crate) fn execute(
         interrupt: interrupt.clone(),
         observer: watch.map(Watch::observer),
         enough: watch.map(Watch::enough).unwrap_or_default(),
+        source: std::sync::Mutex::default(),
         monitor: monitor.clone(),
     };
     let _live = display::Live::new(monitor);
