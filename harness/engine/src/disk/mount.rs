@@ -246,7 +246,8 @@ impl Filesystem for Mounted {
             let made = store.create(dir.0, &name, mode, flags, direct, owner);
             let (id, stat, opened) = give!(reply, made);
             let (attr, handle) = (attr(id, &stat), FileHandle(opened.handle));
-            reply.created(&ATTRIBUTES, &attr, Generation(0), handle, how(opened));
+            // One time for both here.
+            reply.created(&NAMES, &attr, Generation(0), handle, how(opened));
         });
     }
 
