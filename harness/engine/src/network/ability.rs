@@ -104,7 +104,7 @@ impl Backend {
     pub fn can(self, ability: Ability) -> bool {
         match self {
             // What an HTTP response is, a packet does not know.
-            Backend::Switch => matches!(ability, Ability::Cut | Ability::OneWay | Ability::Udp),
+            Backend::Switch => !matches!(ability, Ability::Http),
             Backend::Proxy => matches!(ability, Ability::Cut),
             Backend::None => matches!(ability, Ability::Udp),
         }
