@@ -10,6 +10,7 @@
 
 mod ability;
 mod choice;
+mod draw;
 mod loopback;
 mod policy;
 mod prepare;
@@ -113,6 +114,8 @@ pub struct Spec {
     pub ports: Vec<u16>,
     /// The addresses nodes are told: IPv4 or IPv6.
     pub ip: Ip,
+    /// What chance decides on links is drawn from this.
+    pub seed: u64,
     /// Where to write what passes each party, a pcap file each; nowhere if `None`.
     pub capture: Option<PathBuf>,
     /// Where to write who sent how much to whom, and what became of it; nowhere if `None`.
@@ -120,9 +123,9 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Plain IPv4, nothing written.
+    /// Plain IPv4, seed 0, nothing written.
     pub fn new(nodes: Vec<NodeId>, ports: Vec<u16>) -> Spec {
-        Spec { nodes, ports, ip: Ip::V4, capture: None, traffic: None }
+        Spec { nodes, ports, ip: Ip::V4, seed: 0, capture: None, traffic: None }
     }
 }
 
