@@ -10,6 +10,7 @@
 
 mod ability;
 mod choice;
+mod draw;
 mod loopback;
 mod policy;
 mod prepare;

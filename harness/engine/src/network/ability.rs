@@ -105,7 +105,18 @@ impl Backend {
         match self {
             // What an HTTP response is, a packet does not know.
             Backend::Switch => !matches!(ability, Ability::Http),
-            Backend::Proxy => matches!(ability, Ability::Cut),
+            // A relay sees bytes of connections, never the packets and acknowledgements that
+            // carry them.
+            Backend::Proxy => matches!(
+                ability,
+                Ability::Cut
+                    | Ability::Reject
+                    | Ability::Hold
+                    | Ability::Reset
+                    | Ability::Linger
+                    | Ability::Delay
+                    | Ability::Bandwidth
+            ),
             Backend::None => matches!(ability, Ability::Udp),
         }
     }
