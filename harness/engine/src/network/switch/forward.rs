@@ -25,7 +25,7 @@ use super::lane::{Exit, Journey};
 use super::lanes::Lanes;
 use super::packet::LONGEST;
 use super::segment;
-use super::table::{Mode, Table, View};
+use super::table::{Changes, Mode, Table, View};
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
@@ -224,11 +224,14 @@ impl Worker {
 
     /// Takes over what has changed in the table: all of it, before the next packet.
     fn renew(&mut self) {
-        let news = self.gate.table.news(&mut self.view);
-        if news.is_empty() {
-            return;
+        // Step by step: a cut kills what is under way, however short it is.
+        for changes in self.gate.table.news(&mut self.view) {
+            self.change(changes);
         }
-        let mut changed: Vec<usize> = news
+    }
+
+    fn change(&mut self, changes: Changes) {
+        let mut changed: Vec<usize> = changes
             .into_iter()
             .filter_map(|(link, policy)| self.view.apply(link, policy).then_some(link))
             .collect();

@@ -451,3 +451,6 @@ fn mark(journey: &mut Journey, marks: Marks, exit: &mut impl Exit) {
     }
     journey.marks = journey.marks.with(marks);
 }
+
+#[cfg(test)]
+mod tests;
