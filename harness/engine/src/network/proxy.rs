@@ -4,6 +4,7 @@
 
 mod alarm;
 mod gate;
+mod http;
 mod pump;
 mod queue;
 mod relay;
