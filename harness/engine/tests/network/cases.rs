@@ -10,7 +10,7 @@ use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
 
-type Case = fn(Setup);
+pub(crate) type Case = fn(Setup);
 
 /// Of networks that can be cut.
 const FULL: [(&str, Case); 11] = [
@@ -40,7 +40,8 @@ fn table() -> Vec<(String, Case)> {
     let full = full.into_iter().flat_map(|setup| {
         FULL.into_iter().map(move |(name, case)| (format!("{setup}::{name}"), case))
     });
-    full.chain(OTHER.into_iter().map(|(name, case)| (name.to_owned(), case))).collect()
+    let other = OTHER.into_iter().chain(super::streams::CASES);
+    full.chain(other.map(|(name, case)| (name.to_owned(), case))).collect()
 }
 
 pub(crate) fn names() -> Vec<String> {

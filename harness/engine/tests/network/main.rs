@@ -9,6 +9,7 @@ mod cases;
 mod peers;
 mod remains;
 mod setup;
+mod streams;
 
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
