@@ -116,6 +116,7 @@ impl Backend {
                     | Ability::Linger
                     | Ability::Delay
                     | Ability::Bandwidth
+                    | Ability::Http
             ),
             Backend::None => matches!(ability, Ability::Udp),
         }

@@ -12,9 +12,9 @@ use danso_vocab::NodeId;
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
-use super::{datagrams, streams};
+use super::{datagrams, relays, streams};
 
-type Case = fn(Setup);
+pub(crate) type Case = fn(Setup);
 
 /// Of networks that can be cut.
 const FULL: [(&str, Case); 11] = [
@@ -73,7 +73,7 @@ fn table() -> Vec<(String, Case)> {
     let full = full.flat_map(|setup| FULL.into_iter().map(named(setup)));
     let shaped = switch.into_iter().flat_map(|setup| SHAPED.into_iter().map(named(setup)));
     full.chain(shaped)
-        .chain(OTHER.into_iter().map(|(name, case)| (name.to_owned(), case)))
+        .chain(OTHER.into_iter().chain(relays::CASES).map(|(name, case)| (name.to_owned(), case)))
         .collect()
 }
 

@@ -8,6 +8,7 @@
 mod cases;
 mod datagrams;
 mod peers;
+mod relays;
 mod remains;
 mod setup;
 mod streams;
