@@ -15,6 +15,9 @@ pub fn serve() -> Option<ExitCode> {
         return None;
     }
     let name = args.next().unwrap_or_default();
+    if name == "clocked" {
+        return Some(crate::clock::helper::serve(args));
+    }
     eprintln!("danso internal: there is no helper {}", name.display());
     Some(ExitCode::from(254))
 }
