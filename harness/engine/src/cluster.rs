@@ -16,6 +16,8 @@ use crate::target::{Member, Target};
 
 /// How often a starting node is asked whether it serves.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long a target's hook may take.
+const HOOK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running target: members, their processes, their network. What nemeses act on.
 pub struct Cluster {
@@ -30,6 +32,7 @@ pub struct Cluster {
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
+    winner: Mutex<Option<NodeId>>,
 }
 
 /// What the faults in force do to links, one layer each.
@@ -83,6 +86,7 @@ impl Cluster {
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
+            winner: Mutex::default(),
         })
     }
 
@@ -146,7 +150,41 @@ impl Cluster {
     /// Who leads now.
     pub async fn primaries(&self) -> Vec<NodeId> {
         let asked = self.target.primaries(&self.members);
-        tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default()
+        let leads = tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default();
+        if let Some(first) = leads.first() {
+            *lock(&self.winner) = Some(*first);
+        }
+        leads
+    }
+
+    /// Who led when somebody last asked and was told.
+    pub fn winner(&self) -> Option<NodeId> {
+        *lock(&self.winner)
+    }
+
+    /// Does one of the target's hooks to `node`.
+    ///
+    /// # Errors
+    /// One line: what the target said, or that it took too long.
+    pub async fn hook(&self, hook: &str, node: NodeId) -> Result<String, String> {
+        let done = self.target.hook(hook, self.member(node)?, &self.members);
+        let done = tokio::time::timeout(HOOK_PATIENCE, done).await;
+        let done = done.unwrap_or_else(|_| Err(format!("no answer within {HOOK_PATIENCE:?}")));
+        done.map_err(|e| format!("{hook} {node}: {e}"))
+    }
+
+    /// Kills `node`, empties its disk and starts it again.
+    ///
+    /// # Errors
+    /// One line: what could not be done.
+    pub async fn empty(&self, node: NodeId) -> Result<(), String> {
+        let held = |e: io::Error| format!("{node} cannot be emptied: {e}");
+        self.processes.kill(node).await.map_err(held)?;
+        let data = self.site.data(node);
+        if data.exists() {
+            std::fs::remove_dir_all(&data).map_err(held)?;
+        }
+        self.start(node).map(drop)
     }
 
     /// Does this to links, beside what other faults do to them. Lasts until [`Cluster::unshape`].

@@ -1,10 +1,11 @@
 //! The backend `proxy`: for machines that allow nothing. Nodes listen on loopback addresses of
 //! their own, and whoever reaches one goes through a relay, one for each directed pair of
-//! parties and port, that can hold back what passes.
-//!
-//! Must not know what is said over the connections.
+//! parties and port, that does to byte streams what can be done to them.
 
+mod alarm;
 mod gate;
+mod pump;
+mod queue;
 mod relay;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 
 use self::gate::Gates;
 use self::relay::Relay;
+use super::draw;
 use super::loopback::{Slice, bind};
 use super::roster::Roster;
 use super::runtime::PartyRuntime;
@@ -36,7 +38,7 @@ impl Proxy {
     pub(super) fn open(spec: &Spec) -> Result<Proxy, NetworkError> {
         let roster = Roster::new(spec)?;
         let slice = Arc::new(Slice::claim(spec)?);
-        let gates = Arc::new(Gates::new(roster.links()));
+        let gates = Arc::new(Gates::new(roster.all().map(|link| draw::stream(spec.seed, link))));
         let relays = PartyRuntime::start("danso-relays", 2, None)?;
         for &from in roster.parties() {
             for &to in spec.nodes.iter().filter(|&&to| from != Party::Node(to)) {
