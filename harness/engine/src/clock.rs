@@ -14,13 +14,14 @@
 //! | `arch` | the code that goes into processes, for each processor |
 //! | `elf`, `tracee`, [`mod@patch`] | putting it there |
 //! | [`launch`], [`exec`] | at the first `execve`, and at every later one |
-//! | `inside` | what a running process's clock reads |
+//! | [`inside`] | what a running process's clock reads |
 //! | `probe` | whether all this works here |
 
 mod arch;
 mod elf;
 pub mod exec;
-pub mod helper;
+pub(crate) mod helper;
+pub mod inside;
 pub mod launch;
 mod line;
 pub mod page;

@@ -4,12 +4,12 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{AUDIT_ARCH, Registers, SUPPORTED, jump_to, shim};
+pub(super) use x86_64::{AUDIT_ARCH, Registers, SUPPORTED, jump_from, jump_to, shim};
 
 #[cfg(not(target_arch = "x86_64"))]
 mod unsupported;
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use unsupported::{AUDIT_ARCH, Registers, SUPPORTED, jump_to, shim};
+pub(super) use unsupported::{AUDIT_ARCH, Registers, SUPPORTED, jump_from, jump_to, shim};
 
 /// The code that goes into processes, byte for byte, and where in it things are. The two
 /// addresses of what it stands in front of are its first 16 bytes; the parameter page follows
@@ -32,7 +32,7 @@ pub(super) struct Shim {
     pub(super) breakpoint: u64,
 }
 
-/// Bytes before the code proper.
+/// Bytes before the code proper, which differ from process to process.
 pub(super) const HEAD: usize = 64;
 
 /// The instruction that calls the kernel.

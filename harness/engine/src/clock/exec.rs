@@ -105,6 +105,7 @@ pub struct Met {
 pub struct Follower {
     listener: OwnedFd,
     page: PathBuf,
+    best: Method,
     /// Met while waiting for something else, and not told yet.
     met: VecDeque<Met>,
 }
@@ -116,8 +117,8 @@ impl AsFd for Follower {
 }
 
 impl Follower {
-    pub(super) fn new(listener: OwnedFd, page: PathBuf) -> Follower {
-        Follower { listener, page, met: VecDeque::new() }
+    pub(super) fn new(listener: OwnedFd, page: PathBuf, best: Method) -> Follower {
+        Follower { listener, page, best, met: VecDeque::new() }
     }
 
     /// Deals with one `execve`, to be called when the listener is readable, always on the same
@@ -179,7 +180,7 @@ impl Follower {
         // Still inside the call, whose result would overwrite ours: on to its very end.
         ptrace::syscall(pid, None).map_err(|e| PatchError::of(pid, "the end of execve", e))?;
         stop(pid)?;
-        let patched = patch(pid, &self.page);
+        let patched = patch(pid, &self.page, self.best);
         detach(pid, &patched)?;
         patched.map(Some)
     }

@@ -1,4 +1,4 @@
-//! `danso internal clocked PAGE PROGRAM ARGS…`: runs a program, and whatever it starts, with the
+//! `danso internal clocked [--in-place] PAGE PROGRAM ARGS…`: runs a program, and whatever it starts, with the
 //! clocks of a page. Ends as the program ended, and takes the program along when it dies.
 
 use std::ffi::{CString, OsString};
@@ -14,6 +14,7 @@ use nix::unistd::{ForkResult, Pid, execvp, fork};
 
 use super::exec::Follower;
 use super::launch::{Launch, Launched};
+use super::patch::Method;
 
 /// Does it. The process must have one thread.
 pub(crate) fn serve(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -27,12 +28,18 @@ pub(crate) fn serve(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    let page = args.next().ok_or("which page?")?;
+    let mut page = args.next().ok_or("which page?")?;
+    let best = if page == "--in-place" {
+        page = args.next().ok_or("which page?")?;
+        Method::InPlace
+    } else {
+        Method::Relocate
+    };
     let command: Result<Vec<CString>, _> = args.map(|a| CString::new(a.into_vec())).collect();
     let command = command.map_err(|_| "an argument contains a NUL")?;
     let program = command.first().ok_or("which program?")?;
     let page = std::path::absolute(page).map_err(|e| format!("the page: {e}"))?;
-    let launch = Launch::new(page, true).map_err(|e| e.to_string())?;
+    let launch = Launch::new(page, true).map_err(|e| e.to_string())?.best(best);
     die_with_parent();
     // SAFETY: this process has one thread, so the child may do anything.
     let pid = match unsafe { fork() }.map_err(|e| format!("fork: {e}"))? {

@@ -23,6 +23,7 @@ use super::tracee::{PatchError, stop};
 #[derive(Debug)]
 pub struct Launch {
     page: PathBuf,
+    best: Method,
     filter: Option<Filter>,
     /// The child's end and ours.
     ends: (UnixStream, UnixStream),
@@ -47,7 +48,13 @@ impl Launch {
     /// If there are no descriptors left.
     pub fn new(page: PathBuf, follow: bool) -> io::Result<Launch> {
         let filter = follow.then(Filter::new);
-        Ok(Launch { page, filter, ends: UnixStream::pair()? })
+        Ok(Launch { page, best: Method::Relocate, filter, ends: UnixStream::pair()? })
+    }
+
+    /// With no better method than this one.
+    #[must_use]
+    pub fn best(self, best: Method) -> Launch {
+        Launch { best, ..self }
     }
 
     /// To be called in the child, right before `execve` and after everything that changes its
@@ -83,7 +90,7 @@ impl Launch {
     /// Whatever stood in the way: then the process has true clocks, is gone, or was killed.
     /// If `execve` itself failed, the child is [`PatchError::Gone`] or about to be.
     pub fn in_parent(self, pid: Pid) -> Result<Launched, PatchError> {
-        let Launch { page, filter, ends: (theirs, ours) } = self;
+        let Launch { page, best, filter, ends: (theirs, ours) } = self;
         // So that a child that dies without a word is heard.
         drop(theirs);
         let (errno, listener) = match receive(ours.as_fd()) {
@@ -94,12 +101,12 @@ impl Launch {
             Err(error) => return Err(PatchError::Refused { step: "its listener", error }),
         };
         if let Some(listener) = listener {
-            let mut follower = Follower::new(listener, page);
+            let mut follower = Follower::new(listener, page, best);
             let method = exec::first(&mut follower, pid)?;
             return Ok(Launched { method, follower: Some(follower), unfollowed: None });
         }
         stop(pid)?;
-        let patched = patch(pid, &page);
+        let patched = patch(pid, &page, best);
         detach(pid, &patched)?;
         let unfollowed = filter.map(|_| io::Error::from_raw_os_error(errno));
         Ok(Launched { method: patched?, follower: None, unfollowed })

@@ -8,10 +8,10 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
 use super::line::{CLOCKS, GENERATION, LINE, Line, MAGIC, PAGE, SLOT, SLOTS};
 
@@ -19,13 +19,19 @@ use super::line::{CLOCKS, GENERATION, LINE, Line, MAGIC, PAGE, SLOT, SLOTS};
 pub type Lines = [Line; CLOCKS];
 
 const WORDS: usize = LINE / 8;
+/// Where the token lies.
+const TOKEN: usize = 16;
+/// Pages this process has made.
+static PAGES: AtomicU32 = AtomicU32::new(0);
 
 /// The page as it lies in memory.
 #[repr(C)]
 struct Shared {
     magic: AtomicU64,
     generation: AtomicU64,
-    reserved: [AtomicI64; SLOTS / 8 - 2],
+    /// By which a process's page is known to be this one.
+    token: AtomicU64,
+    reserved: [AtomicI64; SLOTS / 8 - 3],
     slots: [[[AtomicI64; WORDS]; CLOCKS]; 2],
 }
 
@@ -36,7 +42,8 @@ const _: () = assert!(size_of::<Shared>() == PAGE);
 pub struct Page {
     shared: NonNull<Shared>,
     path: PathBuf,
-    file: File,
+    /// Named by the path, if the page has no name of its own.
+    _file: File,
 }
 
 // SAFETY: the mapping belongs to this value alone and is accessed through atomics only.
@@ -72,6 +79,9 @@ impl Page {
     fn fresh(file: File, path: PathBuf) -> io::Result<Page> {
         file.set_len(PAGE as u64)?;
         let page = Page::map(file, path)?;
+        let own = u64::from(std::process::id()) << 32;
+        let count = PAGES.fetch_add(1, Ordering::Relaxed);
+        page.shared().token.store(own | u64::from(count), Ordering::Relaxed);
         page.shared().magic.store(MAGIC, Ordering::Release);
         Ok(page)
     }
@@ -92,7 +102,7 @@ impl Page {
             return Err(io::Error::last_os_error());
         }
         let shared = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Page { shared, path, file })
+        Ok(Page { shared, path, _file: file })
     }
 
     /// Where it is.
@@ -100,13 +110,9 @@ impl Page {
         &self.path
     }
 
-    /// Device and inode of the file, by which its mappings are known.
-    ///
-    /// # Errors
-    /// If the file cannot be asked.
-    pub fn identity(&self) -> io::Result<(u64, u64)> {
-        let metadata = self.file.metadata()?;
-        Ok((metadata.dev(), metadata.ino()))
+    /// By which it is known, unlike any other page of a run.
+    pub fn token(&self) -> u64 {
+        self.shared().token.load(Ordering::Relaxed)
     }
 
     fn shared(&self) -> &Shared {
@@ -147,8 +153,9 @@ impl Drop for Page {
     }
 }
 
-/// What a page's bytes say, as read from somebody's memory; `None` if it is no such page.
-pub(super) fn decode(bytes: &[u8]) -> Option<Lines> {
+/// What a page's bytes say, as read from somebody's memory: its token and lines; `None` if it is
+/// no such page.
+pub(super) fn decode(bytes: &[u8]) -> Option<(u64, Lines)> {
     let word = |at: usize| {
         let bytes = bytes.get(at..at + 8)?;
         Some(i64::from_le_bytes(bytes.try_into().ok()?))
@@ -165,7 +172,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Lines> {
         }
         *to = line(read);
     }
-    Some(lines)
+    Some((word(TOKEN)?.cast_unsigned(), lines))
 }
 
 fn line(words: [i64; WORDS]) -> Line {
@@ -216,9 +223,9 @@ mod tests {
             lines[11] = Line { offset, strobe_by: 9, ..Line::default() };
             page.publish(&lines);
             assert_eq!(page.lines(), lines);
-            assert_eq!(decode(&std::fs::read(&path).unwrap()), Some(lines));
+            assert_eq!(decode(&std::fs::read(&path).unwrap()), Some((page.token(), lines)));
         }
-        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o644);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o644);
         assert!(Page::create(&path).is_err(), "somebody else's page is left alone");
         assert_eq!(decode(&[0; PAGE]), None);
     }

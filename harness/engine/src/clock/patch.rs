@@ -54,20 +54,20 @@ pub(super) struct Patched {
     breakpoint: u64,
 }
 
-/// Gives a process the clocks of the page at `page`, an absolute path. It must be stopped right
-/// after `execve`, by this thread, and stays stopped.
+/// Gives a process the clocks of the page at `page`, an absolute path, with the best method that
+/// works and is not better than `best`. It must be stopped right after `execve`, by this thread,
+/// and stays stopped.
 ///
 /// # Errors
 /// Whatever stood in the way. Unless it is [`PatchError::Broken`] the process can go on, with
 /// true clocks.
-pub fn patch(pid: Pid, page: &Path) -> Result<Method, PatchError> {
+pub fn patch(pid: Pid, page: &Path, best: Method) -> Result<Method, PatchError> {
     let mut tracee = Tracee::new(pid)?;
-    let patched = patch_by(&mut tracee, page, Method::Relocate);
+    let patched = patch_by(&mut tracee, page, best);
     finish(tracee, patched).map(|p| p.method)
 }
 
-/// As [`patch`], with the best method that is not better than `best`, and then has the patched
-/// process say what its clock with this id reads, in nanoseconds.
+/// As [`patch`], and then has the patched process say what its clock with this id reads, in nanoseconds.
 pub(super) fn patch_and_ask(
     pid: Pid,
     page: &Path,

@@ -194,12 +194,9 @@ impl Clock {
         lock(&self.state).page.path().to_owned()
     }
 
-    /// Device and inode of the page.
-    ///
-    /// # Errors
-    /// If the file cannot be asked.
-    pub fn identity(&self) -> io::Result<(u64, u64)> {
-        lock(&self.state).page.identity()
+    /// By which the page is known.
+    pub fn token(&self) -> u64 {
+        lock(&self.state).page.token()
     }
 }
 

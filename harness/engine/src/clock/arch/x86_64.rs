@@ -223,6 +223,12 @@ pub(in crate::clock) fn jump_to(target: u64) -> Vec<u8> {
     code
 }
 
+/// Where such a jump leads, if there is one.
+pub(in crate::clock) fn jump_from(code: &[u8]) -> Option<u64> {
+    let target = code.strip_prefix(&[0xff, 0x25, 0, 0, 0, 0])?.get(..8)?;
+    Some(u64::from_le_bytes(target.try_into().ok()?))
+}
+
 /// A stopped thread's registers.
 #[derive(Clone, Copy)]
 pub(in crate::clock) struct Registers(libc::user_regs_struct);
