@@ -13,8 +13,11 @@ pub const WORD: &str = "internal";
 pub(crate) type Args = Vec<OsString>;
 
 /// All helpers.
-const HELPERS: &[(&str, fn(Args) -> ExitCode)] =
-    &[("warden", crate::process::warden), ("disk", crate::disk::helper)];
+const HELPERS: &[(&str, fn(Args) -> ExitCode)] = &[
+    ("warden", crate::process::warden),
+    ("disk", crate::disk::helper),
+    ("clocked", |args| crate::clock::helper::serve(args.into_iter())),
+];
 
 /// If this process was started as one of danso's own helpers, does its work and returns how it
 /// went. To be called first thing in `main`, before any thread is started.

@@ -47,6 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let ports = parts.target.ports().to_vec();
     fits(&plan, &parts, prepared.backend)?;
     let mut spec = NetworkSpec::new(nodes, ports);
+    spec.seed = danso_vocab::Rng::new(plan.seed).split("network").seed();
     spec.capture = args.pcap.then(|| site.root().join("nodes"));
     spec.traffic = args.traffic.then(|| site.root().join("traffic.jsonl"));
     let network = prepared.open(&spec)?;
