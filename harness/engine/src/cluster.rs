@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use danso_vocab::NodeId;
 use futures_util::future::join_all;
 
+use crate::disk::Disks;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
 use crate::process::{Order, Supervisor};
 use crate::progress::lock;
@@ -30,6 +31,8 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// Disks of their own, if the run needs them.
+    disks: Mutex<Arc<Disks>>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -86,6 +89,7 @@ impl Cluster {
             members,
             processes: Supervisor::new(exe)?,
             network,
+            disks: Mutex::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -107,6 +111,32 @@ impl Cluster {
         member.ok_or_else(|| format!("{node} is no member of a cluster of {}", self.members.len()))
     }
 
+    /// Gives each node a disk of its own. To be called before any node is started.
+    ///
+    /// # Errors
+    /// If there can be none, or the target has no processes.
+    pub fn give_disks(&self) -> Result<(), String> {
+        let (Some(first), nodes) = (self.members.first(), self.nodes()) else { return Ok(()) };
+        if self.target.command(first)?.is_none() {
+            return Err("nodes that are not danso's have no disks it could give them".to_owned());
+        }
+        let places = nodes
+            .into_iter()
+            .map(|node| (node, self.site.data(node), self.site.node(node).join("disk.log")));
+        *lock(&self.disks) = Arc::new(Disks::open(&first.exe, places).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    /// The nodes' disks, if they have any.
+    pub fn disks(&self) -> Arc<Disks> {
+        lock(&self.disks).clone()
+    }
+
+    /// A node's data directory, as everybody but the node sees it.
+    pub fn data(&self, node: NodeId) -> PathBuf {
+        self.site.data(node)
+    }
+
     /// Starts the process of `node`, if the target has processes. Returns whether it does.
     ///
     /// # Errors
@@ -119,6 +149,10 @@ impl Cluster {
         let mut order = Order::new(command, data);
         order.name = node.to_string();
         order.network = self.network.namespace(node);
+        let disks = self.disks();
+        if let Some(disk) = disks.get(node) {
+            (order.users, order.mounts) = (disk.users(), Some(disk.mounts()));
+        }
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
@@ -287,5 +321,7 @@ impl Cluster {
             }
         });
         join_all(stopping).await;
+        // Nobody sees them any more.
+        *lock(&self.disks) = Arc::default();
     }
 }

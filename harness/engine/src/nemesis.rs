@@ -7,15 +7,19 @@
 mod args;
 mod arrange;
 mod custom;
+mod damage;
 mod flap;
 mod kill;
 mod links;
 mod membership;
+mod outage;
 mod packets;
 mod partition;
 mod pause;
+mod power;
 mod quorum;
 mod select;
+mod storage;
 mod style;
 mod timing;
 
@@ -146,6 +150,16 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &packets::HTTP,
     &kill::Kill,
     &pause::Pause,
+    &power::PowerFailure,
+    &power::FsyncLie,
+    &storage::ERROR,
+    &storage::FULL,
+    &storage::SLOW,
+    &storage::READ_ONLY,
+    &storage::CORRUPTION,
+    &damage::FLIP,
+    &damage::TRUNCATE,
+    &damage::SnapshotRestore,
     &membership::Membership,
     &custom::Custom,
 ];
