@@ -8,3 +8,4 @@ mod random;
 mod remains;
 mod rules;
 mod servers;
+mod user;
