@@ -7,6 +7,7 @@
 
 mod cases;
 mod datagrams;
+mod files;
 mod peers;
 mod relays;
 mod remains;
