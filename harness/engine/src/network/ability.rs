@@ -98,13 +98,24 @@ impl fmt::Display for Ability {
 
 impl Backend {
     /// All backends, best first.
-    pub const ALL: [Backend; 3] = [Backend::Switch, Backend::Proxy, Backend::None];
+    pub const ALL: [Backend; 4] = [Backend::Switch, Backend::Nft, Backend::Proxy, Backend::None];
 
     /// Whether links of this backend can have that done to them.
     pub fn can(self, ability: Ability) -> bool {
         match self {
             // What an HTTP response is, a packet does not know.
             Backend::Switch => matches!(ability, Ability::Cut | Ability::OneWay | Ability::Udp),
+            // Rules of the kernel let packets pass or not, and know no later.
+            Backend::Nft => matches!(
+                ability,
+                Ability::Cut
+                    | Ability::OneWay
+                    | Ability::Reject
+                    | Ability::Bandwidth
+                    | Ability::Loss
+                    | Ability::Longest
+                    | Ability::Udp
+            ),
             // A relay sees bytes of connections, never the packets and acknowledgements that
             // carry them.
             Backend::Proxy => matches!(
