@@ -21,6 +21,9 @@ use args::{Cli, Command};
 
 // Not `#[tokio::main]`: a rootless network needs a process that is still single-threaded.
 fn main() -> ExitCode {
+    if let Some(exit) = danso_engine::internal::serve() {
+        return exit;
+    }
     exit::quietly_without_reader();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use danso_vocab::NodeId;
 use futures_util::future::join_all;
 
-use crate::network::{Link, Network, NetworkError, Policy};
-use crate::process::Supervisor;
+use crate::network::{Link, Network, NetworkError, Party, Policy};
+use crate::process::{Order, Supervisor};
 use crate::progress::lock;
 use crate::site::Site;
 use crate::target::{Member, Target};
 
 /// How often a starting node is asked whether it serves.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long a target's hook may take.
+const HOOK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running target: members, their processes, their network. What nemeses act on.
 pub struct Cluster {
@@ -30,6 +33,7 @@ pub struct Cluster {
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
+    winner: Mutex<Option<NodeId>>,
 }
 
 /// What the faults in force do to links, one layer each.
@@ -68,21 +72,24 @@ impl Cluster {
     /// A cluster whose processes do not run yet.
     ///
     /// # Errors
-    /// If there can be no supervisor thread.
+    /// If it has no members, or there can be no supervisor thread.
     pub fn new(
         target: Arc<dyn Target>,
         members: Vec<Member>,
         network: Arc<dyn Network>,
         site: Site,
     ) -> io::Result<Cluster> {
+        let exe = members.first().map(|m| m.exe.clone());
+        let exe = exe.ok_or_else(|| io::Error::other("a cluster without members"))?;
         Ok(Cluster {
             target,
             members,
-            processes: Supervisor::new()?,
+            processes: Supervisor::new(exe)?,
             network,
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
+            winner: Mutex::default(),
         })
     }
 
@@ -109,11 +116,32 @@ impl Cluster {
         let Some(command) = self.target.command(member)? else { return Ok(false) };
         let (data, logs) = (self.site.data(node), self.site.node(node));
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
-        let namespace = self.network.namespace(node);
-        self.processes
-            .start(node, command, namespace, data, &logs)
-            .map_err(|e| format!("{node}: {e}"))?;
+        let mut order = Order::new(command, data);
+        order.name = node.to_string();
+        order.network = self.network.namespace(node);
+        order.hosts = Some(self.names(node, &logs)?);
+        if order.network.is_some() {
+            // No way leads to the machine's name servers: not to know them saves the waiting.
+            let nobody = logs.join("resolv.conf");
+            std::fs::write(&nobody, "").map_err(|e| format!("{}: {e}", nobody.display()))?;
+            order.resolv = Some(nobody);
+        }
+        self.processes.start(node, order, &logs).map_err(|e| format!("{node}: {e}"))?;
         Ok(true)
+    }
+
+    /// Writes the table by which `node` finds the others by name, and itself.
+    fn names(&self, node: NodeId, folder: &Path) -> Result<PathBuf, String> {
+        let mut table = String::from("127.0.0.1 localhost\n");
+        if let Some(port) = self.target.ports().first() {
+            for to in self.members.iter().map(|m| m.id) {
+                let address = self.network.address(Party::Node(node), to, *port);
+                table += &format!("{} {to}\n", address.ip());
+            }
+        }
+        let path = folder.join("hosts");
+        std::fs::write(&path, table).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
     }
 
     /// Waits until `node` serves.
@@ -146,7 +174,41 @@ impl Cluster {
     /// Who leads now.
     pub async fn primaries(&self) -> Vec<NodeId> {
         let asked = self.target.primaries(&self.members);
-        tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default()
+        let leads = tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default();
+        if let Some(first) = leads.first() {
+            *lock(&self.winner) = Some(*first);
+        }
+        leads
+    }
+
+    /// Who led when somebody last asked and was told.
+    pub fn winner(&self) -> Option<NodeId> {
+        *lock(&self.winner)
+    }
+
+    /// Does one of the target's hooks to `node`.
+    ///
+    /// # Errors
+    /// One line: what the target said, or that it took too long.
+    pub async fn hook(&self, hook: &str, node: NodeId) -> Result<String, String> {
+        let done = self.target.hook(hook, self.member(node)?, &self.members);
+        let done = tokio::time::timeout(HOOK_PATIENCE, done).await;
+        let done = done.unwrap_or_else(|_| Err(format!("no answer within {HOOK_PATIENCE:?}")));
+        done.map_err(|e| format!("{hook} {node}: {e}"))
+    }
+
+    /// Kills `node`, empties its disk and starts it again.
+    ///
+    /// # Errors
+    /// One line: what could not be done.
+    pub async fn empty(&self, node: NodeId) -> Result<(), String> {
+        let held = |e: io::Error| format!("{node} cannot be emptied: {e}");
+        self.processes.kill(node).await.map_err(held)?;
+        let data = self.site.data(node);
+        if data.exists() {
+            std::fs::remove_dir_all(&data).map_err(held)?;
+        }
+        self.start(node).map(drop)
     }
 
     /// Does this to links, beside what other faults do to them. Lasts until [`Cluster::unshape`].

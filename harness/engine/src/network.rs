@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
 
-pub use self::ability::Ability;
+pub use self::ability::{Ability, table, table_text};
 pub use self::choice::Choice;
 pub use self::policy::{Block, Chance, Delay, Distribution, Http, Mishap, Policy};
 pub use self::prepare::{Prepared, choose, prepare};
@@ -79,7 +79,8 @@ impl Link {
 pub struct LinkStats {
     /// Packets (switch) or chunks (proxy) that passed.
     pub passed: u64,
-    /// Packets that were dropped, or chunks and connections that were held back.
+    /// Packets that were dropped or held back, or chunks and connections that were. Those held
+    /// back count as passed too when they do.
     pub stopped: u64,
     /// Packets, chunks, connections or responses to which anything else was done: delayed,
     /// doubled, overtaken, corrupted, reset.
@@ -120,10 +121,10 @@ pub struct Spec {
     pub ports: Vec<u16>,
     /// The addresses nodes are told: IPv4 or IPv6.
     pub ip: Ip,
-    /// What chance decides on links is drawn from this.
-    pub seed: u64,
     /// Where to write what passes each party, a pcap file each; nowhere if `None`.
     pub capture: Option<PathBuf>,
+    /// Where all chance of this network comes from: which packet is lost, how late one is.
+    pub seed: u64,
     /// Where to write who sent how much to whom, and what became of it; nowhere if `None`.
     pub traffic: Option<PathBuf>,
 }

@@ -34,6 +34,23 @@ pub trait Target: Send + Sync {
     /// Who leads now, as the nodes themselves say. Called from [`Party::Control`].
     fn primaries<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Vec<NodeId>>;
 
+    /// What can be done to a running node beside starting and killing it: names for
+    /// [`Target::hook`], such as `leave` and `join`.
+    fn hooks(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Does one of [`Target::hooks`] to `node` and says what came of it. Called from
+    /// [`Party::Control`].
+    fn hook<'a>(
+        &'a self,
+        hook: &'a str,
+        _node: &'a Member,
+        _all: &'a [Member],
+    ) -> Fut<'a, Result<String, String>> {
+        Box::pin(async move { Err(format!("{} has no hook `{hook}`", self.name())) })
+    }
+
     /// A client for `process` that asks `node` first. Cheap and without I/O: a connection is
     /// made at the first call. Lives on [`Party::Clients`]' runtime.
     fn connect(&self, nodes: &[Member], node: NodeId, process: Process) -> Box<dyn Client>;

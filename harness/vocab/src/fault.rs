@@ -25,8 +25,49 @@ pub enum Nodes {
     Primaries,
     /// The member behind whoever leads then, counting in a circle: one that does not lead.
     Follower,
+    /// Everybody who does not lead then.
+    Followers,
+    /// Whoever led last, whether or not it still does.
+    Winner,
     /// The node that printed the line the injection was waiting for.
     Speaker,
+}
+
+impl Nodes {
+    /// What is settled only at injection, by its word and in words.
+    const ROLES: [(Nodes, &str, &str); 5] = [
+        (Nodes::Primaries, "primaries", "whoever leads"),
+        (Nodes::Follower, "follower", "one who does not lead"),
+        (Nodes::Followers, "followers", "all who do not lead"),
+        (Nodes::Winner, "winner", "whoever led last"),
+        (Nodes::Speaker, "speaker", "whoever says so"),
+    ];
+
+    /// The role a word stands for.
+    pub fn of_word(word: &str) -> Option<Nodes> {
+        Nodes::ROLES.iter().find(|(_, w, _)| *w == word).map(|(role, _, _)| role.clone())
+    }
+
+    /// The words [`Nodes::of_word`] knows.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Nodes::ROLES.iter().map(|(_, word, _)| *word)
+    }
+
+    /// The word of a role; `None` if the nodes are known.
+    pub fn word(&self) -> Option<&'static str> {
+        Nodes::ROLES.iter().find(|(role, _, _)| role == self).map(|(_, word, _)| *word)
+    }
+}
+
+impl fmt::Display for Nodes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Nodes::These(nodes) = self {
+            let names: Vec<_> = nodes.iter().map(NodeId::to_string).collect();
+            return out.write_str(&names.join(","));
+        }
+        let role = Nodes::ROLES.iter().find(|(role, _, _)| role == self);
+        out.write_str(role.map_or("nobody", |(_, _, words)| words))
+    }
 }
 
 /// One instance of a kind of fault: data, not code.

@@ -126,9 +126,7 @@ fn row(Injection { id, fault, start, lasts }: &Injection) -> Markup {
             td { (inert::clip(kind, 40)) }
             td { (match which {
                 Nodes::These(these) => nodes(these),
-                Nodes::Primaries => "primaries".to_owned(),
-                Nodes::Follower => "one who does not lead".to_owned(),
-                Nodes::Speaker => "whoever printed the line".to_owned(),
+                role => role.to_string(),
             }) }
             td { (match start {
                 Start::At(time) => time.to_string(),

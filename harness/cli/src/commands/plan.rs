@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use danso_vocab::{Nodes, Plan, Start, codec};
+use danso_vocab::{Plan, Start, codec};
 
 use crate::args::PlanArgs;
 use crate::draw;
@@ -58,16 +58,8 @@ fn schedule(plan: &Plan) -> Vec<String> {
                 format!("after {from}, {delay:?} behind \"{text}\"")
             }
         };
-        let nodes = match &i.fault.nodes {
-            Nodes::These(nodes) => {
-                nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-            }
-            Nodes::Primaries => "whoever leads".to_owned(),
-            Nodes::Follower => "one who does not lead".to_owned(),
-            Nodes::Speaker => "whoever says so".to_owned(),
-        };
         let shape = i.fault.args.get("shape").map_or_else(String::new, |s| format!(" {s}"));
-        format!("{} {}{shape} {nodes} {start} for {:?}", i.id, i.fault.kind, i.lasts)
+        format!("{} {}{shape} {} {start} for {:?}", i.id, i.fault.kind, i.fault.nodes, i.lasts)
     };
     plan.schedule.injections.iter().map(line).collect()
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 
+use super::args::Args;
+use super::links::Reach;
 use super::select::{node, select};
-use super::{Effect, Ground, Nemesis, Wound};
+use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::{Cluster, Shape};
 use crate::means::Need;
-use crate::network::{Ability, Link, Policy};
+use crate::network::{Ability, Block, Link, Party, Policy};
 use crate::target::Fut;
 
 /// See the [module](self).
@@ -49,6 +51,11 @@ impl Nemesis for Partition {
                 "who is cut off, or is the bridge: a node selector, for one, one-way and bridge",
             ),
             ("direction", "both, in (they hear nothing) or out (they are not heard)"),
+            (
+                "with",
+                "peers (default), clients or all: from whom the nodes are cut off, for one, one-way and primaries",
+            ),
+            ("mode", "drop (default: nobody is told), reject (senders are told) or hold"),
             ("groups", "who can still talk, as in [[\"n1\", \"n2\"], [\"n3\"]]"),
             ("links", "directed links to cut, as in [[\"n1\", \"n2\"]]"),
         ]
@@ -60,9 +67,17 @@ impl Nemesis for Partition {
         };
         let one_way = says("shape", &["one-way", "links", "majorities-ring"])
             || says("direction", &["in", "out"]);
-        let mut needs = vec![Need::Link(Ability::Cut)];
+        let mut needs = vec![match args.get("mode").and_then(Value::str) {
+            Some("reject") => Need::Link(Ability::Reject),
+            Some("hold") => Need::Link(Ability::Hold),
+            _ => Need::Link(Ability::Cut),
+        }];
         needs.extend(one_way.then_some(Need::Link(Ability::OneWay)));
         needs
+    }
+
+    fn impairs(&self, _: &Fault) -> Impairs {
+        Impairs::Links
     }
 
     fn draw(
@@ -89,15 +104,17 @@ impl Nemesis for Partition {
             }
         };
         let (who, cut) = draw_shape(shape, args, nodes, rng)?;
-        let mut detail = BTreeMap::from([("shape".to_owned(), Value::from(shape))]);
+        let mode = Args(args).word("mode", &["drop", "reject", "hold"])?.unwrap_or("drop");
+        let mut detail = BTreeMap::from([
+            ("shape".to_owned(), Value::from(shape)),
+            ("mode".to_owned(), mode.into()),
+        ]);
         match cut {
             Cut::Links(links) => {
-                let links = links.iter().map(|(a, b)| [a.to_string(), b.to_string()].into());
+                let links = links.iter().map(|l| [l.from.to_string(), l.to.to_string()].into());
                 detail.insert("cut".to_owned(), Value::List(links.collect()));
             }
-            Cut::Around(direction) => {
-                detail.insert("direction".to_owned(), direction.into());
-            }
+            Cut::Around(reach) => reach.store(&mut detail),
             Cut::Bridged => {}
         }
         Ok(Fault { kind: self.kind().into(), nodes: who, args: Value::Map(detail) })
@@ -116,7 +133,12 @@ impl Nemesis for Partition {
             }
             let stopped = |l: &Link| cluster.network.stats(*l).stopped;
             let before = links.iter().map(stopped).sum();
-            let cuts = links.iter().map(|l| (*l, Policy::CUT)).collect();
+            let block = match fault.args.get("mode").and_then(Value::str) {
+                Some("reject") => Block::Reject,
+                Some("hold") => Block::Hold,
+                _ => Block::Drop,
+            };
+            let cuts = links.iter().map(|l| (*l, Policy::blocked(block))).collect();
             let shape = cluster.shape(cuts).map_err(|e| e.to_string())?;
             Ok(Box::new(Cuts { nodes, links, shape, before }) as Box<dyn Wound>)
         })
@@ -126,9 +148,9 @@ impl Nemesis for Partition {
 /// What is settled of a partition when planning.
 enum Cut {
     /// These links.
-    Links(Vec<(NodeId, NodeId)>),
-    /// All links between the selected nodes and the others, in this direction.
-    Around(&'static str),
+    Links(Vec<Link>),
+    /// The links around the nodes that are selected later.
+    Around(Reach),
     /// The selected nodes join two halves of the others, which hear nothing of each other.
     Bridged,
 }
@@ -139,21 +161,23 @@ fn draw_shape(
     nodes: &[NodeId],
     rng: &mut Rng,
 ) -> Result<(Nodes, Cut), String> {
-    let direction = match args.get("direction").map(|d| d.str().unwrap_or("?")) {
-        None if shape == "one-way" => ["in", "out"][rng.below(2) as usize],
-        None | Some("both") => "both",
-        Some("in") => "in",
-        Some("out") => "out",
-        Some(other) => return Err(format!("direction = `{other}` is none of both, in, out")),
+    let reach = match args.get("direction") {
+        None if shape == "one-way" => {
+            let mut args = args.clone();
+            let direction = ["in", "out"][rng.below(2) as usize];
+            args.insert("direction".to_owned(), direction.into());
+            Reach::of(&args)?
+        }
+        _ => Reach::of(args)?,
     };
     let mut order = nodes.to_vec();
     let half = nodes.len() / 2;
     let around = |who: Nodes| match &who {
         Nodes::These(side) => {
-            let links = around(side, nodes, direction);
+            let links = reach.links(side, nodes);
             (who, Cut::Links(links))
         }
-        _ => (who, Cut::Around(direction)),
+        _ => (who, Cut::Around(reach)),
     };
     Ok(match shape {
         "one" | "one-way" => around(select(args.get("nodes"), "one", nodes, rng)?),
@@ -197,7 +221,8 @@ fn draw_shape(
         }
         "links" => {
             let links = pairs(args, nodes)?;
-            let touched: BTreeSet<_> = links.iter().flat_map(|(a, b)| [*a, *b]).collect();
+            let ends = links.iter().flat_map(|l| [l.from, l.to]);
+            let touched: BTreeSet<_> = ends.filter_map(node_of).collect();
             (Nodes::These(touched.into_iter().collect()), Cut::Links(links))
         }
         other => {
@@ -206,37 +231,23 @@ fn draw_shape(
     })
 }
 
-/// The links between `side` and everybody else.
-fn around(side: &[NodeId], nodes: &[NodeId], direction: &str) -> Vec<(NodeId, NodeId)> {
-    let mut links = Vec::new();
-    for a in side {
-        for b in nodes.iter().filter(|b| !side.contains(b)) {
-            if direction != "in" {
-                links.push((*a, *b));
-            }
-            if direction != "out" {
-                links.push((*b, *a));
-            }
-        }
-    }
-    links
-}
-
 /// All links between two groups.
-fn between(left: &[NodeId], right: &[NodeId]) -> Vec<(NodeId, NodeId)> {
-    left.iter().flat_map(|a| right.iter().flat_map(move |b| [(*a, *b), (*b, *a)])).collect()
+fn between(left: &[NodeId], right: &[NodeId]) -> Vec<Link> {
+    let both = |a: NodeId, b: NodeId| [Link::nodes(a, b), Link::nodes(b, a)];
+    left.iter().flat_map(|a| right.iter().flat_map(move |b| both(*a, *b))).collect()
 }
 
 /// Every node hears a majority, and no two hear the same: each hears the window of a majority
 /// in a ring of which it is the middle.
-fn ring(order: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+fn ring(order: &[NodeId]) -> Vec<Link> {
     let n = order.len();
     let majority = n / 2 + 1;
     let mut links = Vec::new();
     for i in 0..n {
         let owner = order[(i + majority / 2) % n];
         let window: Vec<NodeId> = (0..majority).map(|k| order[(i + k) % n]).collect();
-        links.extend(order.iter().filter(|o| !window.contains(o)).map(|o| (*o, owner)));
+        let unheard = order.iter().filter(|o| !window.contains(o));
+        links.extend(unheard.map(|o| Link::nodes(*o, owner)));
     }
     links
 }
@@ -256,15 +267,12 @@ fn groups(args: &BTreeMap<String, Value>, nodes: &[NodeId]) -> Result<Vec<Vec<No
     }
 }
 
-fn pairs(
-    args: &BTreeMap<String, Value>,
-    nodes: &[NodeId],
-) -> Result<Vec<(NodeId, NodeId)>, String> {
+fn pairs(args: &BTreeMap<String, Value>, nodes: &[NodeId]) -> Result<Vec<Link>, String> {
     let list = args.get("links").and_then(Value::list).unwrap_or_default();
     let mut links = Vec::new();
     for link in list {
         let (a, b) = link.pair().ok_or_else(|| format!("{link} is no link [\"n1\", \"n2\"]"))?;
-        links.push((node(a, nodes)?, node(b, nodes)?));
+        links.push(Link { from: party(a, nodes)?, to: party(b, nodes)? });
     }
     if links.is_empty() {
         return Err("links wants at least one link [\"n1\", \"n2\"]".to_owned());
@@ -272,27 +280,33 @@ fn pairs(
     Ok(links)
 }
 
+/// An end of a link: a member, or the clients.
+fn party(value: &Value, nodes: &[NodeId]) -> Result<Party, String> {
+    if value.str() == Some("clients") {
+        return Ok(Party::Clients);
+    }
+    node(value, nodes).map(Party::Node)
+}
+
+fn node_of(party: Party) -> Option<NodeId> {
+    if let Party::Node(node) = party { Some(node) } else { None }
+}
+
 fn links_of(fault: &Fault, side: &[NodeId], nodes: &[NodeId]) -> Result<Vec<Link>, String> {
-    let pairs = match fault.args.get("cut").and_then(Value::list) {
-        Some(cut) => {
-            let mut pairs = Vec::with_capacity(cut.len());
-            for link in cut {
-                let (a, b) = link.pair().ok_or_else(|| format!("{link} is no link"))?;
-                pairs.push((node(a, nodes)?, node(b, nodes)?));
-            }
-            pairs
-        }
-        None if fault.args.get("shape").and_then(Value::str) == Some("bridge") => {
-            let others: Vec<_> = nodes.iter().filter(|n| !side.contains(n)).copied().collect();
-            let (left, right) = others.split_at(others.len() / 2);
-            between(left, right)
-        }
-        None => {
-            let direction = fault.args.get("direction").and_then(Value::str).unwrap_or("both");
-            around(side, nodes, direction)
-        }
-    };
-    Ok(pairs.into_iter().map(|(a, b)| Link::nodes(a, b)).collect())
+    let args = fault.args.map().cloned().unwrap_or_default();
+    if let Some(cut) = args.get("cut").and_then(Value::list) {
+        let link = |link: &Value| {
+            let (a, b) = link.pair().ok_or_else(|| format!("{link} is no link"))?;
+            Ok(Link { from: party(a, nodes)?, to: party(b, nodes)? })
+        };
+        return cut.iter().map(link).collect();
+    }
+    if args.get("shape").and_then(Value::str) == Some("bridge") {
+        let others: Vec<_> = nodes.iter().filter(|n| !side.contains(n)).copied().collect();
+        let (left, right) = others.split_at(others.len() / 2);
+        return Ok(between(left, right));
+    }
+    Ok(Reach::of(&args)?.links(side, nodes))
 }
 
 /// Cut links.

@@ -1,5 +1,5 @@
 //! Node selectors: `one`, `minority`, `majority`, `minority-third`, `all`, `random(k)`, a list,
-//! or what is known only at injection: `primaries`, `follower`, `speaker`.
+//! or what is known only at injection: `primaries`, `follower`, `followers`, `winner`, `speaker`.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,10 @@ pub(super) fn select(
     };
     let all = nodes.len() as u64;
     let majority = all / 2 + 1;
+    if let Some(role) = Nodes::of_word(word) {
+        return Ok(role);
+    }
     let count = match word {
-        "primaries" => return Ok(Nodes::Primaries),
-        "follower" => return Ok(Nodes::Follower),
-        "speaker" => return Ok(Nodes::Speaker),
         "one" => 1,
         "minority" => all - majority,
         "majority" => majority,
@@ -37,7 +37,8 @@ pub(super) fn select(
             None if word.parse::<NodeId>().is_ok() => return these(&[word.into()], nodes),
             None => {
                 return Err(format!(
-                    "`{word}` selects nothing known: one, minority, majority, minority-third, all, random(k), primaries, follower, speaker or a list such as [\"n1\", \"n3\"]"
+                    "`{word}` selects nothing known: one, minority, majority, minority-third, all, random(k), {} or a list such as [\"n1\", \"n3\"]",
+                    Nodes::words().collect::<Vec<_>>().join(", ")
                 ));
             }
         },

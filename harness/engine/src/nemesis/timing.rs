@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use danso_vocab::{Rng, Start, Time, Value};
 
+use super::args::duration;
+
 /// The timing arguments, name and meaning.
 pub(super) const ARGS: &[(&str, &str)] = &[
     ("for", "how long each lasts, as in \"5s\" (default: half of every, or 2s)"),
@@ -71,12 +73,4 @@ pub(super) fn windows(
         Some(text) => Start::OnLog { from: Time::from(s), text: text.clone(), delay },
     };
     Ok(starts.into_iter().map(|s| (start(s), lasts)).collect())
-}
-
-/// A duration written with its unit.
-fn duration(name: &str, value: &Value) -> Result<Duration, String> {
-    let text = value.str().ok_or_else(|| format!("{name} = {value}: write \"5s\" or \"200ms\""))?;
-    let parsed: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{name} = `{text}`: write 5s, 200ms or 1m 30s"))?;
-    Duration::try_from(parsed).map_err(|_| format!("{name} = `{text}` must not be negative"))
 }

@@ -6,7 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
 mod cases;
+mod datagrams;
+mod nft;
 mod peers;
+mod relays;
 mod remains;
 mod setup;
 mod streams;

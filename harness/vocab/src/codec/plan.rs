@@ -81,10 +81,6 @@ struct StoredExpect {
     min_ops: u64,
 }
 
-const PRIMARIES: &str = "primaries";
-const FOLLOWER: &str = "follower";
-const SPEAKER: &str = "speaker";
-
 /// The bytes of `plan.json`.
 pub fn write(plan: &Plan) -> Vec<u8> {
     let stored = Stored {
@@ -130,12 +126,10 @@ fn store_injection(injection: &Injection) -> StoredInjection<Out<'_>> {
         id: injection.id.0,
         kind: injection.fault.kind.clone().into_owned(),
         nodes: match &injection.fault.nodes {
-            Nodes::Primaries => StoredNodes::Role(PRIMARIES.to_owned()),
-            Nodes::Follower => StoredNodes::Role(FOLLOWER.to_owned()),
-            Nodes::Speaker => StoredNodes::Role(SPEAKER.to_owned()),
             Nodes::These(nodes) => {
                 StoredNodes::These(nodes.iter().map(NodeId::to_string).collect())
             }
+            role => StoredNodes::Role(role.word().unwrap_or_default().to_owned()),
         },
         args: Out(&injection.fault.args),
         start_ns: start.0,
@@ -194,15 +188,14 @@ pub fn read(bytes: &[u8]) -> Result<Plan, ReadError> {
 
 fn load_injection(stored: StoredInjection<In>) -> Result<Injection, ReadError> {
     let nodes = match stored.nodes {
-        StoredNodes::Role(role) if role == PRIMARIES => Nodes::Primaries,
-        StoredNodes::Role(role) if role == FOLLOWER => Nodes::Follower,
-        StoredNodes::Role(role) if role == SPEAKER => Nodes::Speaker,
-        StoredNodes::Role(role) => {
-            return Err(ReadError::whole(format!(
-                "injection {}: nodes are `{role}`, but must be a list, `{PRIMARIES}`, `{FOLLOWER}` or `{SPEAKER}`",
-                stored.id
-            )));
-        }
+        StoredNodes::Role(role) => Nodes::of_word(&role).ok_or_else(|| {
+            let known: Vec<_> = Nodes::words().collect();
+            ReadError::whole(format!(
+                "injection {}: nodes are `{role}`, but must be a list or one of {}",
+                stored.id,
+                known.join(", ")
+            ))
+        })?,
         StoredNodes::These(names) => Nodes::These(
             names
                 .iter()
