@@ -8,6 +8,7 @@
 mod cases;
 mod datagrams;
 mod files;
+mod nft;
 mod peers;
 mod relays;
 mod remains;
