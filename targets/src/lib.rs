@@ -6,6 +6,7 @@
 
 mod names;
 mod noop;
+mod probe;
 mod raft_kv;
 
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, probe::SPEC, noop::SPEC];
 
 /// The target called `name`.
 ///
@@ -94,7 +95,7 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         assert_eq!(
             error,
-            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, noop"
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, probe, noop"
         );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();

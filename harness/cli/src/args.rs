@@ -87,7 +87,8 @@ pub(crate) struct TestArgs {
     /// What clients do (see `danso list workloads`).
     #[arg(long, value_name = "NAME")]
     pub(crate) workload: Option<String>,
-    /// Fault kinds, as in partition,kill; `auto` is all that work here, `none` is none.
+    /// Fault kinds, as in partition,kill; `auto` is all that work here, `swarm` a random half of
+    /// them in a random rhythm, `none` is none (see `danso list faults`).
     #[arg(long, value_name = "KINDS")]
     pub(crate) faults: Option<String>,
     /// How long the load lasts, as in 30s or 2m.
@@ -123,6 +124,12 @@ pub(crate) struct RunArgs {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "danso-runs")]
     pub(crate) out: PathBuf,
+    /// Write what passes each node's network interface to nodes/*/capture.pcap.
+    #[arg(long)]
+    pub(crate) pcap: bool,
+    /// Write who sent how many bytes to whom, and what became of them, to traffic.jsonl.
+    #[arg(long)]
+    pub(crate) traffic: bool,
     /// Check while the load runs and end it at the first violation. The verdict is that of the
     /// check after the run all the same.
     #[arg(long)]
@@ -238,9 +245,12 @@ pub(crate) struct PlanArgs {
 
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
-    /// Undo what a killed danso left behind.
+    /// Undo what killed runs have left behind.
     #[arg(long)]
     pub(crate) clean: bool,
+    /// Where run folders are.
+    #[arg(long, value_name = "DIR", default_value = "danso-runs")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Args)]

@@ -1,8 +1,9 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
 use danso_engine::means::Means;
-use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis};
+use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
 use danso_engine::network::{self, Choice, NetworkError};
+use danso_engine::target::Target;
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{NodeId, Params, Plan, Rng, Schedule, Workload};
@@ -43,7 +44,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
     }
     let options = Params::complete(target.options, &spec.options)
         .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
-    (target.build)(options.all()).map_err(about_target)?;
+    let recipe = (target.build)(options.all()).map_err(about_target)?;
     let workload = workload(spec.workload.as_deref().unwrap_or("register"))
         .map_err(|e| spec.blame(Some(About::Workload), &e))?;
     let params = Params::complete(workload.params, &spec.params)
@@ -54,7 +55,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
         made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
     }
     let nodes = NodeId::all(count);
-    let (schedule, left_out) = faults(spec, &nodes, target.node.is_some(), &rng)?;
+    let (schedule, left_out) = faults(spec, &nodes, (target.node.is_some(), &*recipe), &rng)?;
     Ok(Plan {
         name: spec.name.clone(),
         seed,
@@ -87,14 +88,18 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
 fn faults(
     spec: &Spec,
     nodes: &[NodeId],
-    processes: bool,
+    target: (bool, &dyn Target),
     rng: &Rng,
 ) -> anyhow::Result<(Schedule, Vec<String>)> {
     let choice: Choice =
         spec.network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
-    let means = Means::new(backend, processes, Vec::new());
+    let (processes, target) = target;
+    let means = Means::new(backend, processes, target.hooks().to_vec());
     let ground = Ground { nodes, means: &means, load: spec.time };
+    let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
+    let style =
+        Style::of(&spec.schedule, &known).map_err(|e| spec.blame(Some(About::Schedule), &e))?;
     let fits = |n: &dyn Nemesis| nemesis::available(n, &Default::default(), &ground);
     let mut rng = rng.split("faults");
     match &spec.faults {
@@ -107,11 +112,12 @@ fn faults(
                     Err(reason) => left_out.push(reason),
                 }
             }
-            let schedule = nemesis::auto(&kinds, &ground, &mut rng);
-            Ok((schedule.map_err(|e| spec.blame(None, &e))?, left_out))
+            let drawn = nemesis::auto(&kinds, &style, &ground, &mut rng);
+            let (schedule, more) = drawn.map_err(|e| spec.blame(None, &e))?;
+            left_out.extend(more);
+            Ok((schedule, left_out))
         }
         Faults::Kinds(names) => {
-            let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
             let mut kinds = Vec::new();
             for name in names {
                 let nemesis = nemesis::find(name);
@@ -119,23 +125,26 @@ fn faults(
                 fits(nemesis).map_err(usage)?;
                 kinds.push(nemesis);
             }
-            let schedule = nemesis::auto(&kinds, &ground, &mut rng).map_err(usage)?;
-            if !kinds.is_empty() && schedule.injections.is_empty() {
+            let drawn = nemesis::auto(&kinds, &style, &ground, &mut rng).map_err(usage)?;
+            if !kinds.is_empty() && drawn.0.injections.is_empty() {
                 return Err(usage(format!(
                     "a load of {:?} is too short for any fault: lengthen --time or say --faults none",
                     spec.time
                 )));
             }
-            Ok((schedule, Vec::new()))
+            Ok(drawn)
         }
         Faults::Requests(requests) => {
             let mut injections = Vec::new();
             for (i, request) in requests.iter().enumerate() {
                 let blame = |e: String| spec.blame(Some(About::Fault(i)), &e);
+                if nemesis::find(&request.kind).is_none() {
+                    return Err(blame(no_such("fault", &request.kind, &known)));
+                }
                 let mut rng = rng.split(&i.to_string());
                 injections.extend(nemesis::draw(request, &ground, &mut rng).map_err(blame)?);
             }
-            Ok((Schedule::new(injections), Vec::new()))
+            Ok(nemesis::arrange(injections, &style, &ground))
         }
     }
 }

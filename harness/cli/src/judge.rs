@@ -21,7 +21,7 @@ pub(crate) fn judge(
 ) -> Results {
     let faults = plan.map(|p| fault_reports(history, p)).unwrap_or_default();
     let interrupted = interrupted.or_else(|| interruption(history, plan.is_some()));
-    findings.extend(crashes(history));
+    findings.extend(crashes(history, &faults));
     findings.push(coverage(history, plan, ops, &faults, interrupted.as_deref()));
     let worst = findings.iter().max_by_key(|f| f.verdict);
     let (verdict, reason) = worst.map(|f| (f.verdict, f.reason.clone())).unwrap_or_default();
@@ -98,9 +98,21 @@ fn fault_report(injection: &Injection, notes: &[(Time, &Note)]) -> FaultReport {
     report
 }
 
-/// Nodes that died although nobody asked them to.
-fn crashes(history: &History) -> Option<Finding> {
-    let crashed: Vec<_> = history.notes().filter(|(_, _, n)| n.f == note::NODE_CRASHED).collect();
+/// A node may die of a fault a little later than the fault lasts.
+const AFTERMATH: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Nodes that died although nobody asked them to and no fault excuses it.
+fn crashes(history: &History, faults: &[FaultReport]) -> Option<Finding> {
+    let excused = |time: Time, note: &Note| {
+        faults.iter().any(|fault| {
+            let may = danso_engine::nemesis::find(&fault.kind).is_some_and(|n| n.excuses());
+            let during = fault.start.is_some_and(|s| s <= time)
+                && fault.stop.is_none_or(|s| time <= s + AFTERMATH);
+            may && during && note.nodes.iter().all(|n| fault.nodes.contains(n))
+        })
+    };
+    let crashed = history.notes().filter(|(_, _, n)| n.f == note::NODE_CRASHED);
+    let crashed: Vec<_> = crashed.filter(|(_, time, note)| !excused(*time, note)).collect();
     let anomaly = |(_, time, note): &(u32, Time, &Note)| {
         let text = |name| note.value.get(name).and_then(Value::str).unwrap_or_default();
         let node = note.nodes.first().map_or_else(String::new, ToString::to_string);

@@ -21,8 +21,8 @@ use args::{Cli, Command};
 
 // Not `#[tokio::main]`: a rootless network needs a process that is still single-threaded.
 fn main() -> ExitCode {
-    if let Some(code) = danso_engine::internal::serve() {
-        return code;
+    if let Some(exit) = danso_engine::internal::serve() {
+        return exit;
     }
     exit::quietly_without_reader();
     let cli = match Cli::try_parse() {

@@ -30,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) seed: Option<u64>,
     pub(crate) network: String,
     pub(crate) faults: Faults,
+    /// Settings of `nemesis::Style`.
+    pub(crate) schedule: BTreeMap<String, Value>,
     pub(crate) verdict: Verdict,
     pub(crate) anomaly: Option<String>,
     pub(crate) ok_rate: f64,
@@ -56,6 +58,7 @@ struct Places {
     target: Range<usize>,
     workload: Option<Range<usize>>,
     faults: Vec<Range<usize>>,
+    schedule: Option<Range<usize>>,
 }
 
 /// What an error is about.
@@ -64,6 +67,7 @@ pub(crate) enum About {
     Target,
     Workload,
     Fault(usize),
+    Schedule,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +84,8 @@ struct File {
     target: Target,
     #[serde(default)]
     fault: Vec<Spanned<Fault>>,
+    schedule: Option<Spanned<toml::Table>>,
+    faults: Option<String>,
     #[serde(default)]
     expect: Expect,
 }
@@ -150,6 +156,7 @@ impl Spec {
             seed: None,
             network: "auto".to_owned(),
             faults: Faults::Auto,
+            schedule: BTreeMap::new(),
             verdict: Verdict::Valid,
             anomaly: None,
             ok_rate: 0.8,
@@ -183,12 +190,21 @@ impl Spec {
             requests.push(Request { kind: fault.kind, args: values(fault.args)? });
         }
         spec.faults = Faults::Requests(requests);
+        if let Some(faults) = &file.faults {
+            if !fault_places.is_empty() {
+                return Err(usage(format!("{path}: give either faults or [[fault]], not both")));
+            }
+            spec.choose(faults);
+        }
+        let schedule_place = file.schedule.as_ref().map(Spanned::span);
+        spec.schedule.extend(values(file.schedule.map(Spanned::into_inner).unwrap_or_default())?);
         spec.places = Some(Places {
             file: path.to_owned(),
             text: text.clone(),
             target: file.target.kind.span(),
             workload: file.workload.as_ref().map(Spanned::span),
             faults: fault_places,
+            schedule: schedule_place,
         });
         spec.workload = file.workload.map(Spanned::into_inner);
         let in_file = |e: String| usage(format!("{path}: {e}"));
@@ -217,11 +233,7 @@ impl Spec {
             self.set(set)?;
         }
         if let Some(faults) = &args.faults {
-            self.faults = match faults.as_str() {
-                "auto" => Faults::Auto,
-                "none" | "" => Faults::Kinds(Vec::new()),
-                kinds => Faults::Kinds(kinds.split(',').map(|k| k.trim().to_owned()).collect()),
-            };
+            self.choose(faults);
         }
         if let Some(time) = &args.time {
             self.time = duration("--time", time).map_err(usage)?;
@@ -237,6 +249,19 @@ impl Spec {
         self.workload = args.workload.clone().or_else(|| self.workload.take());
         self.network = args.network.clone().unwrap_or_else(|| self.network.clone());
         self.sane().map_err(|e| self.blame(None, &e))
+    }
+
+    /// What `--faults` or `faults` says.
+    fn choose(&mut self, faults: &str) {
+        self.faults = match faults {
+            "auto" => Faults::Auto,
+            "swarm" => {
+                self.schedule.insert("swarm".to_owned(), true.into());
+                Faults::Auto
+            }
+            "none" | "" => Faults::Kinds(Vec::new()),
+            kinds => Faults::Kinds(kinds.split(',').map(|k| k.trim().to_owned()).collect()),
+        };
     }
 
     fn sane(&self) -> Result<(), String> {
@@ -274,6 +299,7 @@ impl Spec {
         let want = |what: &str| usage(format!("--set {set}: {path} wants {what}"));
         match path.split_once('.') {
             Some(("params", name)) => drop(self.params.insert(name.to_owned(), value)),
+            Some(("schedule", name)) => drop(self.schedule.insert(name.to_owned(), value)),
             Some(("options", name)) => drop(self.options.insert(name.to_owned(), value)),
             Some(("load", "processes")) => {
                 self.processes = number().ok_or_else(|| want("a number"))?;
@@ -293,7 +319,7 @@ impl Spec {
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, load.processes, load.rate, load.time, load.timeout, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, schedule.*, load.processes, load.rate, load.time, load.timeout, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }
@@ -307,6 +333,7 @@ impl Spec {
             Some(About::Target) => Some(places.target.clone()),
             Some(About::Workload) => places.workload.clone(),
             Some(About::Fault(i)) => places.faults.get(i).cloned(),
+            Some(About::Schedule) => places.schedule.clone(),
             None => None,
         };
         match span.map(|s| place(&places.text, s.start)) {

@@ -13,7 +13,7 @@
 //! | [`means`] | what machine, network and target allow |
 //! | [`internal`] | helper processes danso starts from its own binary |
 //! | [`nemesis`] | kinds of faults: drawing, injecting, healing, evidence |
-//! | `schedule` | carries out a plan's injections and heals them |
+//! | [`schedule`] | carries out a plan's injections and heals them |
 //! | [`recorder`] | the history file, as it happens |
 //! | `interpreter` | workers that drive clients from generators |
 //! | [`mod@run`] | all of it, in order |
@@ -31,7 +31,7 @@ pub mod process;
 pub mod progress;
 pub mod recorder;
 pub mod run;
-mod schedule;
+pub mod schedule;
 pub mod site;
 pub mod target;
 pub mod undo;

@@ -5,6 +5,7 @@
 //! node.
 
 mod args;
+mod arrange;
 mod custom;
 mod flap;
 mod kill;
@@ -13,18 +14,23 @@ mod membership;
 mod packets;
 mod partition;
 mod pause;
+mod quorum;
 mod select;
+mod style;
 mod timing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Start, Time, Value};
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Value};
 
 use crate::cluster::Cluster;
 use crate::means::{Means, Need};
 use crate::target::Fut;
+
+pub use self::arrange::{arrange, auto};
+pub use self::style::{Phases, SETTINGS, Style};
 
 /// A kind of fault.
 pub trait Nemesis: Send + Sync {
@@ -41,9 +47,15 @@ pub trait Nemesis: Send + Sync {
     /// for or those drawn.
     fn needs(&self, args: &BTreeMap<String, Value>) -> Vec<Need>;
 
-    /// Whether a correct system is supposed to stand it: only such faults are chosen unasked.
+    /// Whether a correct system is supposed to stand it, and almost any traffic meets it: only
+    /// such faults are chosen unasked.
     fn fair(&self) -> bool {
         true
+    }
+
+    /// What it takes from the quorum while it is in force.
+    fn impairs(&self, _: &Fault) -> Impairs {
+        Impairs::Nodes
     }
 
     /// Whether nodes it hits may end by themselves, and that is no finding.
@@ -83,6 +95,17 @@ pub struct Ground<'a> {
     pub means: &'a Means,
     /// How long the load lasts.
     pub load: Duration,
+}
+
+/// What a fault takes from the quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impairs {
+    /// Nothing: nodes get slower at most.
+    Nothing,
+    /// The nodes it hits.
+    Nodes,
+    /// The links it lists as `cut`.
+    Links,
 }
 
 /// A fault in force. Knows how to heal itself.
@@ -196,42 +219,6 @@ pub fn draw(
 pub fn unknown_kind(kind: &str) -> String {
     let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
     format!("there is no fault `{kind}`; there are: {}", known.join(", "))
-}
-
-/// The default schedule: one fault at a time, every kind in turn in random order, windows of 1.5
-/// to 3.5 s and gaps of 1 to 2.5 s; shorter ones where the load is shorter than 16 s, so that
-/// each of three kinds is met all the same.
-///
-/// # Errors
-/// If a kind cannot be drawn for this cluster.
-pub fn auto(
-    kinds: &[&'static dyn Nemesis],
-    ground: &Ground<'_>,
-    rng: &mut Rng,
-) -> Result<Schedule, String> {
-    let mut injections = Vec::new();
-    let mut order: Vec<_> = kinds.to_vec();
-    let mut turn = 0;
-    let load = ground.load;
-    let unit = (load / 16).clamp(Duration::from_millis(50), Duration::from_secs(1));
-    let some = |rng: &mut Rng, low, high| unit * rng.between(low, high) as u32 / 1000;
-    let mut at = some(rng, 800, 1500);
-    while !order.is_empty() {
-        if turn % order.len() == 0 {
-            rng.shuffle(&mut order);
-        }
-        let lasts = some(rng, 1500, 3500);
-        if at + lasts > load {
-            break;
-        }
-        let nemesis = order[turn % order.len()];
-        let fault = nemesis.draw(&BTreeMap::new(), ground, rng)?;
-        let start = Start::At(Time::from(at));
-        injections.push(Injection { id: FaultId(0), fault, start, lasts });
-        at += lasts + some(rng, 1000, 2500);
-        turn += 1;
-    }
-    Ok(Schedule::new(injections))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 mod ability;
 mod choice;
+mod draw;
 mod loopback;
 mod policy;
 mod prepare;
@@ -75,7 +76,8 @@ impl Link {
 pub struct LinkStats {
     /// Packets (switch) or chunks (proxy) that passed.
     pub passed: u64,
-    /// Packets that were dropped, or chunks and connections that were held back.
+    /// Packets that were dropped or held back, or chunks and connections that were. Those held
+    /// back count as passed too when they do.
     pub stopped: u64,
     /// Packets, chunks, connections or responses to which anything else was done: delayed,
     /// doubled, overtaken, corrupted, reset.
@@ -115,14 +117,16 @@ pub struct Spec {
     pub ip: Ip,
     /// Where to write what passes each party, a pcap file each; nowhere if `None`.
     pub capture: Option<PathBuf>,
+    /// Where all chance of this network comes from: which packet is lost, how late one is.
+    pub seed: u64,
     /// Where to write who sent how much to whom, and what became of it; nowhere if `None`.
     pub traffic: Option<PathBuf>,
 }
 
 impl Spec {
-    /// Plain IPv4, nothing written.
+    /// Plain IPv4, seed 0, nothing written.
     pub fn new(nodes: Vec<NodeId>, ports: Vec<u16>) -> Spec {
-        Spec { nodes, ports, ip: Ip::V4, capture: None, traffic: None }
+        Spec { nodes, ports, ip: Ip::V4, seed: 0, capture: None, traffic: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use danso_vocab::event::note;
@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
-use crate::progress::{Interrupt, Monitor};
+use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
-use crate::schedule::{self, Context};
+use crate::schedule::{self, Context, Source};
 use crate::site::Site;
 use crate::target::{Member, Target};
 use crate::undo::UndoLog;
@@ -51,6 +51,8 @@ pub struct Setup {
     pub observer: Option<Observer>,
     /// How to end the load early, as if its time were up: everything after it goes on as usual.
     pub enough: Interrupt,
+    /// Who decides what goes wrong; `None` is the plan's schedule.
+    pub source: Mutex<Option<Box<dyn Source>>>,
     /// Where to show what is going on.
     pub monitor: Arc<Monitor>,
 }
@@ -232,8 +234,9 @@ impl Conductor {
             start: tokio::time::Instant::now(),
             over: over.clone(),
         };
-        let schedule = self.plan.schedule.clone();
-        let faults = tokio::spawn(async move { schedule::carry_out(&schedule, &context).await });
+        let source = lock(&self.setup.source).take();
+        let source = source.unwrap_or_else(|| Box::new(self.plan.schedule.clone()));
+        let faults = tokio::spawn(async move { schedule::carry_out(source, &context).await });
         let pace = Pace { rate: self.plan.load.rate, over };
         let working = self.employ(workers, &self.setup.load, "load", pace);
         let timer = async {

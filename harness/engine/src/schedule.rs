@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use danso_vocab::event::note;
-use danso_vocab::{Event, Injection, NodeId, Nodes, Note, Schedule, Start, Value};
-use tokio::sync::watch;
+use danso_vocab::{Event, FaultId, Injection, NodeId, Nodes, Note, Schedule, Start, Value};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::Cluster;
-use crate::nemesis::{self, Wound};
+use crate::nemesis::{self, Effect, Wound};
 use crate::progress::Monitor;
 use crate::recorder::Recorder;
 use crate::undo::UndoLog;
@@ -32,38 +32,93 @@ pub(crate) struct Context {
     pub(crate) over: watch::Receiver<bool>,
 }
 
-/// Carries out all of it; returns when everything is healed.
-pub(crate) async fn carry_out(schedule: &Schedule, context: &Context) {
-    let mut injections = JoinSet::new();
-    for injection in &schedule.injections {
-        injections.spawn(carry_out_one(injection.clone(), context.clone()));
-    }
-    while let Some(result) = injections.join_next().await {
-        if let Err(error) = result {
-            tracing::error!(%error, "an injection panicked");
-        }
+/// Decides what goes wrong next. Usually a plan's schedule, which has decided everything before
+/// the run; another source may decide by what it sees, and answers itself for being repeatable.
+pub trait Source: Send {
+    /// The injections to carry out now, each at its own start, after these things were seen.
+    /// Called first with nothing seen, then whenever something was, until the load ends.
+    fn next(&mut self, seen: &[Seen]) -> Vec<Injection>;
+}
+
+/// What a [`Source`] may decide by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A fault was in force and is healed.
+    Healed(FaultId, Effect),
+    /// A fault could not be injected, or not be healed.
+    Failed(FaultId, String),
+    /// A node printed this.
+    Line(NodeId, String),
+}
+
+/// A schedule is a source that looks at nothing.
+impl Source for Schedule {
+    fn next(&mut self, _: &[Seen]) -> Vec<Injection> {
+        std::mem::take(&mut self.injections)
     }
 }
 
-async fn carry_out_one(injection: Injection, mut context: Context) {
+/// Carries out what the source decides; returns when the load is over and everything is healed.
+pub(crate) async fn carry_out(mut source: Box<dyn Source>, context: &Context) {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut lines = context.cluster.processes.lines();
+    let mut over = context.over.clone();
+    let mut injections = JoinSet::new();
+    let mut fresh = source.next(&[]);
+    loop {
+        for injection in fresh.drain(..) {
+            let (context, tell) = (context.clone(), tell.clone());
+            injections.spawn(async move {
+                if let Some(seen) = carry_out_one(injection, context).await {
+                    // Nobody listens once the load is over.
+                    let _ = tell.send(seen);
+                }
+            });
+        }
+        tokio::select! {
+            biased;
+            _ = over.wait_for(|over| *over) => break,
+            Some(seen) = told.recv() => fresh = source.next(&[seen]),
+            line = lines.recv() => {
+                // The sender lives as long as the cluster; lines missed in a flood are missed.
+                if let Ok(line) = line {
+                    fresh = source.next(&[Seen::Line(line.node, line.text)]);
+                }
+            }
+            Some(ended) = injections.join_next() => complain(ended),
+        }
+    }
+    while let Some(ended) = injections.join_next().await {
+        complain(ended);
+    }
+}
+
+fn complain(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "an injection panicked");
+    }
+}
+
+/// Returns what came of it, if it ever began.
+async fn carry_out_one(injection: Injection, mut context: Context) -> Option<Seen> {
     let over = context.over.clone();
-    let Some(speaker) = until(over.clone(), begin(&injection.start, &context)).await else {
-        return;
-    };
+    let speaker = until(over.clone(), begin(&injection.start, &context)).await?;
     let begun = Instant::now();
     let end = begun + injection.lasts;
     let settling = settle(&injection.fault.nodes, speaker, &context.cluster, end);
-    let nodes = match until(over, settling).await {
-        Some(Ok(nodes)) => nodes,
-        Some(Err(reason)) => return context.failed(&injection, reason),
-        None => return,
+    let nodes = match until(over, settling).await? {
+        Ok(nodes) => nodes,
+        Err(reason) => return Some(context.failed(&injection, reason)),
     };
-    let Some(wound) = context.inject(&injection, nodes).await else { return };
+    let wound = match context.inject(&injection, nodes).await {
+        Ok(wound) => wound,
+        Err(failed) => return Some(failed),
+    };
     tokio::select! {
         () = sleep_until(end) => {}
         _ = context.over.wait_for(|over| *over) => {}
     }
-    context.heal(&injection, wound).await;
+    Some(context.heal(&injection, wound).await)
 }
 
 /// The result of `work`, unless the load is over first.
@@ -141,17 +196,20 @@ async fn settle(
 }
 
 impl Context {
-    async fn inject(&self, injection: &Injection, nodes: Vec<NodeId>) -> Option<Box<dyn Wound>> {
+    async fn inject(
+        &self,
+        injection: &Injection,
+        nodes: Vec<NodeId>,
+    ) -> Result<Box<dyn Wound>, Seen> {
         let (id, fault) = (injection.id, &injection.fault);
         let Some(nemesis) = nemesis::find(&fault.kind) else {
-            self.failed(injection, nemesis::unknown_kind(&fault.kind));
-            return None;
+            return Err(self.failed(injection, nemesis::unknown_kind(&fault.kind)));
         };
         let named: Vec<Value> = nodes.iter().map(|n| n.to_string().into()).collect();
         let intent = Value::of([("nodes", Value::List(named)), ("args", fault.args.clone())]);
         if let Err(error) = self.undo.intend(id, &fault.kind, &intent) {
-            self.failed(injection, format!("the undo log cannot be written: {error}"));
-            return None;
+            let reason = format!("the undo log cannot be written: {error}");
+            return Err(self.failed(injection, reason));
         }
         match nemesis.inject(&self.cluster, fault, nodes).await {
             Ok(wound) => {
@@ -164,30 +222,31 @@ impl Context {
                 let words = format!("{} {}", fault.kind, names.join(","));
                 tracing::info!("{id} {words}");
                 self.monitor.fault(id, Some(words));
-                Some(wound)
+                Ok(wound)
             }
             Err(reason) => {
-                self.failed(injection, reason);
                 self.undone(injection);
-                None
+                Err(self.failed(injection, reason))
             }
         }
     }
 
-    async fn heal(&self, injection: &Injection, wound: Box<dyn Wound>) {
+    async fn heal(&self, injection: &Injection, wound: Box<dyn Wound>) -> Seen {
         let nodes = wound.nodes().to_vec();
-        match wound.heal(&self.cluster).await {
+        let seen = match wound.heal(&self.cluster).await {
             Ok(effect) => {
                 tracing::info!("{} healed: {}", injection.id, effect.words);
-                let value =
-                    Value::of([("bit", effect.bit.into()), ("effect", effect.words.into())]);
+                let words = effect.words.as_str().into();
+                let value = Value::of([("bit", effect.bit.into()), ("effect", words)]);
                 let note = Note::new(note::HEAL, value).nodes(nodes).fault(injection.id);
                 self.recorder.record(&Event::Note(note));
                 self.undone(injection);
+                Seen::Healed(injection.id, effect)
             }
             Err(reason) => self.failed(injection, format!("healing failed: {reason}")),
-        }
+        };
         self.monitor.fault(injection.id, None);
+        seen
     }
 
     fn undone(&self, injection: &Injection) {
@@ -196,9 +255,10 @@ impl Context {
         }
     }
 
-    fn failed(&self, injection: &Injection, reason: String) {
+    fn failed(&self, injection: &Injection, reason: String) -> Seen {
         tracing::warn!(fault = %injection.id, kind = %injection.fault.kind, reason);
-        let note = Note::new(note::FAULT_FAILED, reason).fault(injection.id);
+        let note = Note::new(note::FAULT_FAILED, reason.as_str()).fault(injection.id);
         self.recorder.record(&Event::Note(note));
+        Seen::Failed(injection.id, reason)
     }
 }

@@ -11,6 +11,7 @@ use danso_engine::means::Means;
 use danso_engine::nemesis::{Ground, Request, draw};
 use danso_engine::network::{self, Backend, Choice, Spec};
 use danso_engine::progress::{Interrupt, Monitor};
+use danso_engine::schedule::{Seen, Source};
 use danso_engine::site::Site;
 use danso_engine::target::{Client, Fut, Member, NodeCommand, Target};
 use danso_engine::{Facts, RunError, Setup, run};
@@ -18,7 +19,8 @@ use danso_vocab::codec::jsonl;
 use danso_vocab::event::note;
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{
-    Call, Generator, History, NodeId, Outcome, Plan, Process, Rng, Schedule, Step, Value,
+    Call, Fault, FaultId, Generator, History, Injection, NodeId, Nodes, Outcome, Plan, Process,
+    Rng, Schedule, Start, Step, Time, Value,
 };
 
 /// Nodes that print their start and then a tick every 10 ms, in ns of the real clock.
@@ -91,6 +93,7 @@ struct Case {
     faults: Vec<(&'static str, Vec<(&'static str, Value)>)>,
     load: (&'static str, u32),
     interrupt_after: Option<Duration>,
+    source: Option<Box<dyn Source>>,
 }
 
 impl Default for Case {
@@ -101,6 +104,7 @@ impl Default for Case {
             faults: Vec::new(),
             load: ("ping", u32::MAX),
             interrupt_after: None,
+            source: None,
         }
     }
 }
@@ -155,6 +159,7 @@ fn go(case: Case) -> (Result<Facts, RunError>, History, Site, tempfile::TempDir)
         interrupt: interrupt.clone(),
         observer: None,
         enough: Interrupt::default(),
+        source: std::sync::Mutex::new(case.source),
         monitor: Arc::new(Monitor::default()),
     };
     if let Some(after) = case.interrupt_after {
@@ -343,9 +348,85 @@ fn a_cluster_that_does_not_come_up_is_an_error_with_its_last_words() {
         interrupt: Interrupt::default(),
         observer: None,
         enough: Interrupt::default(),
+        source: Default::default(),
         monitor: Arc::new(Monitor::default()),
     };
     let error = run(&plan(&Case::default()), setup).unwrap_err().to_string();
     assert!(error.contains("port 7000 is taken"), "{error}");
     assert!(Path::new("/bin/sh").exists());
+}
+
+/// Kills n1, and n3 once n1 has been healed.
+struct OneAfterTheOther(u32);
+
+impl Source for OneAfterTheOther {
+    fn next(&mut self, seen: &[Seen]) -> Vec<Injection> {
+        let kill = |id, node| Injection {
+            id: FaultId(id),
+            fault: Fault {
+                kind: "kill".into(),
+                nodes: Nodes::These(vec![NodeId(node)]),
+                args: Value::of([]),
+            },
+            start: Start::At(Time(0)),
+            lasts: Duration::from_millis(200),
+        };
+        match (seen, self.0) {
+            ([], 0) => {
+                self.0 = 1;
+                vec![kill(0, 1)]
+            }
+            ([Seen::Healed(FaultId(0), effect)], 1) if effect.bit => {
+                self.0 = 2;
+                vec![kill(1, 3)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn a_source_decides_by_what_it_has_seen() {
+    let source: Option<Box<dyn Source>> = Some(Box::new(OneAfterTheOther(0)));
+    let (facts, history, site, _dir) = go(Case { source, ..Case::default() });
+    facts.unwrap();
+    assert_eq!(bits(&history), [true, true]);
+    assert_eq!(notes(&history, "kill")[1].nodes, [NodeId(3)]);
+    assert_eq!((starts(&site, 1), starts(&site, 2), starts(&site, 3)), (2, 1, 2));
+}
+
+#[test]
+fn a_custom_fault_is_the_users_own_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let flag = dir.path().join("flag");
+    let flag = flag.display();
+    let args = |check: &str| {
+        vec![
+            ("nodes", "all".into()),
+            ("at", ["200ms"].into()),
+            ("for", "300ms".into()),
+            ("inject", format!("echo $DANSO_NODES >{flag}; cat {flag}").into()),
+            ("heal", format!("rm -f {flag}").into()),
+            ("check", check.into()),
+        ]
+    };
+    let fault = args(&format!("cat {flag}"));
+    let (facts, history, ..) = go(Case { faults: vec![("custom", fault)], ..Case::default() });
+    facts.unwrap();
+    assert_eq!(bits(&history), [true]);
+    let said = notes(&history, "custom")[0].value.get("said").cloned();
+    assert_eq!(said, Some("n1 n2 n3".into()));
+    assert!(!dir.path().join("flag").exists(), "healed");
+    let (facts, history, ..) =
+        go(Case { faults: vec![("custom", args("echo gone; false"))], ..Case::default() });
+    facts.unwrap();
+    assert_eq!(bits(&history), [false], "the check did not see it");
+    let mut fault = args("true");
+    fault[3].1 = format!("touch {flag}; sleep 60").into();
+    fault.push(("patience", "100ms".into()));
+    let (facts, history, ..) = go(Case { faults: vec![("custom", fault)], ..Case::default() });
+    facts.unwrap();
+    let failed = notes(&history, note::FAULT_FAILED);
+    assert!(failed[0].value.str().unwrap().contains("longer than 100ms"), "{failed:?}");
+    assert!(!dir.path().join("flag").exists(), "what was half done is undone");
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use danso_engine::network::{self, Choice, Network, NetworkError, Spec as NetworkSpec};
+use danso_engine::means::Means;
+use danso_engine::nemesis::{self, Ground};
+use danso_engine::network::{self, Backend, Choice, Network, NetworkError, Spec as NetworkSpec};
 use danso_engine::progress::{Interrupt, Monitor};
 use danso_engine::run::Generators;
 use danso_engine::site::Site;
@@ -43,7 +45,12 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     listen_for_signals(&interrupt)?;
     let nodes = NodeId::all(plan.target.nodes());
     let ports = parts.target.ports().to_vec();
-    let network = prepared.open(&NetworkSpec::new(nodes, ports))?;
+    fits(&plan, &parts, prepared.backend)?;
+    let mut spec = NetworkSpec::new(nodes, ports);
+    spec.seed = danso_vocab::Rng::new(plan.seed).split("network").seed();
+    spec.capture = args.pcap.then(|| site.root().join("nodes"));
+    spec.traffic = args.traffic.then(|| site.root().join("traffic.jsonl"));
+    let network = prepared.open(&spec)?;
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
     let facts = match execute(&plan, &parts, &site, network, &interrupt, watch.as_ref()) {
@@ -71,6 +78,23 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     stored?;
     println!("report      {}", site.report().display());
     Ok(Exit::of(results.verdict))
+}
+
+/// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
+fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
+    let processes = draw::target(&plan.target.name).map_err(usage)?.node.is_some();
+    let means = Means::new(backend, processes, parts.target.hooks().to_vec());
+    let nodes = NodeId::all(plan.target.nodes());
+    let ground = Ground { nodes: &nodes, means: &means, load: plan.load.time };
+    for injection in &plan.schedule.injections {
+        let fault = &injection.fault;
+        let nemesis =
+            nemesis::find(&fault.kind).ok_or_else(|| usage(nemesis::unknown_kind(&fault.kind)))?;
+        let args = fault.args.map().cloned().unwrap_or_default();
+        nemesis::available(nemesis, &args, &ground)
+            .map_err(|e| usage(format!("{}: {e}", injection.id)))?;
+    }
+    Ok(())
 }
 
 /// The plan asked for: drawn, or read from a plan.json.
@@ -170,6 +194,7 @@ pub(crate) fn execute(
         interrupt: interrupt.clone(),
         observer: watch.map(Watch::observer),
         enough: watch.map(Watch::enough).unwrap_or_default(),
+        source: std::sync::Mutex::default(),
         monitor: monitor.clone(),
     };
     let _live = display::Live::new(monitor);

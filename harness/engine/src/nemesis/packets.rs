@@ -11,7 +11,7 @@ use danso_vocab::{Fault, NodeId, Rng, Value};
 use super::args::{Args, percent, time};
 use super::links::{DIRECTION, Reach, WITH};
 use super::select::select;
-use super::{Effect, Ground, Nemesis, Wound};
+use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::{Cluster, Shape};
 use crate::means::Need;
 use crate::network::{
@@ -172,12 +172,17 @@ pub(super) static BANDWIDTH: Packets = Packets {
 pub(super) static BLACKHOLE: Packets = Packets {
     kind: "blackhole",
     about: "swallows packets longer than a limit and tells nobody, as a wrong MTU does",
-    args: &[NODES, WITH, DIRECTION, ("longest", "bytes that still pass (default: 576 to 1400)")],
+    args: &[
+        NODES,
+        WITH,
+        DIRECTION,
+        ("longest", "bytes of IP packet that still pass (default: 100 to 400)"),
+    ],
     ability: Ability::Longest,
     fair: true,
     draw: |args, rng| {
         let longest = args.number("longest", 68, 65_535)?;
-        let longest = longest.unwrap_or_else(|| rng.between(576, 1_400));
+        let longest = longest.unwrap_or_else(|| rng.between(100, 400));
         Ok(vec![("longest", (longest as i64).into())])
     },
     policy: |args| {
@@ -214,7 +219,8 @@ pub(super) static SLOW_CLOSE: Packets = Packets {
     about: "delivers the ends of connections late: peers of the dead keep half-open connections",
     args: &[NODES, WITH, DIRECTION, ("by", "how late (default: 2s)")],
     ability: Ability::Linger,
-    fair: true,
+    // It bites only where connections end: whoever wants it knows that some do.
+    fair: false,
     draw: |args, _| {
         let by = args.duration("by")?.unwrap_or(Duration::from_secs(2));
         Ok(vec![("by", time(by))])
@@ -320,6 +326,13 @@ impl Nemesis for Packets {
             needs.push(Need::Link(Ability::OneWay));
         }
         needs
+    }
+
+    fn impairs(&self, _: &Fault) -> Impairs {
+        match self.ability {
+            Ability::Hold | Ability::Longest | Ability::Reset => Impairs::Nodes,
+            _ => Impairs::Nothing,
+        }
     }
 
     fn fair(&self) -> bool {

@@ -8,7 +8,7 @@ use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 use super::args::Args;
 use super::links::Reach;
 use super::select::{node, select};
-use super::{Effect, Ground, Nemesis, Wound};
+use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::{Cluster, Shape};
 use crate::means::Need;
 use crate::network::{Ability, Block, Link, Party, Policy};
@@ -74,6 +74,10 @@ impl Nemesis for Partition {
         }];
         needs.extend(one_way.then_some(Need::Link(Ability::OneWay)));
         needs
+    }
+
+    fn impairs(&self, _: &Fault) -> Impairs {
+        Impairs::Links
     }
 
     fn draw(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::network::Backend;
-use danso_vocab::Nodes;
+use danso_vocab::{Nodes, Start};
 
 fn args(entries: &[(&str, Value)]) -> BTreeMap<String, Value> {
     entries.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()
@@ -130,7 +130,8 @@ fn the_default_schedule_is_repeatable_and_meets_every_kind() {
     for (seed, load) in (0..60).zip([5, 12, 20, 60].into_iter().cycle()) {
         let kinds = ["partition", "kill", "pause"].map(|k| find(k).unwrap());
         let ground = ground(&nodes, &means, load);
-        let draw = || auto(&kinds, &ground, &mut Rng::new(seed)).unwrap();
+        let style = Style::default();
+        let draw = || auto(&kinds, &style, &ground, &mut Rng::new(seed)).unwrap().0;
         let schedule = draw();
         assert_eq!(schedule, draw());
         for nemesis in kinds {
@@ -141,5 +142,120 @@ fn the_default_schedule_is_repeatable_and_meets_every_kind() {
             let end = pair[0].start.earliest() + pair[0].lasts;
             assert!(end < pair[1].start.earliest(), "one at a time");
         }
+    }
+}
+
+fn style(settings: &[(&str, Value)]) -> Style {
+    let kinds: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
+    Style::of(&args(settings), &kinds).unwrap()
+}
+
+/// All injections in force with another one.
+fn overlaps(schedule: &danso_vocab::Schedule) -> Vec<(&Injection, &Injection)> {
+    let window = |i: &Injection| (i.start.earliest(), i.start.earliest() + i.lasts);
+    let mut pairs = Vec::new();
+    for (k, a) in schedule.injections.iter().enumerate() {
+        for b in &schedule.injections[k + 1..] {
+            if window(a).0 < window(b).1 && window(b).0 < window(a).1 {
+                pairs.push((a, b));
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn a_style_is_kept() {
+    let (nodes, means) = (NodeId::all(5), means());
+    let ground = ground(&nodes, &means, 60);
+    let kinds = ["partition", "kill", "pause", "flap"].map(|k| find(k).unwrap());
+    let settings = [
+        ("at-once", Value::from(3)),
+        ("exclusive", Value::List(vec![["kill", "pause"].into()])),
+        ("keep-quorum", true.into()),
+        ("calm", "4s".into()),
+        ("storm", "8s".into()),
+        ("recover", "3s".into()),
+        ("weights", Value::of([("flap", 0.into()), ("kill", 3.into())])),
+        ("lasts", ["500ms", "2s"].into()),
+    ];
+    let style = style(&settings);
+    let mut together = 0;
+    for seed in 0..60 {
+        let (schedule, _) = auto(&kinds, &style, &ground, &mut Rng::new(seed)).unwrap();
+        assert!(schedule.injections.len() > 8, "seed {seed}");
+        for (a, b) in overlaps(&schedule) {
+            together += 1;
+            let mut both = [&*a.fault.kind, &*b.fault.kind];
+            both.sort_unstable();
+            assert_ne!(both, ["kill", "pause"], "seed {seed}");
+        }
+        for injection in &schedule.injections {
+            assert_ne!(injection.fault.kind, "flap");
+            let at = injection.start.earliest().secs() % 15.0;
+            assert!((4.0..12.0).contains(&at), "seed {seed}: begins at {at}");
+            assert!(at + injection.lasts.as_secs_f64() <= 12.001, "seed {seed}: heals late");
+            let now = schedule.injections.iter().filter(|i| {
+                let (from, at) = (i.start.earliest(), injection.start.earliest());
+                from <= at && at < from + i.lasts
+            });
+            let faults = now.map(|i| (&i.fault, find(&i.fault.kind).unwrap().impairs(&i.fault)));
+            assert!(quorum::left(&nodes, faults), "seed {seed}: no quorum");
+        }
+    }
+    assert!(together > 60, "only {together} overlaps: the test tests nothing");
+}
+
+#[test]
+fn a_swarm_leaves_kinds_out_and_differs_by_seed() {
+    let (nodes, means) = (NodeId::all(3), means());
+    let ground = ground(&nodes, &means, 20);
+    let kinds: Vec<_> = NEMESES.iter().copied().filter(|n| n.fair()).collect();
+    let style = style(&[("swarm", true.into())]);
+    let mut met = std::collections::BTreeSet::new();
+    for seed in 0..80 {
+        let draw = || auto(&kinds, &style, &ground, &mut Rng::new(seed)).unwrap().0;
+        let schedule = draw();
+        assert_eq!(schedule, draw());
+        let here: std::collections::BTreeSet<_> =
+            schedule.injections.iter().map(|i| i.fault.kind.clone()).collect();
+        assert!(here.len() < kinds.len(), "seed {seed} has every kind");
+        met.extend(here);
+    }
+    assert_eq!(met.len(), kinds.len(), "some seed has each kind");
+}
+
+#[test]
+fn what_is_in_the_way_moves_or_is_left_out() {
+    let (nodes, means) = (NodeId::all(3), means());
+    let ground = ground(&nodes, &means, 10);
+    let mut injections =
+        draw_all("kill", &[("at", "1s".into()), ("for", "4s".into())], 10).unwrap();
+    for (kind, at) in [("pause", "2s"), ("flap", "3s")] {
+        let entries = [("at", at.into()), ("for", "3s".into())];
+        injections.extend(draw_all(kind, &entries, 10).unwrap());
+    }
+    let (schedule, left_out) =
+        arrange(injections.clone(), &style(&[("at-once", 1.into())]), &ground);
+    let starts: Vec<_> = schedule.injections.iter().map(|i| i.start.earliest().secs()).collect();
+    assert_eq!(starts, [1.0, 5.1]);
+    assert_eq!(left_out.len(), 1);
+    assert!(left_out[0].contains("no room"), "{left_out:?}");
+    let (schedule, left_out) = arrange(injections, &Style::default(), &ground);
+    assert_eq!((schedule.injections.len(), left_out.len()), (3, 0));
+}
+
+#[test]
+fn a_style_that_makes_no_sense_is_refused() {
+    for (name, value, say) in [
+        ("at-most", Value::from(1), "keep-quorum"),
+        ("at-once", 0.into(), "1 to 1000"),
+        ("exclusive", Value::List(vec![["kill", "explode"].into()]), "`explode`"),
+        ("calm", "1s".into(), "storm"),
+        ("lasts", ["2s", "1s"].into(), "longer"),
+        ("weights", Value::of([("kill", Value::from(-1))]), "0 to 1000"),
+    ] {
+        let error = Style::of(&args(&[(name, value)]), &["kill", "pause"]).unwrap_err();
+        assert!(error.contains(say), "{error}");
     }
 }

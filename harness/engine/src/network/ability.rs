@@ -104,8 +104,20 @@ impl Backend {
     pub fn can(self, ability: Ability) -> bool {
         match self {
             // What an HTTP response is, a packet does not know.
-            Backend::Switch => matches!(ability, Ability::Cut | Ability::OneWay | Ability::Udp),
-            Backend::Proxy => matches!(ability, Ability::Cut),
+            Backend::Switch => !matches!(ability, Ability::Http),
+            // A relay sees bytes of connections, never the packets and acknowledgements that
+            // carry them.
+            Backend::Proxy => matches!(
+                ability,
+                Ability::Cut
+                    | Ability::Reject
+                    | Ability::Hold
+                    | Ability::Reset
+                    | Ability::Linger
+                    | Ability::Delay
+                    | Ability::Bandwidth
+                    | Ability::Http
+            ),
             Backend::None => matches!(ability, Ability::Udp),
         }
     }

@@ -22,7 +22,8 @@ pub struct Policy {
     pub reorder: Chance,
     /// Packets of which one bit flips behind the IP header.
     pub corrupt: Chance,
-    /// A corrupted packet gets a checksum that fits, so that the receiver believes it.
+    /// The bit flips in the payload, and the packet gets a checksum that fits, so that the receiver
+    /// believes it. Packets without a payload stay as they are.
     pub corrupt_believably: bool,
     /// Bits per second that pass; more wait in a queue and are dropped when it is full.
     pub bandwidth: Option<u64>,

@@ -1,10 +1,12 @@
 //! The backend `proxy`: for machines that allow nothing. Nodes listen on loopback addresses of
 //! their own, and whoever reaches one goes through a relay, one for each directed pair of
-//! parties and port, that can hold back what passes.
-//!
-//! Must not know what is said over the connections.
+//! parties and port, that does to byte streams what can be done to them.
 
+mod alarm;
 mod gate;
+mod http;
+mod pump;
+mod queue;
 mod relay;
 
 use std::net::SocketAddr;
@@ -16,10 +18,11 @@ use tokio::runtime::Handle;
 
 use self::gate::Gates;
 use self::relay::Relay;
+use super::draw;
 use super::loopback::{Slice, bind};
 use super::roster::Roster;
 use super::runtime::PartyRuntime;
-use super::{Backend, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
+use super::{Backend, Link, LinkStats, Mishap, Network, NetworkError, Party, Policy, Spec};
 
 /// Running relays.
 pub(super) struct Proxy {
@@ -36,7 +39,7 @@ impl Proxy {
     pub(super) fn open(spec: &Spec) -> Result<Proxy, NetworkError> {
         let roster = Roster::new(spec)?;
         let slice = Arc::new(Slice::claim(spec)?);
-        let gates = Arc::new(Gates::new(roster.links()));
+        let gates = Arc::new(Gates::new(roster.all().map(|link| draw::stream(spec.seed, link))));
         let relays = PartyRuntime::start("danso-relays", 2, None)?;
         for &from in roster.parties() {
             for &to in spec.nodes.iter().filter(|&&to| from != Party::Node(to)) {
@@ -102,6 +105,15 @@ impl Network for Proxy {
     }
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
+        for (_, policy) in changes {
+            if let Some(Mishap::Status(status)) = policy.http.map(|http| http.mishap)
+                && !(200..=599).contains(&status)
+            {
+                return Err(NetworkError(format!(
+                    "HTTP status {status} ends no response: choose one of 200 to 599"
+                )));
+            }
+        }
         self.gates.set(&self.roster.numbered(Backend::Proxy, changes)?);
         Ok(())
     }

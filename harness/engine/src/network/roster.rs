@@ -63,6 +63,12 @@ impl Roster {
         self.parties.len() * self.parties.len()
     }
 
+    /// All directed links, in the order of their numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = Link> {
+        let parties = &self.parties;
+        parties.iter().flat_map(|&from| parties.iter().map(move |&to| Link { from, to }))
+    }
+
     /// The number of this link, if both ends take part.
     pub(super) fn link(&self, link: Link) -> Option<usize> {
         Some(self.index(link.from)? * self.parties.len() + self.index(link.to)?)
@@ -123,13 +129,7 @@ mod tests {
     #[test]
     fn links_are_numbered_without_gaps_and_directed() {
         let roster = roster(&[1, 2, 7]).unwrap();
-        let mut seen: Vec<_> = roster
-            .parties()
-            .iter()
-            .flat_map(|&from| roster.parties().iter().map(move |&to| Link { from, to }))
-            .map(|link| roster.link(link).unwrap())
-            .collect();
-        seen.sort_unstable();
+        let seen: Vec<_> = roster.all().map(|link| roster.link(link).unwrap()).collect();
         assert_eq!(seen, (0..roster.links()).collect::<Vec<_>>());
         assert_ne!(
             roster.link(Link::nodes(NodeId(1), NodeId(2))),

@@ -4,33 +4,40 @@
 //!
 //! Must not know what runs in the namespaces.
 
+mod address;
+mod chance;
+mod checksum;
+mod damage;
 pub(super) mod failure;
 mod forward;
+mod gate;
+mod lane;
+mod lanes;
 pub(super) mod namespace;
 mod netlink;
 mod packet;
+mod reply;
+mod segment;
 mod table;
 mod tun;
 mod veth;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
-use danso_vocab::NodeId;
+use danso_vocab::{NodeId, Rng};
 use tokio::runtime::Handle;
 
 use self::failure::Failure;
-use self::forward::{Forwarder, Port};
-use self::namespace::Namespace;
+use self::forward::Forwarder;
+use self::gate::Port;
+use self::namespace::{Dweller, Namespace};
 use self::table::Table;
 use super::roster::Roster;
 use super::runtime::PartyRuntime;
-use super::{Backend, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
+use super::{Backend, Ip, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
 
-/// Private to the namespaces: two networks with the same addresses never meet.
-const SUBNET: [u8; 3] = [10, 77, 0];
-const PREFIX: u8 = 24;
 const INTERFACE: &str = "eth0";
 const MTU: u32 = 1500;
 /// Packets a party may have sent that the switch has not yet read.
@@ -86,15 +93,18 @@ struct Cables {
 fn lay(wire: Wire, parties: &[Party]) -> Result<Cables, Failure> {
     let near = match wire {
         Wire::Tun => None,
-        Wire::Veth => Some(Namespace::new(false)?),
+        Wire::Veth => Some(Namespace::new(Dweller::Switch)?),
     };
     let mut cables = Cables { namespaces: Vec::new(), ports: Vec::new(), _near: None };
     for (number, &party) in parties.iter().enumerate() {
-        let namespace = Namespace::new(!matches!(party, Party::Node(_)))?;
-        let ip = address(party);
+        let namespace = Namespace::new(match party {
+            Party::Node(_) => Dweller::Node,
+            Party::Clients | Party::Control => Dweller::Opener,
+        })?;
+        let addresses = address::of(party);
         let fd = match &near {
-            None => namespace.run(|| tun::create(ip))?,
-            Some(near) => veth::create(near, &namespace, number, ip)?,
+            None => namespace.run(|| tun::create(addresses))?,
+            Some(near) => veth::create(near, &namespace, number, addresses)?,
         };
         cables.ports.push(Port { fd, host: Roster::host(party) });
         cables.namespaces.push(namespace);
@@ -103,21 +113,17 @@ fn lay(wire: Wire, parties: &[Party]) -> Result<Cables, Failure> {
     Ok(cables)
 }
 
-fn address(party: Party) -> Ipv4Addr {
-    let [a, b, c] = SUBNET;
-    Ipv4Addr::new(a, b, c, Roster::host(party))
-}
-
 /// A running switch.
 pub(super) struct Switch {
     variant: Variant,
     roster: Roster,
     table: Arc<Table>,
+    ip: Ip,
     clients: PartyRuntime,
     control: PartyRuntime,
     namespaces: Vec<Namespace>,
     _near: Option<Namespace>,
-    _forwarder: Forwarder,
+    forwarder: Forwarder,
 }
 
 impl Switch {
@@ -130,7 +136,9 @@ impl Switch {
         };
         let cables = lay(variant.wire, roster.parties()).map_err(refused)?;
         let table = Arc::new(Table::new(roster.links()));
-        let forwarder = forward::start(variant.wire, cables.ports, Arc::clone(&table));
+        let rng = Rng::new(spec.seed).split("network");
+        let ports = Arc::new(cables.ports);
+        let forwarder = forward::start(variant.wire, ports, Arc::clone(&table), rng);
         let runtime = |party: Party, workers| {
             let index = roster.index(party).expect("because every roster has it");
             let namespace = cables.namespaces[index].handle().map_err(refused)?;
@@ -141,10 +149,11 @@ impl Switch {
             control: runtime(Party::Control, 1)?,
             variant,
             roster,
+            ip: spec.ip,
             table,
             namespaces: cables.namespaces,
             _near: cables._near,
-            _forwarder: forwarder.map_err(refused)?,
+            forwarder: forwarder.map_err(refused)?,
         })
     }
 }
@@ -160,11 +169,11 @@ impl Network for Switch {
             Wire::Veth => "veth pairs and packet sockets",
         };
         let user = if self.variant.rootless { "rootless in a user namespace" } else { "as root" };
-        format!("user-space packet switch over {wire}, {user}; IPv4 only, MTU {MTU}")
+        format!("user-space packet switch over {wire}, {user}; IPv4 and IPv6, MTU {MTU}")
     }
 
     fn listen(&self, node: NodeId, port: u16) -> SocketAddr {
-        (address(Party::Node(node)), port).into()
+        (address::of(Party::Node(node)).ip(self.ip), port).into()
     }
 
     fn address(&self, _from: Party, to: NodeId, port: u16) -> SocketAddr {
@@ -185,6 +194,7 @@ impl Network for Switch {
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
         self.table.set(&self.roster.numbered(Backend::Switch, changes)?);
+        self.forwarder.nudge();
         Ok(())
     }
 

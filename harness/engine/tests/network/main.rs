@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
 mod cases;
+mod datagrams;
 mod peers;
+mod relays;
 mod remains;
 mod setup;
+mod streams;
 
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};

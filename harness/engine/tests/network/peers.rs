@@ -128,3 +128,22 @@ pub(crate) fn stalls(mut from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
     from.write_all(bytes).unwrap();
     assert_eq!(receive(to, bytes.len(), QUIET), b"", "bytes went through a cut");
 }
+
+/// A counter of the kernel's, of the namespace of `party`: in `/proc/net/snmp` and `netstat` the
+/// column `name` of the lines beginning with `row`; in `snmp6` the row; in `dev` a received column.
+pub(crate) fn counter(net: &Net, party: Party, file: &str, row: &str, name: &str) -> u64 {
+    let path = format!("/proc/thread-self/net/{file}");
+    let text = inside(net, party, move || std::fs::read_to_string(path).unwrap());
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.first() == Some(&row))
+        .collect();
+    let number = match file {
+        "snmp6" => lines[0][1],
+        "dev" if name == "bytes" => lines[0][1],
+        "dev" => lines[0][2],
+        _ => lines[1][lines[0].iter().position(|word| *word == name).unwrap()],
+    };
+    number.parse().unwrap()
+}

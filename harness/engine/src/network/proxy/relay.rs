@@ -1,27 +1,23 @@
-//! [`Relay`]: carries connections from one party to one node's port, each direction subject to
-//! its link's policy. What is held back is bytes, ends and resets alike; nothing is closed
-//! because of a cut.
+//! [`Relay`]: takes connections from one party to one node's port, and carries them on.
 
-use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::Interest;
 use tokio::net::{TcpListener as Listener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::gate::Gates;
+use super::gate::{Gates, Waited};
+use super::http::Dialogue;
+use super::pump::{Over, Pump};
 use crate::network::NetworkError;
 use crate::network::loopback::Slice;
 
 /// Connections one relay carries; more wait unaccepted.
 const CONNECTIONS: usize = 4096;
-/// Bytes in one chunk.
-const CHUNK: usize = 64 << 10;
 
 /// The relay from one party to one port of one node.
 #[derive(Clone, Debug)]
@@ -36,14 +32,6 @@ pub(super) struct Relay {
     pub(super) gates: Arc<Gates>,
     /// Not to be released while a relay listens in it.
     pub(super) _slice: Arc<Slice>,
-}
-
-/// How a direction ended.
-enum End {
-    /// With a proper close, passed on: the other direction may go on.
-    Closed,
-    /// With a reset, to be passed on: the connection is over.
-    Reset,
 }
 
 impl Relay {
@@ -82,8 +70,10 @@ impl Relay {
 
     async fn carry(&self, mut near: TcpStream) {
         // A handshake needs both directions; one that is given up during a cut leaves no trace.
-        if self.gates.wait(&[self.forth, self.back]).await && given_up(&near).await {
-            return;
+        match self.gates.wait(&[self.forth, self.back]).await {
+            Waited::Refused => return reset(&near),
+            Waited::Held if given_up(&near).await => return,
+            Waited::Held | Waited::Not => {}
         }
         let mut far = match TcpStream::connect(self.node).await {
             Ok(far) => far,
@@ -93,61 +83,21 @@ impl Relay {
             }
         };
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
+        let dialogue = Mutex::new(Dialogue::new());
         let over = {
             let ((near_read, near_write), (far_read, far_write)) = (near.split(), far.split());
-            let forth = self.pump(near_read, far_write, self.forth, self.back);
-            let back = self.pump(far_read, near_write, self.back, self.forth);
-            tokio::try_join!(forth, back).is_err()
+            let (forth, back) = Pump::pair(&self.gates, (self.forth, self.back), &dialogue);
+            let (forth, back) = (forth.run(near_read, far_write), back.run(far_read, near_write));
+            tokio::try_join!(forth, back).err()
         };
-        if over {
-            reset(&near);
-            reset(&far);
-        }
-    }
-
-    /// Carries one direction over `link`; news from the reader come back over `reverse`. An
-    /// error means that the connection is over.
-    async fn pump(
-        &self,
-        mut from: ReadHalf<'_>,
-        mut to: WriteHalf<'_>,
-        link: usize,
-        reverse: usize,
-    ) -> Result<(), ()> {
-        let mut chunk = vec![0; CHUNK];
-        let end = loop {
-            match from.read(&mut chunk).await {
-                Ok(0) => break End::Closed,
-                Ok(length) => {
-                    if self.push(&chunk[..length], &to, link).await.is_err() {
-                        self.gates.wait(&[reverse]).await;
-                        return Err(());
-                    }
-                }
-                Err(_) => break End::Reset,
-            }
-        };
-        self.gates.wait(&[link]).await;
-        match end {
-            End::Closed => to.shutdown().await.map_err(drop),
-            End::Reset => Err(()),
-        }
-    }
-
-    /// Writes all of `bytes`, none of it while the link is cut.
-    async fn push(&self, mut bytes: &[u8], to: &WriteHalf<'_>, link: usize) -> io::Result<()> {
-        while !bytes.is_empty() {
-            to.writable().await?;
-            match self.gates.pass(link, || to.try_write(bytes)) {
-                None => {
-                    self.gates.wait(&[link]).await;
-                }
-                Some(Ok(count)) => bytes = &bytes[count..],
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Some(Err(error)) => return Err(error),
+        match over {
+            None => {}
+            Some(Over::Ended) => reset(&far),
+            Some(Over::Reset) => {
+                reset(&near);
+                reset(&far);
             }
         }
-        Ok(())
     }
 }
 

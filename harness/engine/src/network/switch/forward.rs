@@ -1,30 +1,54 @@
-//! The forwarding thread: reads packets at one port, looks up the link's policy, writes them to
-//! another. One thread serves all ports: on few processors that is faster than one each.
+//! The forwarding thread: reads packets at one port, has done to them what the link's policy
+//! says, and writes them to another. One thread serves all ports: on few processors that is
+//! faster than one each.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
+use danso_vocab::Rng;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::unistd::{read, write};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::read;
 
+use super::Wire;
+use super::address;
 use super::failure::{Failure, Step};
-use super::packet::{self, LONGEST};
-use super::table::{Table, View};
-use super::{SUBNET, Wire};
-use crate::network::Block;
+use super::gate::{Gate, Port};
+use super::lane::{Exit, Journey};
+use super::lanes::Lanes;
+use super::packet::LONGEST;
+use super::segment;
+use super::table::{Changes, Mode, Table, View};
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
-/// The event that means: end.
+/// Errors in a row after which a port is given up.
+const MOST_ERRORS: u32 = 1000;
+/// The events that are no port's: end; look at the table.
 const STOP: u64 = u64::MAX;
+const NEWS: u64 = u64::MAX - 1;
 
 /// Ends the thread when dropped, without waiting for it: closing its ports takes tens of
 /// milliseconds each.
 pub(super) struct Forwarder {
     stop: Arc<EventFd>,
+    news: Arc<EventFd>,
+}
+
+impl Forwarder {
+    /// Has the thread look at the table now, and not when the next packet comes.
+    pub(super) fn nudge(&self) {
+        if let Err(error) = self.news.write(1) {
+            tracing::warn!(%error, "the switch cannot be woken");
+        }
+    }
 }
 
 impl Drop for Forwarder {
@@ -35,66 +59,74 @@ impl Drop for Forwarder {
     }
 }
 
-/// A port: its file descriptor and the last byte of its address.
-pub(super) struct Port {
-    pub(super) fd: OwnedFd,
-    pub(super) host: u8,
-}
-
 /// Starts forwarding between `ports`, whose links `table` numbers row by row.
-pub(super) fn start(wire: Wire, ports: Vec<Port>, table: Arc<Table>) -> Result<Forwarder, Failure> {
+pub(super) fn start(
+    wire: Wire,
+    ports: Arc<Vec<Port>>,
+    table: Arc<Table>,
+    rng: Rng,
+) -> Result<Forwarder, Failure> {
     let ordinary = |e| Step::Ordinary.failed(e);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ordinary)?;
-    let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-    let stop = Arc::new(stop.map_err(ordinary)?);
-    epoll.add(&*stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP)).map_err(ordinary)?;
+    let event = |number| -> Result<Arc<EventFd>, Failure> {
+        let fd = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        let fd = Arc::new(fd.map_err(ordinary)?);
+        epoll.add(&*fd, EpollEvent::new(EpollFlags::EPOLLIN, number)).map_err(ordinary)?;
+        Ok(fd)
+    };
+    let (stop, news) = (event(STOP)?, event(NEWS)?);
+    let mut hosts = [None; 256];
     for (number, port) in ports.iter().enumerate() {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
         epoll.add(&port.fd, event).map_err(ordinary)?;
-    }
-    let mut hosts = [None; 256];
-    for (number, port) in ports.iter().enumerate() {
         hosts[usize::from(port.host)] = Some(number);
     }
+    let links = ports.len() * ports.len();
     let worker = Worker {
-        offset: wire.offset(),
         _stop: Arc::clone(&stop),
+        news: Arc::clone(&news),
         epoll,
-        ports,
         hosts,
-        table,
-        view: View::default(),
-        strays: 0,
-        lost: 0,
+        errors: vec![0; ports.len()],
+        view: View::new(links),
+        lanes: Lanes::new(links, wire.offset(), rng),
+        offset: wire.offset(),
+        gate: Gate { offset: wire.offset(), ports, table, waiting: 0 },
+        scratch: Vec::new(),
     };
     thread::Builder::new()
         .name("danso-switch".to_owned())
         .spawn(move || worker.run())
         .map_err(|e| Step::Ordinary.failed_io(&e))?;
-    Ok(Forwarder { stop })
+    Ok(Forwarder { stop, news })
 }
 
 struct Worker {
-    offset: usize,
     /// Kept open: the other half may be dropped first.
     _stop: Arc<EventFd>,
+    news: Arc<EventFd>,
     epoll: Epoll,
-    ports: Vec<Port>,
     hosts: [Option<usize>; 256],
-    table: Arc<Table>,
+    /// Of each port, in a row.
+    errors: Vec<u32>,
     view: View,
-    /// Packets to nobody: broadcasts, other networks.
-    strays: u64,
-    /// Packets the destination's kernel did not take.
-    lost: u64,
+    lanes: Lanes,
+    /// Where the IP packet starts in a frame.
+    offset: usize,
+    gate: Gate,
+    /// Where segments are made.
+    scratch: Vec<u8>,
 }
 
 impl Worker {
     fn run(mut self) {
+        if let Err(error) = nix::sys::prctl::set_timerslack(1) {
+            tracing::debug!(%error, "timers stay coarse");
+        }
         let mut events = [EpollEvent::empty(); 64];
         let mut buffer = vec![0u8; LONGEST];
         loop {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let count = match self.wait(&mut events) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
@@ -103,54 +135,136 @@ impl Worker {
                 }
             };
             for event in &events[..count] {
-                if event.data() == STOP {
-                    tracing::debug!(strays = self.strays, lost = self.lost, "the switch ends");
-                    return;
+                match event.data() {
+                    STOP => return,
+                    NEWS => {
+                        // Only says that there is something; what, the table knows.
+                        let _ = self.news.read();
+                    }
+                    port => self.turn(port as usize, &mut buffer),
                 }
-                self.turn(event.data() as usize, &mut buffer);
             }
+            self.renew();
+            self.drain();
         }
+    }
+
+    /// Waits for events, or until a timer is due.
+    fn wait(&mut self, events: &mut [EpollEvent]) -> Result<usize, Errno> {
+        let Some(due) = self.lanes.next() else {
+            return self.epoll.wait(events, EpollTimeout::NONE);
+        };
+        let left = due.saturating_sub(now());
+        if left > 0 {
+            // An epoll descriptor's own wait counts in milliseconds.
+            let mut ready = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+            ppoll(&mut ready, Some(TimeSpec::from_duration(Duration::from_nanos(left))), None)?;
+        }
+        self.epoll.wait(events, EpollTimeout::ZERO)
     }
 
     /// Forwards what has come in at this port, up to a limit.
     fn turn(&mut self, from: usize, buffer: &mut [u8]) {
         for _ in 0..TURN {
-            match read(&self.ports[from].fd, buffer) {
-                Ok(length) => self.forward(from, &buffer[..length]),
-                Err(Errno::EAGAIN) => return,
-                Err(Errno::EINTR | Errno::ENETDOWN | Errno::ENOBUFS) => {}
-                Err(error) => {
-                    tracing::error!(port = self.ports[from].host, %error, "a port is gone");
-                    let _ = self.epoll.delete(&self.ports[from].fd);
-                    return;
+            match read(&self.gate.ports[from].fd, buffer) {
+                Ok(length) => {
+                    self.errors[from] = 0;
+                    self.forward(from, &buffer[..length]);
                 }
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR) => {}
+                // One packet, or the interface for a moment; but not for ever.
+                Err(error) => {
+                    self.errors[from] += 1;
+                    self.gate.table.lost.fetch_add(1, Ordering::Relaxed);
+                    if self.errors[from] >= MOST_ERRORS {
+                        tracing::error!(port = self.gate.ports[from].host, %error, "a port is gone");
+                        let _ = self.epoll.delete(&self.gate.ports[from].fd);
+                        return;
+                    }
+                }
+            }
+            if self.lanes.next().is_some() {
+                self.drain();
             }
         }
     }
 
     fn forward(&mut self, from: usize, frame: &[u8]) {
-        let Some(to) = self.route(frame) else {
-            self.strays += 1;
+        let to = frame.get(self.gate.offset..).and_then(address::host);
+        let Some(to) = to.and_then(|host| self.hosts[usize::from(host)]) else {
+            self.gate.table.strays.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let link = from * self.ports.len() + to;
-        // Whatever does more to a packet than dropping it must split super-packets and complete
-        // checksums first: the receiver trusts what a partial checksum covers.
-        if self.table.policy(&mut self.view, link).block != Block::Open {
-            self.table.stopped(link);
-            return;
-        }
-        match write(&self.ports[to].fd, frame) {
-            Ok(_) => self.table.passed(link),
-            Err(error) => {
-                self.lost += 1;
-                tracing::debug!(port = self.ports[to].host, %error, "a packet is lost");
+        self.renew();
+        let timed = self.view.mode(from * self.gate.ports.len() + to) != Mode::Clean;
+        let now = if timed { now() } else { 0 };
+        self.send(from, to, now, frame, Journey { since: now, ..Journey::default() });
+    }
+
+    /// Sends a frame on its way over a link.
+    fn send(&mut self, from: usize, to: usize, now: u64, frame: &[u8], journey: Journey) {
+        let link = from * self.gate.ports.len() + to;
+        match self.view.mode(link) {
+            Mode::Clean => self.gate.door(from, to).deliver(frame, journey),
+            Mode::Closed(block) => {
+                let lane = self.lanes.at(link);
+                lane.block(block, frame, journey, &mut self.gate.door(from, to));
+            }
+            Mode::Shaped => {
+                let (policy, lane) = (self.view.policy(link), self.lanes.at(link));
+                let mut door = self.gate.door(from, to);
+                segment::each(frame, self.offset, &mut self.scratch, |packet| {
+                    lane.pass(policy, now, packet, journey, &mut door);
+                });
+                self.lanes.arm(link, policy);
             }
         }
     }
 
-    fn route(&self, frame: &[u8]) -> Option<usize> {
-        let [a, b, c, host] = packet::destination(frame, self.offset)?.octets();
-        if [a, b, c] == SUBNET { self.hosts[usize::from(host)] } else { None }
+    /// Takes over what has changed in the table: all of it, before the next packet.
+    fn renew(&mut self) {
+        // Step by step: a cut kills what is under way, however short it is.
+        for changes in self.gate.table.news(&mut self.view) {
+            self.change(changes);
+        }
     }
+
+    fn change(&mut self, changes: Changes) {
+        let mut changed: Vec<usize> = changes
+            .into_iter()
+            .filter_map(|(link, policy)| self.view.apply(link, policy).then_some(link))
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        let now = now();
+        for link in changed {
+            let Some(lane) = self.lanes.get(link) else { continue };
+            let policy = *self.view.policy(link);
+            let (from, to) = (link / self.gate.ports.len(), link % self.gate.ports.len());
+            let held = lane.change(&policy, now, &mut self.gate.door(from, to));
+            for held in held {
+                self.send(from, to, now, &held.frame, held.journey);
+            }
+            self.lanes.arm(link, &policy);
+        }
+    }
+
+    /// Lets out what is due on all links.
+    fn drain(&mut self) {
+        let now = now();
+        while let Some(link) = self.lanes.due(now) {
+            let Some(lane) = self.lanes.get(link) else { continue };
+            let policy = self.view.policy(link);
+            let (from, to) = (link / self.gate.ports.len(), link % self.gate.ports.len());
+            lane.drain(policy, now, &mut self.gate.door(from, to));
+            self.lanes.arm(link, policy);
+        }
+    }
+}
+
+/// Nanoseconds on a clock nobody sets.
+fn now() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("because every kernel has it");
+    time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }

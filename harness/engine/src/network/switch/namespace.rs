@@ -13,10 +13,11 @@ use super::netlink;
 
 /// Settings of every namespace, before it has any interface but `lo`. Each is a nicety: where
 /// `/proc/sys` is read-only the network works without.
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
     // No router solicitations into the switch, no address that is not ours.
-    ("net/ipv6/conf/all/disable_ipv6", "1"),
-    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/accept_ra", "0"),
+    ("net/ipv6/conf/default/router_solicitations", "0"),
+    ("net/ipv6/conf/default/addr_gen_mode", "1"),
     // Nodes may use their real ports whoever runs them.
     ("net/ipv4/ip_unprivileged_port_start", "0"),
 ];
@@ -28,6 +29,21 @@ const CONGESTION: [&str; 2] = ["cubic", "reno"];
 /// For parties that open many short connections.
 const REUSE: (&str, &str) = ("net/ipv4/tcp_tw_reuse", "1");
 
+/// IPv6 or not, whatever the machine's own namespace does.
+const WITHOUT_IPV6: [&str; 2] =
+    ["net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/default/disable_ipv6"];
+
+/// Who lives in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dweller {
+    /// A node.
+    Node,
+    /// A party that opens many short connections.
+    Opener,
+    /// Nobody: the near ends of veth pairs, which the kernel shall take no part in.
+    Switch,
+}
+
 /// A network namespace.
 #[derive(Debug)]
 pub(super) struct Namespace {
@@ -36,12 +52,12 @@ pub(super) struct Namespace {
 
 impl Namespace {
     /// Makes one, with `lo` up.
-    pub(super) fn new(opens_many: bool) -> Result<Namespace, Failure> {
+    pub(super) fn new(dweller: Dweller) -> Result<Namespace, Failure> {
         on_own_thread(move || {
             unshare(CloneFlags::CLONE_NEWNET).map_err(|e| Step::NetNamespace.failed(e))?;
             let file = File::open("/proc/thread-self/ns/net")
                 .map_err(|e| Step::NetNamespace.failed_io(&e))?;
-            configure(opens_many);
+            configure(dweller);
             netlink::Socket::open()?.bring_up("lo", netlink::Shape::default())?;
             Ok(Namespace { fd: file.into() })
         })
@@ -84,7 +100,7 @@ fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> R
 }
 
 /// `/proc/sys/net` shows the namespace of the thread that looks.
-fn configure(opens_many: bool) {
+fn configure(dweller: Dweller) {
     let set = |(name, value): (&str, &str)| {
         let done = fs::write(format!("/proc/sys/{name}"), value);
         if let Err(error) = &done {
@@ -95,7 +111,10 @@ fn configure(opens_many: bool) {
     for setting in SETTINGS {
         set(setting);
     }
-    if opens_many {
+    for name in WITHOUT_IPV6 {
+        set((name, if dweller == Dweller::Switch { "1" } else { "0" }));
+    }
+    if dweller == Dweller::Opener {
         set(REUSE);
     }
     let _chosen = CONGESTION.iter().any(|kind| set(("net/ipv4/tcp_congestion_control", kind)));

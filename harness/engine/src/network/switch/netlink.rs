@@ -2,7 +2,6 @@
 //! address, a veth pair. Netlink and not `ioctl`, because inside a user namespace only netlink
 //! may set a queue's length; and no `ip` program, because not every machine has one.
 
-use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -11,6 +10,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
 
+use super::address::{Addresses, PREFIX4, PREFIX6};
 use super::failure::{Failure, Step};
 
 const HEADER: usize = 16;
@@ -57,14 +57,27 @@ impl Socket {
         self.ask(message).map_err(|e| Step::Interface.failed(e))
     }
 
-    /// Gives the interface an address, and with it the route to the rest of the subnet.
-    pub(super) fn add_address(&self, name: &str, ip: Ipv4Addr, prefix: u8) -> Result<(), Failure> {
+    /// Gives the interface its addresses, and with them the routes to the rest of the subnets.
+    pub(super) fn add_addresses(&self, name: &str, addresses: Addresses) -> Result<(), Failure> {
+        let index = index(name)?;
+        self.add_address(index, libc::AF_INET, PREFIX4, &addresses.v4.octets())?;
+        self.add_address(index, libc::AF_INET6, PREFIX6, &addresses.v6.octets())
+    }
+
+    fn add_address(
+        &self,
+        index: u32,
+        family: libc::c_int,
+        prefix: u8,
+        address: &[u8],
+    ) -> Result<(), Failure> {
         let mut message = Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
-        // struct ifaddrmsg: family, prefix length, flags, scope, index.
-        message.put(&[libc::AF_INET as u8, prefix, 0, 0]);
-        message.put(&index(name)?.to_ne_bytes());
-        message.attribute(libc::IFA_LOCAL, &ip.octets());
-        message.attribute(libc::IFA_ADDRESS, &ip.octets());
+        // struct ifaddrmsg: family, prefix length, flags, scope, index. No search for duplicates:
+        // the address can be used at once.
+        message.put(&[family as u8, prefix, libc::IFA_F_NODAD as u8, 0]);
+        message.put(&index.to_ne_bytes());
+        message.attribute(libc::IFA_LOCAL, address);
+        message.attribute(libc::IFA_ADDRESS, address);
         self.ask(message).map_err(|e| Step::Interface.failed(e))
     }
 

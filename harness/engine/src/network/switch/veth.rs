@@ -5,16 +5,16 @@
 //! All far ends have the same hardware address and resolve none, so that a frame one of them
 //! sends is, untouched, a frame for any other.
 
-use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
 
+use super::address::Addresses;
 use super::failure::{Failure, Step};
 use super::namespace::Namespace;
 use super::netlink::{Shape, Socket, index};
-use super::{INTERFACE, MTU, PREFIX};
+use super::{INTERFACE, MTU};
 
 /// Locally administered.
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -30,14 +30,14 @@ pub(super) fn create(
     near: &Namespace,
     far: &Namespace,
     number: usize,
-    ip: Ipv4Addr,
+    addresses: Addresses,
 ) -> Result<OwnedFd, Failure> {
     let name = format!("port{number}");
     near.run(|| Socket::open()?.add_veth(&name, INTERFACE, MAC, far.as_fd()))?;
     far.run(|| {
         let socket = Socket::open()?;
-        socket.add_address(INTERFACE, ip, PREFIX)?;
-        socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })
+        socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })?;
+        socket.add_addresses(INTERFACE, addresses)
     })?;
     near.run(|| {
         let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
@@ -84,7 +84,7 @@ fn switch_on(fd: &OwnedFd, option: libc::c_int) -> Result<(), Errno> {
 fn bind(fd: &OwnedFd, interface: u32) -> Result<(), Errno> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_IP as u16).to_be(),
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
         sll_ifindex: interface as libc::c_int,
         sll_hatype: 0,
         sll_pkttype: 0,
