@@ -16,10 +16,8 @@ pub(crate) type Args = Vec<OsString>;
 type Helper = fn(Args) -> ExitCode;
 
 /// All helpers.
-const HELPERS: &[(&str, Helper)] = &[
-    ("warden", crate::process::warden),
-    ("clocked", |args| crate::clock::helper::serve(args.into_iter())),
-];
+const HELPERS: &[(&str, Helper)] =
+    &[("warden", crate::process::warden), ("clocked", crate::clock::helper::clocked)];
 
 /// If this process was started as one of danso's own helpers, does its work and returns how it
 /// went. To be called first thing in `main`, before any thread is started.

@@ -21,7 +21,7 @@ mod output;
 mod said;
 mod spawn;
 mod supervisor;
-mod tree;
+pub(crate) mod tree;
 mod warden;
 
 pub use isolation::{Isolation, probe};
