@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use danso_vocab::NodeId;
 use futures_util::future::join_all;
 
-use crate::network::{Link, Network, NetworkError, Policy};
-use crate::process::Supervisor;
+use crate::clock::Clocks;
+use crate::network::{Link, Network, NetworkError, Party, Policy};
+use crate::process::{Order, Supervisor};
 use crate::progress::lock;
 use crate::site::Site;
 use crate::target::{Member, Target};
@@ -29,6 +31,8 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// Their clocks, if this run needs any.
+    pub clocks: Clocks,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -71,23 +75,35 @@ impl Cluster {
     /// A cluster whose processes do not run yet.
     ///
     /// # Errors
-    /// If there can be no supervisor thread.
+    /// If it has no members, or there can be no supervisor thread.
     pub fn new(
         target: Arc<dyn Target>,
         members: Vec<Member>,
         network: Arc<dyn Network>,
         site: Site,
     ) -> io::Result<Cluster> {
+        let exe = members.first().map(|m| m.exe.clone());
+        let exe = exe.ok_or_else(|| io::Error::other("a cluster without members"))?;
         Ok(Cluster {
             target,
             members,
-            processes: Supervisor::new()?,
+            processes: Supervisor::new(exe)?,
             network,
+            clocks: Clocks::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
             winner: Mutex::default(),
         })
+    }
+
+    /// With a clock of its own for every node. To be called before any is started.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub fn with_clocks(self) -> io::Result<Cluster> {
+        let clocks = Clocks::create(&self.site, &self.nodes())?;
+        Ok(Cluster { clocks, ..self })
     }
 
     /// All members' names.
@@ -113,11 +129,33 @@ impl Cluster {
         let Some(command) = self.target.command(member)? else { return Ok(false) };
         let (data, logs) = (self.site.data(node), self.site.node(node));
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
-        let namespace = self.network.namespace(node);
-        self.processes
-            .start(node, command, namespace, data, &logs)
-            .map_err(|e| format!("{node}: {e}"))?;
+        let mut order = Order::new(command, data);
+        order.name = node.to_string();
+        order.network = self.network.namespace(node);
+        order.clock = self.clocks.page(node);
+        order.hosts = Some(self.names(node, &logs)?);
+        if order.network.is_some() {
+            // No way leads to the machine's name servers: not to know them saves the waiting.
+            let nobody = logs.join("resolv.conf");
+            std::fs::write(&nobody, "").map_err(|e| format!("{}: {e}", nobody.display()))?;
+            order.resolv = Some(nobody);
+        }
+        self.processes.start(node, order, &logs).map_err(|e| format!("{node}: {e}"))?;
         Ok(true)
+    }
+
+    /// Writes the table by which `node` finds the others by name, and itself.
+    fn names(&self, node: NodeId, folder: &Path) -> Result<PathBuf, String> {
+        let mut table = String::from("127.0.0.1 localhost\n");
+        if let Some(port) = self.target.ports().first() {
+            for to in self.members.iter().map(|m| m.id) {
+                let address = self.network.address(Party::Node(node), to, *port);
+                table += &format!("{} {to}\n", address.ip());
+            }
+        }
+        let path = folder.join("hosts");
+        std::fs::write(&path, table).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
     }
 
     /// Waits until `node` serves.

@@ -95,7 +95,7 @@ impl Wound for Killed {
                 if let Err(error) = cluster.start(*node) {
                     failed.push(error);
                 } else if cluster.is_held(*node, Hold::Paused)
-                    && let Err(error) = cluster.processes.pause(*node)
+                    && let Err(error) = cluster.processes.pause(*node).await
                 {
                     failed.push(error.to_string());
                 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 use nix::unistd::Pid;
@@ -11,7 +10,6 @@ use super::select::on_nodes;
 use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::{Cluster, Hold};
 use crate::means::Need;
-use crate::process;
 use crate::target::Fut;
 
 /// See the [module](self).
@@ -23,7 +21,7 @@ impl Nemesis for Pause {
     }
 
     fn about(&self) -> &'static str {
-        "stops nodes (SIGSTOP) and lets them go on"
+        "stops all processes of nodes (SIGSTOP) and lets them go on"
     }
 
     fn args(&self) -> &'static [(&'static str, &'static str)] {
@@ -53,37 +51,28 @@ impl Nemesis for Pause {
             let mut stopped = Vec::new();
             for node in &nodes {
                 cluster.hold(*node, Hold::Paused);
-                match cluster.processes.pause(*node) {
-                    Ok(Some(pid)) => stopped.push((*node, pid)),
+                match cluster.processes.pause(*node).await {
+                    Ok(Some(pids)) => stopped.push((*node, pids)),
                     Ok(None) => {}
                     Err(error) => tracing::warn!(%error, %node, "pause"),
                 }
             }
-            for (_, pid) in &stopped {
-                settled(*pid).await;
-            }
-            stopped.retain(|(_, pid)| process::state(*pid) == Some('T'));
             Ok(Box::new(Paused { nodes, stopped }) as Box<dyn Wound>)
         })
     }
 }
 
-/// Waits until the kernel shows a process as stopped: not before its disk has answered, if it is
-/// waiting for that.
-async fn settled(pid: Pid) {
-    for _ in 0..1_000 {
-        if process::state(pid) == Some('T') {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+/// `n1 (pid 17, 18)`
+fn named(node: NodeId, pids: &[Pid]) -> String {
+    let pids: Vec<_> = pids.iter().map(Pid::to_string).collect();
+    format!("{node} (pid {})", pids.join(", "))
 }
 
 /// Nodes that are stopped.
 struct Paused {
     nodes: Vec<NodeId>,
     /// Those seen to have stopped.
-    stopped: Vec<(NodeId, Pid)>,
+    stopped: Vec<(NodeId, Vec<Pid>)>,
 }
 
 impl Wound for Paused {
@@ -92,8 +81,8 @@ impl Wound for Paused {
     }
 
     fn detail(&self) -> Value {
-        let pids = self.stopped.iter().map(|(n, pid)| format!("{n} (pid {pid})").into());
-        Value::of([("stopped", Value::List(pids.collect()))])
+        let stopped = self.stopped.iter().map(|(n, pids)| named(*n, pids).into());
+        Value::of([("stopped", Value::List(stopped.collect()))])
     }
 
     fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
@@ -103,7 +92,7 @@ impl Wound for Paused {
             let mut failed = Vec::new();
             for node in &self.nodes {
                 if cluster.release(*node, Hold::Paused)
-                    && let Err(error) = cluster.processes.resume(*node)
+                    && let Err(error) = cluster.processes.resume(*node).await
                 {
                     failed.push(format!("{node}: {error}"));
                 }
@@ -111,8 +100,7 @@ impl Wound for Paused {
             if !failed.is_empty() {
                 return Err(format!("cannot go on: {}", failed.join("; ")));
             }
-            let names: Vec<_> =
-                self.stopped.iter().map(|(n, pid)| format!("{n} (pid {pid})")).collect();
+            let names: Vec<_> = self.stopped.iter().map(|(n, pids)| named(*n, pids)).collect();
             Ok(if was_stopped == self.nodes.len() {
                 Effect { bit: true, words: format!("{} stood still", names.join(", ")) }
             } else {

@@ -4,60 +4,65 @@
 //! pool thread would die when that thread retires.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use crate::target::NodeCommand;
+use super::caps;
+use super::isolation::Isolation;
+use super::order::{Brief, Order};
+use super::said::{Ear, pair};
 
-/// What to start, and where.
-#[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub(super) command: NodeCommand,
-    /// The working directory: the node's data.
-    pub(super) dir: PathBuf,
-    /// The network namespace to enter.
-    pub(super) namespace: Option<RawFd>,
+/// A warden at work.
+#[derive(Debug)]
+pub(super) struct Warden {
+    /// Its process; what it prints is what the node prints.
+    pub(super) child: Child,
+    /// What it tells.
+    pub(super) ear: Ear,
 }
 
-type Request = (Order, mpsc::Sender<io::Result<Child>>);
+type Request = (Order, Isolation, mpsc::Sender<io::Result<Warden>>);
 
-/// Starts processes from one thread that lives as long as this value.
+/// Starts wardens from one thread that lives as long as this value.
 #[derive(Debug)]
-pub struct Spawner {
+pub(super) struct Spawner {
     orders: Option<mpsc::Sender<Request>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Spawner {
-    /// Starts the thread.
+    /// Starts the thread. `exe` is the danso binary.
     ///
     /// # Errors
     /// If there can be no thread.
-    pub fn new() -> io::Result<Spawner> {
+    pub(super) fn new(exe: PathBuf) -> io::Result<Spawner> {
         let (orders, inbox) = mpsc::channel::<Request>();
         let thread = std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
-            for (order, reply) in inbox {
-                // Nobody waiting for the child any more: let it die with its handle.
-                if let Err(mpsc::SendError(Ok(mut child))) = reply.send(spawn(&order)) {
-                    let _ = child.kill();
+            for (order, isolation, reply) in inbox {
+                // Nobody waiting for it any more: let it die with its handle.
+                if let Err(mpsc::SendError(Ok(mut warden))) =
+                    reply.send(spawn(&exe, order, isolation))
+                {
+                    let _ = warden.child.kill();
+                    let _ = warden.child.wait();
                 }
             }
         })?;
         Ok(Spawner { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Starts a process. Takes a few milliseconds.
+    /// Starts a warden. Takes a few milliseconds.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(super) fn spawn(&self, order: Order) -> io::Result<Child> {
+    pub(super) fn spawn(&self, order: Order, isolation: Isolation) -> io::Result<Warden> {
         let gone = || io::Error::other("the spawner thread is gone");
         let (reply, answer) = mpsc::channel();
         let orders = self.orders.as_ref().ok_or_else(gone)?;
-        orders.send((order, reply)).map_err(|_| gone())?;
+        orders.send((order, isolation, reply)).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?
     }
 }
@@ -72,37 +77,40 @@ impl Drop for Spawner {
     }
 }
 
-fn spawn(order: &Order) -> io::Result<Child> {
-    let mut command = Command::new(&order.command.program);
+fn spawn(exe: &PathBuf, order: Order, isolation: Isolation) -> io::Result<Warden> {
+    let parent = nix::unistd::getpid().as_raw();
+    let mut open = vec![order.network, order.users, order.mounts];
+    let order = Brief { order, isolation, parent }.write()?;
+    let (ear, mouth) = pair()?;
+    let (order_fd, mouth_fd) = (order.as_raw_fd(), mouth.as_raw_fd());
+    open.extend([Some(order_fd), Some(mouth_fd)]);
+    let mut command = Command::new(exe);
     command
-        .args(&order.command.args)
-        .envs(order.command.env.iter().map(|(k, v)| (k, v)))
-        .current_dir(&order.dir)
+        .args([crate::internal::WORD, "warden", &order_fd.to_string(), &mouth_fd.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let namespace = order.namespace;
-    let parent = nix::unistd::getpid();
-    // SAFETY: between fork and exec only async-signal-safe calls are made: setns, setsid, prctl,
-    // getppid and _exit; nothing allocates, no lock is taken. The namespace fd belongs to the
-    // network, which outlives every node.
+    // SAFETY: between fork and exec only async-signal-safe calls are made: fcntl, setsid, prctl,
+    // capget, capset, getppid and _exit; nothing allocates, no lock is taken. The descriptors are
+    // open until this function returns.
     unsafe {
         command.pre_exec(move || {
-            if let Some(fd) = namespace
-                && libc::setns(fd, libc::CLONE_NEWNET) < 0
-            {
-                return Err(io::Error::last_os_error());
+            for fd in open.iter().flatten() {
+                if libc::fcntl(*fd, libc::F_SETFD, 0) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
             }
-            // A session of its own: a terminal's Ctrl-C is for the controller only, and signals
-            // to the group reach the node's children.
+            // A session of its own: a terminal's Ctrl-C is for the controller only.
             libc::setsid();
+            caps::keep_across_exec()?;
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            if libc::getppid() != parent.as_raw() {
+            if libc::getppid() != parent {
                 // The controller died before the line above took effect.
                 libc::_exit(1);
             }
             Ok(())
         });
     }
-    command.spawn()
+    let child = command.spawn()?;
+    Ok(Warden { child, ear })
 }

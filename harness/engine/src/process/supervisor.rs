@@ -1,24 +1,33 @@
-//! [`Supervisor`]: all node processes of a run and what became of them.
+//! [`Supervisor`]: all nodes of a run, through their wardens, and what became of them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use danso_vocab::NodeId;
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::sync::{broadcast, watch};
 
-use super::Spawner;
+use super::isolation::{self, Isolation};
+use super::order::Order;
 use super::output::{LogFile, LogLine, Tail, pump};
-use super::spawn::Order;
+use super::said::{Ear, Said};
+use super::spawn::{Spawner, Warden};
+use super::{mark, tree};
+use crate::means::Obstacle;
 use crate::progress::lock;
-use crate::target::NodeCommand;
+
+/// How long a warden may take until its node runs, or its start is known to be delayed.
+const START: Duration = Duration::from_secs(20);
+/// How long it may take until nothing is left of a node that was killed.
+const KILL: Duration = Duration::from_secs(5);
+/// How long stopping processes may take.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// A node died although nobody asked it to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,36 +40,114 @@ pub struct Died {
     pub stderr: String,
 }
 
-/// A running (or paused) process.
+/// What the warden told so far.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    keeper: Option<Pid>,
+    main: Option<Pid>,
+    started: bool,
+    delayed: bool,
+    ended: Option<ExitStatus>,
+    failed: Option<String>,
+}
+
+impl Told {
+    fn hear(&mut self, node: NodeId, said: Said, speaker: Pid) {
+        match said {
+            Said::Keeper => self.keeper = Some(speaker),
+            Said::Main => self.main = Some(speaker),
+            Said::Delayed => self.delayed = true,
+            Said::Started => self.started = true,
+            Said::Note(words) => tracing::info!(%node, "{words}"),
+            Said::Daemonised => {
+                tracing::info!(%node, "its first process ended, others of it go on");
+            }
+            Said::Ended(raw) => self.ended = Some(ExitStatus::from_raw(raw)),
+            Said::Failed(failure) => {
+                self.failed = Some(io::Error::from(failure).to_string());
+            }
+        }
+    }
+}
+
+/// A node that runs, is paused, or is about to start.
 struct Running {
-    pid: Pid,
-    /// Set once the process is gone and reaped.
+    warden: Pid,
+    ear: Arc<Ear>,
+    told: Arc<Mutex<Told>>,
+    /// Set once all of it is gone: how its main process ended.
     gone: watch::Receiver<Option<ExitStatus>>,
     /// Somebody is ending it on purpose.
     expected: Arc<Mutex<bool>>,
     stderr: Tail,
 }
 
+impl Running {
+    fn is_gone(&self) -> bool {
+        self.gone.borrow().is_some()
+    }
+
+    /// Its main process; before that is started, whoever is going to start it.
+    fn pid(&self) -> Pid {
+        let told = lock(&self.told);
+        told.main.or(told.keeper).unwrap_or(self.warden)
+    }
+
+    fn processes(&self) -> Vec<Pid> {
+        lock(&self.told).keeper.map(tree::below).unwrap_or_default()
+    }
+}
+
 /// Starts, watches, pauses and kills the processes of a run.
 pub struct Supervisor {
+    exe: PathBuf,
     spawner: Spawner,
+    isolation: OnceLock<(Isolation, Option<Obstacle>)>,
     running: Mutex<BTreeMap<NodeId, Running>>,
     deaths: broadcast::Sender<Died>,
     lines: broadcast::Sender<LogLine>,
 }
 
 impl Supervisor {
-    /// One without processes.
+    /// One without processes. `exe` is the danso binary, which is the wardens' too. The best
+    /// isolation to be had is found out at the first start.
     ///
     /// # Errors
     /// If there can be no thread.
-    pub fn new() -> io::Result<Supervisor> {
+    pub fn new(exe: PathBuf) -> io::Result<Supervisor> {
         Ok(Supervisor {
-            spawner: Spawner::new()?,
+            spawner: Spawner::new(exe.clone())?,
+            exe,
+            isolation: OnceLock::new(),
             running: Mutex::default(),
             deaths: broadcast::Sender::new(64),
             lines: broadcast::Sender::new(1024),
         })
+    }
+
+    /// The same, with this isolation, whether or not a better one is to be had.
+    ///
+    /// # Errors
+    /// If there can be no thread.
+    pub fn with(exe: PathBuf, isolation: Isolation) -> io::Result<Supervisor> {
+        let supervisor = Supervisor::new(exe)?;
+        supervisor.isolation.get_or_init(|| (isolation, None));
+        Ok(supervisor)
+    }
+
+    /// How nodes' processes are kept together, and why no better.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub fn isolation(&self) -> io::Result<(Isolation, Option<Obstacle>)> {
+        if let Some(known) = self.isolation.get() {
+            return Ok(known.clone());
+        }
+        let found = isolation::probe(&self.exe)?;
+        if let Some(obstacle) = &found.1 {
+            tracing::info!(%obstacle, "no PID namespaces");
+        }
+        Ok(self.isolation.get_or_init(|| found).clone())
     }
 
     /// Deaths that nobody asked for, from now on.
@@ -73,36 +160,54 @@ impl Supervisor {
         self.lines.subscribe()
     }
 
-    /// Starts `node`. Its output goes to `logs`, its working directory is `dir`.
+    /// Starts `node` and returns the pid of its main process once that runs, or of its keeper if
+    /// the start is delayed. Its output goes to `logs`. Takes some milliseconds.
     ///
     /// # Errors
     /// If it runs already or cannot be started.
-    pub fn start(
-        &self,
-        node: NodeId,
-        command: NodeCommand,
-        namespace: Option<i32>,
-        dir: PathBuf,
-        logs: &Path,
-    ) -> io::Result<Pid> {
+    pub fn start(&self, node: NodeId, mut order: Order, logs: &Path) -> io::Result<Pid> {
         if self.pid(node).is_some() {
             return Err(io::Error::other(format!("{node} runs already")));
         }
-        let program = command.program.display().to_string();
-        let mut child = self
-            .spawner
-            .spawn(Order { command, dir, namespace })
-            .map_err(|e| io::Error::new(e.kind(), format!("{program} cannot be started: {e}")))?;
-        let pid = Pid::from_raw(child.id().cast_signed());
+        let isolation = match self.isolation()?.0 {
+            // Nobody else's number is known there.
+            Isolation::UserNamespace if order.user.is_some() => Isolation::Tree,
+            isolation => isolation,
+        };
+        let marked = format!("{}-{node}", mark::ours());
+        order.env.push((mark::VARIABLE.to_owned(), marked.clone()));
+        let Warden { mut child, ear } = self.spawner.spawn(order, isolation)?;
+        let mut told = Told::default();
+        if let Err(error) = hear_start(node, &ear, &mut told) {
+            ear.condemn();
+            dismiss(&mut child)?;
+            return Err(error);
+        }
         let (tell, gone) = watch::channel(None);
-        let expected = Arc::new(Mutex::new(false));
-        let stderr = Tail::default();
-        let pumps = self.pump(node, &mut child, logs, &stderr)?;
-        let death = (self.deaths.clone(), expected.clone(), stderr.clone());
-        std::thread::Builder::new().name(format!("{node}-wait")).spawn(move || {
-            reap(node, child, &tell, pumps, &death);
-        })?;
-        lock(&self.running).insert(node, Running { pid, gone, expected, stderr });
+        let running = Running {
+            warden: Pid::from_raw(child.id().cast_signed()),
+            ear: Arc::new(ear),
+            told: Arc::new(Mutex::new(told)),
+            gone,
+            expected: Arc::default(),
+            stderr: Tail::default(),
+        };
+        let pid = running.pid();
+        let pumps = self.pump(node, &mut child, logs, &running.stderr)?;
+        let end = End {
+            node,
+            marked,
+            isolation,
+            child,
+            ear: running.ear.clone(),
+            told: running.told.clone(),
+            expected: running.expected.clone(),
+            stderr: running.stderr.clone(),
+            pumps,
+            deaths: self.deaths.clone(),
+        };
+        std::thread::Builder::new().name(format!("{node}-wait")).spawn(move || end.wait(&tell))?;
+        lock(&self.running).insert(node, running);
         Ok(pid)
     }
 
@@ -133,11 +238,21 @@ impl Supervisor {
         Ok(pumps)
     }
 
-    /// The pid of `node`, if it runs.
-    pub fn pid(&self, node: NodeId) -> Option<Pid> {
+    /// Something of `node`, if it runs.
+    fn running<T>(&self, node: NodeId, of: impl FnOnce(&Running) -> T) -> Option<T> {
         let running = lock(&self.running);
-        let process = running.get(&node)?;
-        process.gone.borrow().is_none().then_some(process.pid)
+        running.get(&node).filter(|r| !r.is_gone()).map(of)
+    }
+
+    /// The pid of `node`'s main process, if it runs; of whoever will start it, if its start is
+    /// being delayed.
+    pub fn pid(&self, node: NodeId) -> Option<Pid> {
+        self.running(node, Running::pid)
+    }
+
+    /// The pids of all processes of `node`; none if it does not run.
+    pub fn processes(&self, node: NodeId) -> Vec<Pid> {
+        self.running(node, Running::processes).unwrap_or_default()
     }
 
     /// The last lines `node` printed to stderr since its last start.
@@ -145,110 +260,226 @@ impl Supervisor {
         lock(&self.running).get(&node).map(|p| p.stderr.text()).unwrap_or_default()
     }
 
-    /// Kills `node` and everything in its process group; waits until it is gone and says how it
+    /// Kills all processes of `node`; waits until they are gone and says how the main process
     /// went. `None` if it was not running.
     ///
     /// # Errors
-    /// If it does not die within five seconds.
+    /// If something of it is left after ten seconds.
     pub async fn kill(&self, node: NodeId) -> io::Result<Option<(Pid, ExitStatus)>> {
-        self.end(node, Signal::SIGKILL, Duration::from_secs(5)).await
+        let Some((pid, warden, ear)) = self.running(node, |r| {
+            *lock(&r.expected) = true;
+            (r.pid(), r.warden, r.ear.clone())
+        }) else {
+            return Ok(None);
+        };
+        ear.condemn();
+        if let Some(status) = self.ended(node, KILL).await? {
+            return Ok(Some((pid, status)));
+        }
+        // It should have answered. Its own children die with it.
+        tracing::warn!(%node, "its warden does not answer");
+        tree::signal(warden, Signal::SIGKILL)?;
+        match self.ended(node, KILL).await? {
+            Some(status) => Ok(Some((pid, status))),
+            None => Err(io::Error::other(format!("{node} (pid {pid}) does not end"))),
+        }
     }
 
-    /// Asks `node` to stop and kills it after `grace`.
+    /// Asks all processes of `node` to stop (SIGTERM) and kills them after `grace`. Says how the
+    /// main process went; `None` if it was not running.
     ///
     /// # Errors
     /// As [`Supervisor::kill`].
-    pub async fn stop(&self, node: NodeId, grace: Duration) -> io::Result<()> {
-        match self.end(node, Signal::SIGTERM, grace).await {
-            Ok(_) => Ok(()),
-            Err(_) => self.kill(node).await.map(drop),
-        }
-    }
-
-    async fn end(
+    pub async fn stop(
         &self,
         node: NodeId,
-        signal: Signal,
-        patience: Duration,
+        grace: Duration,
     ) -> io::Result<Option<(Pid, ExitStatus)>> {
-        let (pid, mut gone) = {
-            let running = lock(&self.running);
-            let Some(process) = running.get(&node) else { return Ok(None) };
-            if process.gone.borrow().is_some() {
-                return Ok(None);
-            }
-            *lock(&process.expected) = true;
-            (process.pid, process.gone.clone())
+        let Some((pid, processes)) = self.running(node, |r| {
+            *lock(&r.expected) = true;
+            (r.pid(), r.processes())
+        }) else {
+            return Ok(None);
         };
-        signal_group(pid, signal)?;
-        if signal != Signal::SIGKILL {
-            // A stopped process does not see its signal before it goes on.
-            signal_group(pid, Signal::SIGCONT)?;
+        for process in &processes {
+            tree::signal(*process, Signal::SIGTERM)?;
         }
+        for process in &processes {
+            // A stopped process does not see its signal before it goes on.
+            tree::signal(*process, Signal::SIGCONT)?;
+        }
+        if !processes.is_empty()
+            && let Some(status) = self.ended(node, grace).await?
+        {
+            return Ok(Some((pid, status)));
+        }
+        self.kill(node).await
+    }
+
+    /// Waits until nothing of `node` is left: how its main process ended.
+    async fn ended(&self, node: NodeId, patience: Duration) -> io::Result<Option<ExitStatus>> {
+        let Some(mut gone) = lock(&self.running).get(&node).map(|r| r.gone.clone()) else {
+            return Ok(None);
+        };
         let waited = tokio::time::timeout(patience, gone.wait_for(Option::is_some)).await;
         match waited {
-            Ok(Ok(status)) => Ok(status.map(|s| (pid, s))),
+            Ok(Ok(status)) => Ok(*status),
             Ok(Err(_)) => Err(io::Error::other(format!("nobody waits for {node} any more"))),
-            Err(_) => Err(io::Error::other(format!("{node} (pid {pid}) does not end on {signal}"))),
+            Err(_) => Ok(None),
         }
     }
 
-    /// Stops `node` where it is. Returns its pid; `None` if it is not running.
+    /// Stops all processes of `node` where they are (SIGSTOP), until none runs. Returns those
+    /// that stand still, the main process first; `None` if it is not running.
     ///
     /// # Errors
-    /// If the signal cannot be sent.
-    pub fn pause(&self, node: NodeId) -> io::Result<Option<Pid>> {
-        self.signal(node, Signal::SIGSTOP)
+    /// If a signal cannot be sent, or somebody runs on.
+    pub async fn pause(&self, node: NodeId) -> io::Result<Option<Vec<Pid>>> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let Some((main, processes)) = self.running(node, |r| (r.pid(), r.processes())) else {
+                return Ok(None);
+            };
+            let running: Vec<_> = processes.iter().copied().filter(|p| runs(*p)).collect();
+            if running.is_empty() {
+                // Whoever was born while we looked is found now: nobody is left to bear any more.
+                let again = self.processes(node);
+                if again.iter().all(|p| !runs(*p)) {
+                    let mut still: Vec<_> = again.into_iter().filter(|p| tree::lives(*p)).collect();
+                    still.sort_by_key(|p| (*p != main, p.as_raw()));
+                    return Ok(Some(still).filter(|s| !s.is_empty()));
+                }
+            } else if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{node}: {running:?} do not stop")));
+            }
+            for process in running {
+                tree::signal(process, Signal::SIGSTOP)?;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
-    /// Lets `node` go on. Returns its pid; `None` if it is not running.
+    /// Lets all processes of `node` go on (SIGCONT). Returns how many there are.
     ///
     /// # Errors
-    /// If the signal cannot be sent.
-    pub fn resume(&self, node: NodeId) -> io::Result<Option<Pid>> {
-        self.signal(node, Signal::SIGCONT)
+    /// If a signal cannot be sent, or somebody stays where it is.
+    pub async fn resume(&self, node: NodeId) -> io::Result<usize> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let processes = self.processes(node);
+            for process in &processes {
+                tree::signal(*process, Signal::SIGCONT)?;
+            }
+            let stopped: Vec<_> =
+                processes.iter().filter(|p| tree::state(**p) == Some('T')).collect();
+            if stopped.is_empty() {
+                return Ok(processes.len());
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{node}: {stopped:?} do not go on")));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
+}
 
-    fn signal(&self, node: NodeId, signal: Signal) -> io::Result<Option<Pid>> {
-        let Some(pid) = self.pid(node) else { return Ok(None) };
-        signal_group(pid, signal)?;
-        Ok(Some(pid))
+/// Whether a process may use a processor, now or as soon as something it waits for happens. One
+/// that waits in the kernel where no signal reaches it (`D`) does not: it stops before it
+/// returns.
+fn runs(pid: Pid) -> bool {
+    !matches!(tree::state(pid), None | Some('T' | 't' | 'Z' | 'X' | 'D'))
+}
+
+/// Listens until the node runs or is known to start later.
+fn hear_start(node: NodeId, ear: &Ear, told: &mut Told) -> io::Result<()> {
+    let deadline = Instant::now() + START;
+    while !told.started && !told.delayed {
+        let heard = ear.hear(Some(deadline)).map_err(|e| match e.kind() {
+            io::ErrorKind::TimedOut => io::Error::other(format!("no start after {START:?}")),
+            _ => e,
+        })?;
+        let Some((said, speaker)) = heard else {
+            return Err(io::Error::other("its warden ended without a word"));
+        };
+        if let Said::Failed(failure) = said {
+            return Err(failure.into());
+        }
+        told.hear(node, said, speaker);
     }
+    Ok(())
+}
+
+/// Lets a warden put an end to what it has started, and to itself.
+fn dismiss(child: &mut Child) -> io::Result<()> {
+    let deadline = Instant::now() + KILL;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            child.kill()?;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
         for process in lock(&self.running).values() {
             *lock(&process.expected) = true;
-            if process.gone.borrow().is_none()
-                && let Err(error) = signal_group(process.pid, Signal::SIGKILL)
-            {
-                tracing::warn!(%error, pid = %process.pid, "a node may be left");
-            }
+            process.ear.condemn();
         }
     }
 }
 
-/// Waits for a child, lets its output drain, and tells.
-fn reap(
+/// What is needed when a node ends.
+struct End {
     node: NodeId,
-    mut child: Child,
-    tell: &watch::Sender<Option<ExitStatus>>,
+    marked: String,
+    isolation: Isolation,
+    child: Child,
+    ear: Arc<Ear>,
+    told: Arc<Mutex<Told>>,
+    expected: Arc<Mutex<bool>>,
+    stderr: Tail,
     pumps: Vec<std::thread::JoinHandle<()>>,
-    (deaths, expected, stderr): &(broadcast::Sender<Died>, Arc<Mutex<bool>>, Tail),
-) {
-    let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-    if !*lock(expected) {
-        // Its last words may still be in the pipe, but a grandchild may hold that pipe open.
-        for _ in 0..50 {
-            if pumps.iter().all(std::thread::JoinHandle::is_finished) {
-                break;
+    deaths: broadcast::Sender<Died>,
+}
+
+impl End {
+    /// Listens to the warden until it ends, lets the node's output drain, and tells.
+    fn wait(mut self, tell: &watch::Sender<Option<ExitStatus>>) {
+        loop {
+            match self.ear.hear(None) {
+                Ok(Some((said, speaker))) => lock(&self.told).hear(self.node, said, speaker),
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(node = %self.node, %error, "its warden cannot be understood");
+                    break;
+                }
             }
-            std::thread::sleep(Duration::from_millis(2));
         }
-        let _ = deaths.send(Died { node, status: words(status), stderr: stderr.text() });
+        let killed = ExitStatus::from_raw(Signal::SIGKILL as i32);
+        let warden = self.child.wait().unwrap_or(killed);
+        if warden.signal().is_some() && self.isolation == Isolation::Tree {
+            // What it should have killed is nobody's now, but still carries our mark.
+            mark::kill_marked(|mark| mark == self.marked);
+        }
+        let told = lock(&self.told).clone();
+        // Killed together with its namespace: nobody was left to say so.
+        let status = told.ended.unwrap_or(killed);
+        if !*lock(&self.expected) {
+            // Its last words may still be in the pipe.
+            for _ in 0..50 {
+                if self.pumps.iter().all(std::thread::JoinHandle::is_finished) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let status = told.failed.unwrap_or_else(|| words(status));
+            let stderr = self.stderr.text();
+            let _ = self.deaths.send(Died { node: self.node, status, stderr });
+        }
+        tell.send_replace(Some(status));
     }
-    tell.send_replace(Some(status));
 }
 
 /// An exit status in words.
@@ -260,120 +491,5 @@ pub(crate) fn words(status: ExitStatus) -> String {
             Err(_) => format!("signal {number}"),
         },
         (None, None) => "an unknown end".to_owned(),
-    }
-}
-
-/// Signals a process group; one that is gone already is fine.
-fn signal_group(pid: Pid, signal: Signal) -> io::Result<()> {
-    match killpg(pid, signal) {
-        Ok(()) | Err(Errno::ESRCH) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// The state letter of a process in /proc: `R`, `S`, `T` (stopped), `Z`…
-pub(crate) fn state(pid: Pid) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses and may contain anything, parentheses included.
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sh(script: &str) -> NodeCommand {
-        NodeCommand {
-            program: "/bin/sh".into(),
-            args: vec!["-c".to_owned(), script.to_owned()],
-            env: Vec::new(),
-        }
-    }
-
-    const N1: NodeId = NodeId(1);
-
-    #[tokio::test]
-    async fn a_killed_node_and_its_children_are_gone_and_can_be_restarted() {
-        let dir = tempfile::tempdir().unwrap();
-        let nodes = Supervisor::new().unwrap();
-        let mut deaths = nodes.deaths();
-        let start = || {
-            nodes.start(
-                N1,
-                sh("sleep 60 & echo $! >child; wait"),
-                None,
-                dir.path().into(),
-                dir.path(),
-            )
-        };
-        let pid = start().unwrap();
-        let child = loop {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            let text = std::fs::read_to_string(dir.path().join("child")).unwrap_or_default();
-            if let Ok(child) = text.trim().parse() {
-                break Pid::from_raw(child);
-            }
-        };
-        assert!(start().is_err(), "it runs already");
-        let (killed, status) = nodes.kill(N1).await.unwrap().unwrap();
-        assert_eq!((killed, status.signal()), (pid, Some(9)));
-        assert!(nodes.pid(N1).is_none());
-        for _ in 0..100 {
-            if matches!(state(child), None | Some('Z')) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert!(matches!(state(child), None | Some('Z')), "the child went too");
-        assert_eq!(nodes.kill(N1).await.unwrap(), None);
-        start().unwrap();
-        nodes.kill(N1).await.unwrap().unwrap();
-        assert!(deaths.try_recv().is_err(), "these deaths were asked for");
-    }
-
-    #[tokio::test]
-    async fn pausing_stops_and_resuming_continues() {
-        let dir = tempfile::tempdir().unwrap();
-        let nodes = Supervisor::new().unwrap();
-        // A shell that is stopped while it starts a child waits for that child, which is stopped.
-        let alone = sh("exec sleep 60");
-        let pid = nodes.start(N1, alone, None, dir.path().into(), dir.path()).unwrap();
-        nodes.pause(N1).unwrap();
-        for _ in 0..400 {
-            if state(pid) == Some('T') {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(state(pid), Some('T'));
-        nodes.resume(N1).unwrap();
-        for _ in 0..100 {
-            if state(pid) != Some('T') {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_ne!(state(pid), Some('T'));
-        nodes.pause(N1).unwrap();
-        nodes.stop(N1, Duration::from_secs(2)).await.unwrap();
-        assert!(nodes.pid(N1).is_none(), "a paused node can be stopped");
-    }
-
-    #[tokio::test]
-    async fn a_node_that_dies_by_itself_is_told_with_its_last_words() {
-        let dir = tempfile::tempdir().unwrap();
-        let nodes = Supervisor::new().unwrap();
-        let mut deaths = nodes.deaths();
-        let mut lines = nodes.lines();
-        nodes
-            .start(N1, sh("echo goodbye >&2; exit 3"), None, dir.path().into(), dir.path())
-            .unwrap();
-        let died = deaths.recv().await.unwrap();
-        assert_eq!(died.status, "exit status 3");
-        assert_eq!(died.stderr, "goodbye");
-        assert_eq!(lines.recv().await.unwrap().text, "goodbye");
-        let missing = NodeCommand { program: "/no/such".into(), args: vec![], env: vec![] };
-        let error = nodes.start(NodeId(2), missing, None, dir.path().into(), dir.path());
-        assert!(error.unwrap_err().to_string().contains("/no/such"));
     }
 }

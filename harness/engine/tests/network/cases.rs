@@ -12,9 +12,9 @@ use danso_vocab::NodeId;
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
-use super::{datagrams, files, streams};
+use super::{datagrams, files, relays, streams};
 
-type Case = fn(Setup);
+pub(crate) type Case = fn(Setup);
 
 /// Of networks that can be cut.
 const FULL: [(&str, Case); 11] = [
@@ -76,7 +76,7 @@ fn table() -> Vec<(String, Case)> {
     let full = full.flat_map(|setup| FULL.into_iter().map(named(setup)));
     let shaped = switch.into_iter().flat_map(|setup| SHAPED.into_iter().map(named(setup)));
     full.chain(shaped)
-        .chain(OTHER.into_iter().map(|(name, case)| (name.to_owned(), case)))
+        .chain(OTHER.into_iter().chain(relays::CASES).map(|(name, case)| (name.to_owned(), case)))
         .collect()
 }
 
@@ -95,6 +95,7 @@ pub(crate) fn spec() -> Spec {
 
 pub(crate) fn prepared(setup: Setup) -> Prepared {
     let prepared = prepare(match setup {
+        Setup::Nft => Choice::Nft,
         Setup::Proxy => Choice::Proxy,
         Setup::None => Choice::None,
         _ => Choice::Switch,
@@ -121,6 +122,7 @@ pub(crate) fn open_spec(setup: Setup, spec: &Spec) -> Net {
         Setup::RootVeth => &["veth", "as root"],
         Setup::RootlessTun => &["TUN", "rootless"],
         Setup::RootlessVeth => &["veth", "rootless"],
+        Setup::Nft => &["packet filter"],
         Setup::Proxy => &["TCP only"],
         _ => &[],
     };
@@ -234,7 +236,7 @@ fn new_connections_wait(setup: Setup) {
     cut(&net, &both);
     // One gives up, another waits.
     let given_up = dial(&net, node(1), 2, QUIET);
-    if net.backend() == Backend::Switch {
+    if net.backend() != Backend::Proxy {
         assert_eq!(given_up.as_ref().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
     drop(given_up);
@@ -359,7 +361,7 @@ fn auto_falls_back(_setup: Setup) {
     assert!(error.contains("max_user_namespaces"), "{error}");
     let prepared = prepare(Choice::Auto).unwrap();
     assert_eq!(prepared.backend, Backend::Proxy);
-    assert_eq!(prepared.notes.len(), 4, "{:?}", prepared.notes);
+    assert_eq!(prepared.notes.len(), 5, "{:?}", prepared.notes);
     assert!(prepared.notes.iter().all(|note| !note.contains('\n')));
     let rows = probe();
     assert!(rows.iter().filter(|row| row.obstacle.is_none()).all(|row| row.name == "proxy"));
@@ -380,7 +382,7 @@ fn probe_leaves_no_mark(_setup: Setup) {
     let look = || ["user", "net", "mnt"].map(|n| std::fs::read_link(format!("/proc/self/ns/{n}")));
     let before = look().map(Result::unwrap);
     let rows = probe();
-    assert_eq!(rows.len(), 5);
+    assert_eq!(rows.len(), 6);
     for row in &rows {
         let text = row.obstacle.as_ref().map_or("available".to_owned(), ToString::to_string);
         println!("{}: {text}", row.name);

@@ -8,7 +8,9 @@
 mod cases;
 mod datagrams;
 mod files;
+mod nft;
 mod peers;
+mod relays;
 mod remains;
 mod setup;
 mod streams;

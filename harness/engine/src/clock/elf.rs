@@ -1,0 +1,190 @@
+//! What has to be known of ELF images: the functions a vDSO exports, and how a program is linked.
+
+/// A function of a vDSO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Function {
+    pub(super) name: String,
+    /// Bytes from the start of the image.
+    pub(super) offset: u64,
+    /// Bytes of its code.
+    pub(super) size: u64,
+}
+
+const PT_LOAD: u32 = 1;
+const PT_DYNAMIC: u32 = 2;
+const PT_INTERP: u32 = 3;
+const STT_FUNC: u8 = 2;
+
+/// Little-endian integers at offsets; outside, nothing.
+struct Image<'a>(&'a [u8]);
+
+impl Image<'_> {
+    fn u16(&self, at: usize) -> Option<u16> {
+        Some(u16::from_le_bytes(self.0.get(at..at.checked_add(2)?)?.try_into().ok()?))
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        Some(u32::from_le_bytes(self.0.get(at..at.checked_add(4)?)?.try_into().ok()?))
+    }
+
+    fn u64(&self, at: usize) -> Option<u64> {
+        Some(u64::from_le_bytes(self.0.get(at..at.checked_add(8)?)?.try_into().ok()?))
+    }
+
+    fn is_elf64(&self) -> bool {
+        // 64 bits, little-endian.
+        self.0.starts_with(b"\x7fELF\x02\x01")
+    }
+
+    /// Type and place of every program header.
+    fn headers(&self) -> Option<Vec<(u32, usize)>> {
+        let (first, size) = (self.u64(0x20)? as usize, usize::from(self.u16(0x36)?));
+        let count = usize::from(self.u16(0x38)?);
+        (0..count)
+            .map(|i| {
+                let at = first.checked_add(i * size)?;
+                Some((self.u32(at)?, at))
+            })
+            .collect()
+    }
+
+    /// Every defined function of the dynamic symbol table.
+    fn functions(&self) -> Option<Vec<Function>> {
+        let headers = self.headers()?;
+        let at = |kind| headers.iter().find(|(t, _)| *t == kind).map(|(_, at)| *at);
+        let load = at(PT_LOAD)?;
+        // Addresses in the image count from here.
+        let bias = self.u64(load + 16)?.wrapping_sub(self.u64(load + 8)?);
+        let table = self.dynamic(self.u64(at(PT_DYNAMIC)? + 8)? as usize, bias)?;
+        let mut functions = Vec::new();
+        for index in 0..table.symbols {
+            let symbol = table.symtab.checked_add(index.checked_mul(24)?)?;
+            let defined = self.u16(symbol + 6)? != 0;
+            if self.0.get(symbol + 4)? & 15 != STT_FUNC || !defined {
+                continue;
+            }
+            let name = self.0.get(table.strtab.checked_add(self.u32(symbol)? as usize)?..)?;
+            let end = name.iter().position(|b| *b == 0)?;
+            functions.push(Function {
+                name: String::from_utf8_lossy(&name[..end]).into_owned(),
+                offset: self.u64(symbol + 8)?.wrapping_sub(bias),
+                size: self.u64(symbol + 16)?,
+            });
+        }
+        Some(functions)
+    }
+
+    fn dynamic(&self, mut at: usize, bias: u64) -> Option<Table> {
+        let (mut symtab, mut strtab, mut hash, mut gnu_hash) = (None, None, None, None);
+        loop {
+            let value = self.u64(at.checked_add(8)?)?.wrapping_sub(bias) as usize;
+            match self.u64(at)? {
+                0 => break,
+                4 => hash = Some(value),
+                5 => strtab = Some(value),
+                6 => symtab = Some(value),
+                0x6fff_fef5 => gnu_hash = Some(value),
+                _ => {}
+            }
+            at += 16;
+        }
+        let symbols = match hash {
+            Some(hash) => self.u32(hash.checked_add(4)?)? as usize,
+            // Some architectures have the newer table only.
+            None => self.gnu_hashed(gnu_hash?)?,
+        };
+        Some(Table { symtab: symtab?, strtab: strtab?, symbols })
+    }
+
+    /// How many symbols a GNU hash table covers: it ends where the last chain ends.
+    fn gnu_hashed(&self, at: usize) -> Option<usize> {
+        let (buckets, first) = (self.u32(at)? as usize, self.u32(at + 4)? as usize);
+        let from = at.checked_add(16)?.checked_add((self.u32(at + 8)? as usize).checked_mul(8)?)?;
+        let mut last = 0;
+        for bucket in 0..buckets {
+            last = last.max(self.u32(from + 4 * bucket)? as usize);
+        }
+        let Some(mut chain) = last.checked_sub(first) else { return Some(first) };
+        let chains = from + 4 * buckets;
+        while self.u32(chains.checked_add(chain.checked_mul(4)?)?)? & 1 == 0 {
+            chain += 1;
+        }
+        Some(first + chain + 1)
+    }
+}
+
+struct Table {
+    symtab: usize,
+    strtab: usize,
+    symbols: usize,
+}
+
+/// The functions a vDSO exports.
+///
+/// # Errors
+/// If it is no 64-bit image, or one we cannot read.
+pub(super) fn functions(image: &[u8]) -> Result<Vec<Function>, String> {
+    let image = Image(image);
+    if !image.is_elf64() {
+        return Err("its vDSO is no 64-bit one".to_owned());
+    }
+    image.functions().ok_or_else(|| "its vDSO cannot be read".to_owned())
+}
+
+/// How a program is linked, as far as a preloaded library cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linking {
+    /// It loads libraries.
+    Dynamic,
+    /// It loads none.
+    Static,
+    /// It loads libraries, but asks the vDSO for the time by itself.
+    Go,
+    /// It is no program of this machine's kind: a script.
+    Other,
+}
+
+/// How the program with this file content is linked.
+pub(super) fn linking(file: &[u8]) -> Linking {
+    let image = Image(file);
+    if !image.is_elf64() {
+        return Linking::Other;
+    }
+    let headers = image.headers().unwrap_or_default();
+    if !headers.iter().any(|(kind, _)| *kind == PT_INTERP) {
+        return Linking::Static;
+    }
+    // Written by Go's linker into every program, stripped ones too.
+    let go = b"\xff Go buildinf:";
+    if file.windows(go.len()).any(|w| w == go) { Linking::Go } else { Linking::Dynamic }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_images_are_refused_not_followed() {
+        let mut image = vec![0u8; 512];
+        image[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        assert!(functions(&image).is_err());
+        let mut rng = danso_vocab::Rng::new(1);
+        for _ in 0..2_000 {
+            for byte in &mut image[6..] {
+                *byte = if rng.chance(1, 2) { 0 } else { rng.bits() as u8 };
+            }
+            let _ = functions(&image);
+            let _ = linking(&image);
+        }
+        assert!(functions(b"#!/bin/sh").is_err());
+        assert_eq!(linking(b"#!/bin/sh"), Linking::Other);
+    }
+
+    #[test]
+    fn this_test_is_linked_dynamically() {
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        if cfg!(target_env = "gnu") {
+            assert_eq!(linking(&program), Linking::Dynamic);
+        }
+    }
+}

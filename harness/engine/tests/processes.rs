@@ -1,0 +1,298 @@
+//! Node processes through their wardens, seen from inside a node and from the machine.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use danso_engine::process::{Bounded, Isolation, Limit, Order, Supervisor, probe};
+use danso_engine::target::NodeCommand;
+use danso_vocab::NodeId;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Gid, Pid, Uid, geteuid, setgid, setgroups, setuid};
+
+const EXE: &str = env!("CARGO_BIN_EXE_danso-internal");
+const N1: NodeId = NodeId(1);
+/// For what must happen, however loaded the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Every isolation there is here.
+fn isolations() -> Vec<Isolation> {
+    let (best, obstacle) = probe(Path::new(EXE)).unwrap();
+    let mut all = vec![Isolation::Tree];
+    match obstacle {
+        Some(obstacle) => println!("skipped: PID namespaces: {obstacle}"),
+        None => all.push(best),
+    }
+    // Root has no need of them, but may have them.
+    if best == Isolation::Namespace && Path::new("/proc/self/ns/user").exists() {
+        all.push(Isolation::UserNamespace);
+    }
+    all
+}
+
+fn sh(script: &str, dir: &Path) -> Order {
+    let args = vec!["-c".to_owned(), script.to_owned()];
+    let command = NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() };
+    Order { name: "n1".to_owned(), ..Order::new(command, dir.into()) }
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Waits until this is so.
+#[track_caller]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Processes that were started with this word among their arguments, zombies not counted.
+fn marked(word: &str) -> Vec<PathBuf> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let has = |path: &PathBuf| {
+        std::fs::read(path.join("cmdline"))
+            .unwrap_or_default()
+            .split(|b| *b == 0)
+            .any(|argument| argument == word.as_bytes())
+    };
+    pids.filter(has).collect()
+}
+
+/// A number no other test uses, to sleep for.
+fn unique() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}{next:03}", 100_000 + std::process::id())
+}
+
+/// A child, a grandchild in a session of its own, and one that has lost its parent.
+fn family(word: &str) -> String {
+    format!(
+        "sleep {word} & setsid sh -c 'sleep {word} & sleep {word}' & \
+         (setsid sh -c 'setsid sleep {word} &' &) ; sleep {word} & wait"
+    )
+}
+const FAMILY: usize = 5;
+
+fn state(process: &Path) -> Option<char> {
+    read(process.join("stat")).rsplit_once(") ")?.1.chars().next()
+}
+
+#[tokio::test]
+async fn killing_a_node_ends_all_of_it_and_it_can_start_again() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let mut deaths = nodes.deaths();
+        let word = unique();
+        let start = || nodes.start(N1, sh(&family(&word), dir.path()), dir.path());
+        let pid = start().unwrap();
+        assert_eq!(nodes.pid(N1), Some(pid));
+        assert!(start().is_err(), "it runs already");
+        wait_for("the family", || (marked(&word).len() == FAMILY).then_some(()));
+        assert!(nodes.processes(N1).len() >= FAMILY, "{:?}", nodes.processes(N1));
+        let (killed, status) = nodes.kill(N1).await.unwrap().unwrap();
+        assert_eq!((killed, status.signal()), (pid, Some(9)), "{isolation:?}");
+        assert_eq!(marked(&word), [PathBuf::new(); 0], "{isolation:?}: all went too");
+        assert!(nodes.pid(N1).is_none());
+        assert_eq!(nodes.kill(N1).await.unwrap(), None);
+        start().unwrap();
+        wait_for("the family", || (marked(&word).len() == FAMILY).then_some(()));
+        drop(nodes);
+        wait_for("nobody", || marked(&word).is_empty().then_some(()));
+        assert!(deaths.try_recv().is_err(), "these deaths were asked for");
+    }
+}
+
+#[tokio::test]
+async fn pausing_stops_everybody_and_resuming_continues() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let word = unique();
+        // One that forks all the time is caught too.
+        let script = format!("(while true; do sleep 0.001; done) & {}", family(&word));
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        let family =
+            wait_for("the family", || Some(marked(&word)).filter(|family| family.len() == FAMILY));
+        for _ in 0..5 {
+            let stopped = nodes.pause(N1).await.unwrap().unwrap();
+            assert!(stopped.len() > FAMILY);
+            assert!(family.iter().all(|p| state(p) == Some('T')), "{isolation:?}");
+            let before = stopped.clone();
+            std::thread::sleep(Duration::from_millis(30));
+            assert_eq!(nodes.pause(N1).await.unwrap().unwrap(), before, "nobody was born");
+            nodes.resume(N1).await.unwrap();
+            assert!(family.iter().all(|p| state(p) != Some('T')), "{isolation:?}");
+        }
+        nodes.pause(N1).await.unwrap();
+        nodes.stop(N1, PATIENCE).await.unwrap();
+        assert!(nodes.pid(N1).is_none(), "a paused node can be stopped");
+        assert!(marked(&word).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_asked_to_stop_may_tidy_up() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let word = unique();
+        let script = format!("trap 'echo bye >bye; exit 5' TERM; touch up; sleep {word} & wait");
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        wait_for("up", || dir.path().join("up").exists().then_some(()));
+        let (_, status) = nodes.stop(N1, PATIENCE).await.unwrap().unwrap();
+        assert_eq!((status.code(), read(dir.path().join("bye")).trim()), (Some(5), "bye"));
+        assert!(marked(&word).is_empty());
+        // One that will not is killed.
+        let script = format!("trap '' TERM; touch deaf; sleep {word} & wait; wait");
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        wait_for("deaf", || dir.path().join("deaf").exists().then_some(()));
+        let (_, status) = nodes.stop(N1, Duration::from_millis(50)).await.unwrap().unwrap();
+        assert_eq!(status.signal(), Some(9));
+        assert!(marked(&word).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_dies_by_itself_is_told_with_its_last_words() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let mut deaths = nodes.deaths();
+        let mut lines = nodes.lines();
+        let word = unique();
+        let script = format!("setsid sleep {word} & echo goodbye >&2; exit 3");
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        let died = deaths.recv().await.unwrap();
+        assert_eq!((died.status.as_str(), died.stderr.as_str()), ("exit status 3", "goodbye"));
+        assert_eq!(lines.recv().await.unwrap().text, "goodbye");
+        wait_for("nobody", || marked(&word).is_empty().then_some(()));
+        nodes.start(N1, sh("kill -SEGV $$", dir.path()), dir.path()).unwrap();
+        assert_eq!(deaths.recv().await.unwrap().status, "signal 11 (SIGSEGV)");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_what_and_why() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let program = |program: &str| Order { program: program.into(), ..sh("", dir.path()) };
+        let refused = |order: Order| nodes.start(N1, order, dir.path()).unwrap_err().to_string();
+        assert_eq!(
+            refused(program("/no/such")),
+            "/no/such cannot be started: no such file or directory"
+        );
+        assert!(refused(program("/etc/passwd")).contains("/etc/passwd cannot be started"));
+        let lost = Order { dir: dir.path().join("gone"), ..sh("true", dir.path()) };
+        assert!(refused(lost).contains("gone: no such file"));
+        let unheard = Order { cgroups: vec!["/no/group".into()], ..sh("true", dir.path()) };
+        assert!(refused(unheard).contains("open /no/group"));
+        assert!(nodes.pid(N1).is_none());
+        // Found by name, as a shell would.
+        nodes
+            .start(N1, Order { args: vec!["60".to_owned()], ..program("sleep") }, dir.path())
+            .unwrap();
+        nodes.kill(N1).await.unwrap().unwrap();
+    }
+    let nobody = Supervisor::new("/bin/false".into()).unwrap();
+    let error = nobody.start(N1, sh("true", Path::new("/")), Path::new("/")).unwrap_err();
+    assert!(error.to_string().contains("/bin/false"), "{error}");
+}
+
+#[tokio::test]
+async fn a_daemon_is_the_node_until_it_ends() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let mut deaths = nodes.deaths();
+        let daemon = "setsid sh -c 'sleep 0.3; touch on; read x <fifo; exit 4' </dev/null & exit 0";
+        let script = format!("mkfifo fifo; {daemon}");
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        wait_for("the daemon", || dir.path().join("on").exists().then_some(()));
+        assert!(nodes.pid(N1).is_some(), "it lives on without its first process");
+        assert!(deaths.try_recv().is_err());
+        assert_eq!(nodes.processes(N1).len(), 1);
+        std::fs::write(dir.path().join("fifo"), "\n").unwrap();
+        assert_eq!(deaths.recv().await.unwrap().status, "exit status 4", "{isolation:?}");
+        assert!(nodes.pid(N1).is_none());
+        // And is killed like any other.
+        std::fs::remove_file(dir.path().join("fifo")).unwrap();
+        nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
+        nodes.kill(N1).await.unwrap().unwrap();
+        assert!(deaths.try_recv().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_start_can_be_delayed_and_given_up() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let begun = dir.path().join("begun");
+        let late = |delay| Order { delay, ..sh("touch begun; exec sleep 60", dir.path()) };
+        nodes.start(N1, late(Duration::from_secs(3600)), dir.path()).unwrap();
+        assert!(nodes.pid(N1).is_some(), "its start is under way");
+        nodes.kill(N1).await.unwrap().unwrap();
+        assert!(!begun.exists());
+        let since = Instant::now();
+        nodes.start(N1, late(Duration::from_millis(300)), dir.path()).unwrap();
+        wait_for("the start", || begun.exists().then_some(()));
+        assert!(since.elapsed() >= Duration::from_millis(300));
+        nodes.kill(N1).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_has_a_world_of_its_own() {
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("hosts"), "10.9.8.7 n7\n").unwrap();
+        std::fs::write(dir.path().join("empty"), "").unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let script = "echo $$; cat /etc/hosts; wc -c </etc/resolv.conf; uname -n; \
+                      grep -c . /proc/$$/status; ls /proc/self/fd | wc -l; ulimit -n; \
+                      grep -E 'CapInh|SigBlk' /proc/self/status; echo $DANSO_NODE; touch done; sleep 60";
+        let order = Order {
+            hosts: Some(dir.path().join("hosts")),
+            resolv: Some(dir.path().join("empty")),
+            limits: vec![Limit { of: Bounded::Files, most: 77 }],
+            ..sh(script, dir.path())
+        };
+        let machine =
+            (read("/etc/hosts"), read("/proc/self/mounts"), read("/proc/sys/kernel/hostname"));
+        nodes.start(N1, order, dir.path()).unwrap();
+        wait_for("its words", || dir.path().join("done").exists().then_some(()));
+        wait_for("its words", || {
+            read(dir.path().join("stdout.log")).contains("danso-").then_some(())
+        });
+        let said = read(dir.path().join("stdout.log"));
+        if isolation != Isolation::Tree {
+            assert!(said.contains("10.9.8.7 n7\n0\nn1\n"), "{said}");
+            assert!(said.starts_with("2\n"), "behind the keeper: {said}");
+        }
+        // As many descriptors as a child of this process has without a warden.
+        let usual = Command::new("/bin/sh").args(["-c", "ls /proc/self/fd | wc -l"]).output();
+        let usual = String::from_utf8(usual.unwrap().stdout).unwrap();
+        assert!(said.contains(&format!("\n{}\n77\n", usual.trim())), "{said} {usual}");
+        assert!(said.contains("CapInh:\t0000000000000000"), "{said}");
+        assert!(said.contains("SigBlk:\t0000000000000000"), "{said}");
+        nodes.kill(N1).await.unwrap().unwrap();
+        let now =
+            (read("/etc/hosts"), read("/proc/self/mounts"), read("/proc/sys/kernel/hostname"));
+        assert_eq!(machine, now, "the machine's own is untouched");
+    }
+}
