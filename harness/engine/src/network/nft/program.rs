@@ -229,6 +229,13 @@ impl Program<'_> {
         self.meta(SOCKET_GROUP, OPENER);
     }
 
+    /// Holds if the packet's socket is known, and is not of the opener's group: the set has every
+    /// group, twice in one.
+    pub(super) fn is_another(&mut self, set: &str) {
+        self.meta(SOCKET_GROUP, CALLED);
+        self.look_up(set, OPENER, None, true);
+    }
+
     /// Takes the packet's ends, those of whoever called first.
     pub(super) fn ends(&mut self, caller: End) {
         for (register, end) in [(ENDS, caller), (Register(ENDS.0 + 2), caller.other())] {
@@ -270,12 +277,16 @@ impl Program<'_> {
         });
     }
 
-    /// Notes in `map` who opened between these ends, whatever it said before.
+    /// Notes in `map` who opened between these ends, if it does not know.
     pub(super) fn remember(&mut self, map: &str) {
         const ADD: u32 = 0;
+        self.change(map, ADD);
+    }
+
+    /// Makes `map` forget who opened between these ends.
+    pub(super) fn forget(&mut self, map: &str) {
         const DELETE: u32 = 2;
         self.change(map, DELETE);
-        self.change(map, ADD);
     }
 
     /// Makes `map` remember these ends for longer.
