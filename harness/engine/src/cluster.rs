@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use danso_vocab::NodeId;
 use futures_util::future::join_all;
 
+use crate::clock::Clocks;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
 use crate::process::{Order, Supervisor};
 use crate::progress::lock;
@@ -30,6 +31,8 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// Their clocks, if this run needs any.
+    pub clocks: Clocks,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -86,11 +89,21 @@ impl Cluster {
             members,
             processes: Supervisor::new(exe)?,
             network,
+            clocks: Clocks::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
             winner: Mutex::default(),
         })
+    }
+
+    /// With a clock of its own for every node. To be called before any is started.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub fn with_clocks(self) -> io::Result<Cluster> {
+        let clocks = Clocks::create(&self.site, &self.nodes())?;
+        Ok(Cluster { clocks, ..self })
     }
 
     /// All members' names.
@@ -119,6 +132,7 @@ impl Cluster {
         let mut order = Order::new(command, data);
         order.name = node.to_string();
         order.network = self.network.namespace(node);
+        order.clock = self.clocks.page(node);
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.

@@ -6,6 +6,7 @@
 
 mod args;
 mod arrange;
+mod clock;
 mod custom;
 mod flap;
 mod kill;
@@ -146,6 +147,7 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &packets::HTTP,
     &kill::Kill,
     &pause::Pause,
+    &clock::Clock,
     &membership::Membership,
     &custom::Custom,
 ];

@@ -21,12 +21,14 @@ mod probe;
 mod proxy;
 mod roster;
 mod runtime;
+mod shortfall;
 mod switch;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
@@ -36,6 +38,7 @@ pub use self::choice::Choice;
 pub use self::policy::{Block, Chance, Delay, Distribution, Http, Mishap, Policy};
 pub use self::prepare::{Prepared, choose, prepare};
 pub use self::probe::{Capability, probe};
+pub use self::shortfall::Shortfall;
 
 /// Who can be at an end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -188,4 +191,14 @@ pub trait Network: Send + Sync {
 
     /// What the link has seen.
     fn stats(&self, link: Link) -> LinkStats;
+
+    /// What was not carried or not written so far, without any policy saying so.
+    fn shortfall(&self) -> Shortfall {
+        Shortfall::default()
+    }
+
+    /// From when the times in the traffic log count, if there is one.
+    fn opened(&self) -> Option<Instant> {
+        None
+    }
 }

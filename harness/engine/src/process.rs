@@ -21,9 +21,10 @@ mod output;
 mod said;
 mod spawn;
 mod supervisor;
-mod tree;
+pub(crate) mod tree;
 mod warden;
 
+pub(crate) use caps::keep_across_exec;
 pub use isolation::{Isolation, probe};
 pub use order::{Bounded, Limit, Order};
 pub use output::{LOG_CAP, LogLine};

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
+use crate::means::Need;
+use crate::nemesis;
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
@@ -105,13 +107,21 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     }
     let recorder = Recorder::create(&site.history(), setup.interrupt.clone())
         .map_err(folder(site.history()))?;
+    if let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
+        let base = Duration::from(now).saturating_sub(recorder.base().elapsed());
+        tracing::info!(monotonic_ns = base.as_nanos(), "time 0 of the history");
+    }
     if let Some(observer) = setup.observer.take() {
         recorder.observe(observer);
     }
     let members = members(plan, &setup);
     let internal = |error: std::io::Error| RunError::Internal(error.to_string());
     let (target, network) = (setup.target.clone(), setup.network.clone());
-    let cluster = Arc::new(Cluster::new(target, members, network, site).map_err(internal)?);
+    let mut cluster = Cluster::new(target, members, network, site).map_err(internal)?;
+    if needs_clocks(plan) {
+        cluster = cluster.with_clocks().map_err(internal)?;
+    }
+    let cluster = Arc::new(cluster);
     let control = setup.network.runtime(Party::Control);
     let conductor =
         Conductor { plan: plan.clone(), setup, cluster, recorder, undo: Arc::new(undo) };
@@ -128,6 +138,14 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
         let _ = tell.send(result);
     });
     told.recv().map_err(|_| RunError::Internal("the conductor panicked".to_owned()))?
+}
+
+/// Whether a fault of the schedule changes clocks. Otherwise no process is touched for it.
+fn needs_clocks(plan: &Plan) -> bool {
+    plan.schedule.injections.iter().any(|injection| {
+        let args = injection.fault.args.map().cloned().unwrap_or_default();
+        nemesis::find(&injection.fault.kind).is_some_and(|n| n.needs(&args).contains(&Need::Clock))
+    })
 }
 
 fn members(plan: &Plan, setup: &Setup) -> Vec<Member> {

@@ -12,7 +12,7 @@ use danso_vocab::NodeId;
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
-use super::{datagrams, nft, relays, streams};
+use super::{datagrams, files, nft, relays, streams};
 
 pub(crate) type Case = fn(Setup);
 
@@ -32,7 +32,7 @@ const FULL: [(&str, Case); 11] = [
 ];
 
 /// Of networks that can do anything to a packet.
-const SHAPED: [(&str, Case); 21] = [
+const SHAPED: [(&str, Case); 24] = [
     ("loss", datagrams::loss),
     ("bursts_by_seed", datagrams::bursts_by_seed),
     ("duplicates", datagrams::duplicates),
@@ -54,6 +54,9 @@ const SHAPED: [(&str, Case); 21] = [
     ("ends_linger", streams::ends_linger),
     ("clean_links_keep_super_packets", streams::clean_links_keep_super_packets),
     ("six::reach", reach_over_ipv6),
+    ("captures_are_what_passed", files::captures_are_what_passed),
+    ("the_traffic_log_tells", files::the_traffic_log_tells),
+    ("shortfalls_are_counted", files::shortfalls_are_counted),
 ];
 
 const OTHER: [(&str, Case); 5] = [
@@ -104,10 +107,14 @@ pub(crate) fn open(setup: Setup) -> Net {
 }
 
 pub(crate) fn open_ip(setup: Setup, ip: Ip) -> Net {
+    open_spec(setup, &Spec { ip, ..spec() })
+}
+
+pub(crate) fn open_spec(setup: Setup, spec: &Spec) -> Net {
     // A process can be prepared once only.
     static PREPARED: OnceLock<Prepared> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| prepared(setup));
-    let net = prepared.open(&Spec { ip, ..spec() }).unwrap();
+    let net = prepared.open(spec).unwrap();
     let description = net.describe();
     let expected: &[&str] = match setup {
         Setup::RootTun => &["TUN", "as root"],

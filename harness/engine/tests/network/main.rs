@@ -7,6 +7,7 @@
 
 mod cases;
 mod datagrams;
+mod files;
 mod nft;
 mod peers;
 mod relays;

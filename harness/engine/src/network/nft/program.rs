@@ -32,7 +32,8 @@ const CHAIN: u16 = 2;
 /// `enum nft_payload_bases`.
 const NETWORK: u32 = 1;
 const TRANSPORT: u32 = 2;
-/// `NFT_META_SKGID`, `NFT_META_L4PROTO`.
+/// `NFT_META_PRIORITY`, `NFT_META_SKGID`, `NFT_META_L4PROTO`.
+const PRIORITY: u32 = 2;
 const SOCKET_GROUP: u32 = 11;
 const PROTOCOL: u32 = 16;
 
@@ -251,7 +252,14 @@ impl Program<'_> {
 
     /// Holds if `map` knows these ends; what it says becomes the opener.
     pub(super) fn known(&mut self, map: &str) {
-        self.look_up(map, ENDS, Some(OPENER), false);
+        self.look_up(map, ENDS, Some(SCRATCH), false);
+        // The way round by the packet's priority, which nobody looks at on loopback, is for the
+        // `nft` program: it fails on rules that look up what they have looked up.
+        self.expression("meta", |m| {
+            m.number(2, PRIORITY);
+            m.number(3, SCRATCH.0);
+        });
+        self.meta(PRIORITY, OPENER);
     }
 
     /// Holds if `map` does not know these ends.
