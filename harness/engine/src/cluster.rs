@@ -132,6 +132,7 @@ impl Cluster {
         let mut order = Order::new(command, data);
         order.name = node.to_string();
         order.network = self.network.namespace(node);
+        order.group = self.network.group(node);
         order.clock = self.clocks.page(node);
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
