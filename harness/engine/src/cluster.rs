@@ -10,7 +10,7 @@ use danso_vocab::NodeId;
 use futures_util::future::join_all;
 
 use crate::network::{Link, Network, NetworkError, Party, Policy};
-use crate::process::{Order, Supervisor};
+use crate::process::{Order, Supervisor, Tight};
 use crate::progress::lock;
 use crate::site::Site;
 use crate::target::{Member, Target};
@@ -30,6 +30,8 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// The limits of their resources.
+    pub tight: Tight,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -86,6 +88,7 @@ impl Cluster {
             members,
             processes: Supervisor::new(exe)?,
             network,
+            tight: Tight::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -112,12 +115,23 @@ impl Cluster {
     /// # Errors
     /// One line: what could not be started, and why.
     pub fn start(&self, node: NodeId) -> Result<bool, String> {
+        self.start_late(node, Duration::ZERO)
+    }
+
+    /// The same, but the program is started only after `delay`; until then the node counts as
+    /// running.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_late(&self, node: NodeId, delay: Duration) -> Result<bool, String> {
         let member = self.member(node)?;
         let Some(command) = self.target.command(member)? else { return Ok(false) };
         let (data, logs) = (self.site.data(node), self.site.node(node));
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
         let mut order = Order::new(command, data);
         order.name = node.to_string();
+        order.delay = delay;
+        order.limits = self.tight.of(node);
         order.network = self.network.namespace(node);
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
@@ -202,13 +216,36 @@ impl Cluster {
     /// # Errors
     /// One line: what could not be done.
     pub async fn empty(&self, node: NodeId) -> Result<(), String> {
-        let held = |e: io::Error| format!("{node} cannot be emptied: {e}");
+        let held = |e: io::Error| format!("{node} cannot be killed: {e}");
         self.processes.kill(node).await.map_err(held)?;
-        let data = self.site.data(node);
-        if data.exists() {
-            std::fs::remove_dir_all(&data).map_err(held)?;
-        }
+        self.wipe(node)?;
         self.start(node).map(drop)
+    }
+
+    /// Empties the disk of `node`, which must not run.
+    ///
+    /// # Errors
+    /// One line: what could not be removed.
+    pub fn wipe(&self, node: NodeId) -> Result<(), String> {
+        let data = self.site.data(node);
+        let wipe = || -> io::Result<()> {
+            // Its contents only: the folder itself may be in use.
+            for entry in std::fs::read_dir(&data)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    std::fs::remove_dir_all(entry.path())?;
+                } else {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        match wipe() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("{} cannot be emptied: {error}", data.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does this to links, beside what other faults do to them. Lasts until [`Cluster::unshape`].
@@ -265,6 +302,11 @@ impl Cluster {
     /// Whether any fault holds `node` back so.
     pub fn is_held(&self, node: NodeId, hold: Hold) -> bool {
         lock(&self.holds).contains_key(&(node, hold))
+    }
+
+    /// How many faults hold `node` back so.
+    pub fn holds(&self, node: NodeId, hold: Hold) -> u32 {
+        lock(&self.holds).get(&(node, hold)).copied().unwrap_or_default()
     }
 
     /// One fault less holds `node` back; returns whether it was the last.

@@ -7,14 +7,17 @@
 mod args;
 mod arrange;
 mod custom;
+mod ends;
 mod flap;
 mod kill;
+mod limits;
 mod links;
 mod membership;
 mod packets;
 mod partition;
 mod pause;
 mod quorum;
+mod restarts;
 mod select;
 mod style;
 mod timing;
@@ -144,8 +147,15 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &packets::HOLD,
     &packets::SLOW_CLOSE,
     &packets::HTTP,
-    &kill::Kill,
+    &kill::KILL,
+    &kill::STOP,
+    &restarts::ROLLING,
+    &restarts::CRASH_LOOP,
+    &restarts::ON_START,
+    &restarts::SLOW,
     &pause::Pause,
+    &limits::FILES,
+    &limits::FILE_SIZE,
     &membership::Membership,
     &custom::Custom,
 ];

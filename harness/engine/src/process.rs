@@ -7,6 +7,7 @@
 //! | [`Order`] | what shall be started, and the world it shall find itself in |
 //! | [`warden`] | the process between controller and node, which starts it and outlives it |
 //! | [`Isolation`] | how it is made sure that nothing of a node is left |
+//! | [`Tight`] | limits of file descriptors and file sizes |
 //! | [`cgroup`] | limits of processor time and memory |
 //!
 //! Wardens are children of one long-lived thread and hear from the kernel when it ends, so no node
@@ -15,6 +16,7 @@
 mod caps;
 pub mod cgroup;
 mod isolation;
+mod limits;
 mod mark;
 mod order;
 mod output;
@@ -25,8 +27,10 @@ mod tree;
 mod warden;
 
 pub use isolation::{Isolation, probe};
+pub use limits::{Grip, Tight};
 pub use order::{Bounded, Limit, Order};
 pub use output::{LOG_CAP, LogLine};
+pub(crate) use limits::open_files;
 pub(crate) use supervisor::words;
 pub use supervisor::{Died, Supervisor};
 pub(crate) use warden::warden;
