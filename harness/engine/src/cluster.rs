@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use danso_vocab::NodeId;
+use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 
+use crate::means::Need;
+use crate::nemesis;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
+use crate::process::cgroup::{Controller, Groups};
 use crate::process::{Order, Supervisor, Tight};
 use crate::progress::lock;
 use crate::site::Site;
@@ -32,6 +35,8 @@ pub struct Cluster {
     pub network: Arc<dyn Network>,
     /// The limits of their resources.
     pub tight: Tight,
+    /// Their control groups, if any fault needs them.
+    pub groups: Option<Groups>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -89,11 +94,28 @@ impl Cluster {
             processes: Supervisor::new(exe)?,
             network,
             tight: Tight::default(),
+            groups: None,
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
             winner: Mutex::default(),
         })
+    }
+
+    /// Prepares what the faults of `schedule` need of the cluster, before anything is started.
+    ///
+    /// # Errors
+    /// If it cannot be had.
+    pub fn prepare(&mut self, schedule: &Schedule) -> io::Result<()> {
+        let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
+        let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
+        let controllers: Vec<_> = wanted.map(|(_, controller)| controller).collect();
+        if let Some(first) = self.members.first()
+            && !controllers.is_empty()
+        {
+            self.groups = Some(Groups::new(&first.exe, &self.nodes(), &controllers)?);
+        }
+        Ok(())
     }
 
     /// All members' names.
@@ -132,6 +154,7 @@ impl Cluster {
         order.name = node.to_string();
         order.delay = delay;
         order.limits = self.tight.of(node);
+        order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {

@@ -18,6 +18,7 @@ type Helper = fn(Args) -> ExitCode;
 /// All helpers.
 const HELPERS: &[(&str, Helper)] = &[
     ("warden", crate::process::warden),
+    ("janitor", crate::process::cgroup::serve),
     ("clocked", |args| crate::clock::helper::serve(args.into_iter())),
 ];
 

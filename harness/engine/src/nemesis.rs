@@ -19,6 +19,7 @@ mod pause;
 mod quorum;
 mod restarts;
 mod select;
+mod starve;
 mod style;
 mod timing;
 
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Value};
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Value};
 
 use crate::cluster::Cluster;
 use crate::means::{Means, Need};
@@ -154,6 +155,8 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &restarts::ON_START,
     &restarts::SLOW,
     &pause::Pause,
+    &starve::CPU,
+    &starve::MEMORY,
     &limits::FILES,
     &limits::FILE_SIZE,
     &membership::Membership,
@@ -163,6 +166,14 @@ pub static NEMESES: &[&dyn Nemesis] = &[
 /// The nemesis called `kind`.
 pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
     NEMESES.iter().copied().find(|n| n.kind() == kind)
+}
+
+/// Whether any fault of `schedule` needs this.
+pub fn needed(schedule: &Schedule, need: Need) -> bool {
+    schedule.injections.iter().any(|injection| {
+        let args = injection.fault.args.map().cloned().unwrap_or_default();
+        find(&injection.fault.kind).is_some_and(|n| n.needs(&args).contains(&need))
+    })
 }
 
 /// Whether a nemesis can work here with these arguments.

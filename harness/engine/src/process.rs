@@ -26,11 +26,26 @@ mod supervisor;
 mod tree;
 mod warden;
 
+/// Removes what killed controllers have left behind, as far as it is known by its mark: processes
+/// and control groups. Says what was there; an error is one that is still there.
+pub fn clean() -> Vec<Result<String, String>> {
+    let mut done = Vec::new();
+    match mark::kill_marked(mark::is_orphaned) {
+        0 => {}
+        killed => done.push(Ok(format!("{killed} processes killed"))),
+    }
+    done.extend(cgroup::sweep().into_iter().map(|group| match group {
+        Ok(path) => Ok(format!("{} removed", path.display())),
+        Err(error) => Err(error.to_string()),
+    }));
+    done
+}
+
 pub use isolation::{Isolation, probe};
+pub(crate) use limits::open_files;
 pub use limits::{Grip, Tight};
 pub use order::{Bounded, Limit, Order};
 pub use output::{LOG_CAP, LogLine};
-pub(crate) use limits::open_files;
 pub(crate) use supervisor::words;
 pub use supervisor::{Died, Supervisor};
 pub(crate) use warden::warden;

@@ -111,7 +111,9 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     let members = members(plan, &setup);
     let internal = |error: std::io::Error| RunError::Internal(error.to_string());
     let (target, network) = (setup.target.clone(), setup.network.clone());
-    let cluster = Arc::new(Cluster::new(target, members, network, site).map_err(internal)?);
+    let mut cluster = Cluster::new(target, members, network, site).map_err(internal)?;
+    cluster.prepare(&plan.schedule).map_err(|e| RunError::Start(e.to_string()))?;
+    let cluster = Arc::new(cluster);
     let control = setup.network.runtime(Party::Control);
     let conductor =
         Conductor { plan: plan.clone(), setup, cluster, recorder, undo: Arc::new(undo) };

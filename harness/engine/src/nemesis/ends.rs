@@ -84,6 +84,22 @@ pub(super) async fn start(cluster: &Cluster, node: NodeId, delay: Duration) -> R
     Ok(())
 }
 
+/// Starts those of `nodes` that ended under a fault that makes nodes end. Says which.
+///
+/// # Errors
+/// One line: which cannot be started, and why.
+pub(super) async fn revive(cluster: &Cluster, nodes: &[NodeId]) -> Result<Vec<String>, String> {
+    let mut revived = Vec::new();
+    for node in nodes {
+        let ended = cluster.processes.pid(*node).is_none();
+        if ended && !cluster.is_held(*node, Hold::Down) {
+            start(cluster, *node, Duration::ZERO).await?;
+            revived.push(format!("{node} had ended and was started again"));
+        }
+    }
+    Ok(revived)
+}
+
 /// What ending `nodes` did, where `ended` are those that ran.
 pub(super) fn effect(ended: &[String], nodes: &[NodeId]) -> Effect {
     let bit = ended.len() == nodes.len();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::Args;
+use super::ends::revive;
 use super::select::select;
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::Cluster;
@@ -102,7 +103,9 @@ impl Nemesis for Limits {
                         tightened.grips.push(grip);
                         if !seen.is_empty() && seen.iter().all(|(_, soft)| *soft <= most) {
                             let count = seen.len();
-                            tightened.seen.push(format!("{node}: at most {most} in {count} processes"));
+                            tightened
+                                .seen
+                                .push(format!("{node}: at most {most} in {count} processes"));
                         }
                     }
                     Err(error) => {
@@ -149,11 +152,14 @@ impl Wound for Tightened {
         Box::pin(async move {
             self.loosen(cluster)?;
             let bit = self.seen.len() == self.nodes.len();
-            let words = match bit {
-                true => self.seen.join(", "),
-                false => format!("{} of {} nodes were running", self.seen.len(), self.nodes.len()),
+            let mut words = match bit {
+                true => self.seen.clone(),
+                false => {
+                    vec![format!("{} of {} nodes were running", self.seen.len(), self.nodes.len())]
+                }
             };
-            Ok(Effect { bit, words })
+            words.extend(revive(cluster, &self.nodes).await?);
+            Ok(Effect { bit, words: words.join(", ") })
         })
     }
 }

@@ -154,8 +154,10 @@ impl Nemesis for Restarts {
                 }
                 Which::OnStart => {
                     let after = args.get("after").and_then(Value::list).unwrap_or_default();
-                    let after =
-                        after.iter().map(|v| duration("after", v)).collect::<Result<Vec<_>, _>>()?;
+                    let after = after
+                        .iter()
+                        .map(|v| duration("after", v))
+                        .collect::<Result<Vec<_>, _>>()?;
                     Busy::begin(cluster, nodes, nothing, move |cluster, nodes, over| {
                         nip(cluster, nodes, over, after)
                     })

@@ -145,7 +145,7 @@ impl Lowered {
                     Some(most) => {
                         let before = *self.before.entry(born).or_insert(match self.usual {
                             // Born of one that had been lowered: it would have had what that had.
-                            Some(usual) if soft == most => usual,
+                            Some(usual) if self.asked.values().any(|asked| *asked == soft) => usual,
                             _ => soft,
                         });
                         most.min(before)
