@@ -39,7 +39,7 @@ pub struct Order {
     pub group: Option<u32>,
     /// Soft limits of its resources.
     pub limits: Vec<Limit>,
-    /// Control groups the program is born into: their directories. Removed when the node ends.
+    /// Control groups the program is born into: their directories.
     pub cgroups: Vec<PathBuf>,
     /// How long to wait before the program is started.
     pub delay: Duration,

@@ -31,7 +31,7 @@ use nix::unistd::{ForkResult, Gid, Pid, fork, getppid, setgid};
 use super::isolation::Isolation;
 use super::order::Brief;
 use super::said::{Failure, Mouth, Said};
-use super::{cgroup, tree};
+use super::tree;
 use crate::internal::{Args, complain};
 
 /// How a trial ends that found out that something is not to be had.
@@ -94,7 +94,7 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
         return Ok(());
     }
     enter::given(order)?;
-    let kept = match brief.isolation {
+    match brief.isolation {
         Isolation::Tree => {
             set_child_subreaper(true).map_err(Failure::of("adopt orphans"))?;
             keeper::keep(order, mouth, signals, keeper::Place::Tree)
@@ -119,11 +119,7 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
                 ForkResult::Parent { child } => watch(child, mouth, &mut signals),
             }
         }
-    };
-    for error in cgroup::remove_all(&order.cgroups) {
-        mouth.say(&Said::Note(error));
     }
-    kept
 }
 
 /// Waits for the keeper's end, or brings it about.
