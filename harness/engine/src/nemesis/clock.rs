@@ -42,7 +42,7 @@ impl Nemesis for Clock {
             ("by", "how far, as in \"-90s\" or \"2d\" (default: random, 11ms to 5min either way)"),
             ("rate", "drift: how fast the clock runs, as in \"1.1\" (default: random, 0.5 to 2)"),
             ("period", "strobe: from one jump to the next (default: random, 1ms to 1s)"),
-            ("over", "slew: how long it takes (default: 1s)"),
+            ("over", "slew: how long it takes (default: twice by)"),
             ("monotonic", "drift, freeze: the monotonic clocks too (default: false)"),
         ]
     }
@@ -97,7 +97,9 @@ impl Nemesis for Clock {
         };
         let random = Duration::from_millis(1 << rng.between(0, 10));
         let period = Args(args).duration("period")?.unwrap_or(random);
-        let over = Args(args).duration("over")?.unwrap_or(Duration::from_secs(1));
+        // Half as fast as time goes by: whatever the window, some of it is seen.
+        let gently = Duration::from_nanos(by.unsigned_abs()) * 2;
+        let over = Args(args).duration("over")?.unwrap_or(gently);
         let monotonic = Args(args).flag("monotonic")?;
         let all = [
             ("by", by.into()),

@@ -80,11 +80,6 @@ impl Node {
         assert!(!readings.is_empty(), "the program said nothing");
         Answer { readings, wall: (before.0, after.0), monotonic: (before.1, after.1) }
     }
-
-    /// The helper's process.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Node {
@@ -115,7 +110,9 @@ impl Answer {
                 _ => SECOND / 1000,
             };
             let (id, (before, after)) = match name.as_str() {
-                "mono" | "mono-coarse" => (1, self.monotonic),
+                "mono" => (1, self.monotonic),
+                "coarse" => (5, self.wall),
+                "mono-coarse" => (6, self.monotonic),
                 // Others of the family have their own zero.
                 "raw" | "boot" => continue,
                 _ => (0, self.wall),

@@ -189,7 +189,7 @@ fn every_mode_is_seen_and_healed() {
         of("strobe", "n2", "110ms", &[("by", "5s".into()), ("period", "10ms".into())]),
         of("drift", "n3", "120ms", &[("rate", "1.5".into()), ("monotonic", true.into())]),
         of("freeze", "n1", "800ms", &[]),
-        of("slew", "n2", "810ms", &[("by", "-1s".into()), ("over", "400ms".into())]),
+        of("slew", "n2", "810ms", &[("by", "-300ms".into()), ("over", "400ms".into())]),
         of("reset", "n3", "820ms", &[]),
     ];
     let faults: Vec<_> = cases.iter().map(|args| ("clock", args.as_slice())).collect();
