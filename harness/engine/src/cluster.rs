@@ -102,7 +102,8 @@ impl Cluster {
     /// # Errors
     /// If there can be none.
     pub fn with_clocks(self) -> io::Result<Cluster> {
-        let clocks = Clocks::create(&self.site, &self.nodes())?;
+        let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
+        let clocks = Clocks::create(&self.site, &self.nodes(), way)?;
         Ok(Cluster { clocks, ..self })
     }
 
@@ -132,7 +133,7 @@ impl Cluster {
         let mut order = Order::new(command, data);
         order.name = node.to_string();
         order.network = self.network.namespace(node);
-        order.clock = self.clocks.page(node);
+        self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.

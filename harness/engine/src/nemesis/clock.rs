@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use super::args::{Args, duration};
 use super::select::select;
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
-use crate::clock::{Layer, Skew, nodes::Seen, witness};
+use crate::clock::{Layer, Skew, nodes::Seen};
 use crate::cluster::Cluster;
 use crate::means::Need;
 use crate::target::Fut;
@@ -260,13 +260,9 @@ async fn look(cluster: &Arc<Cluster>, node: NodeId, skew: Option<Skew>) -> Resul
     if look.seen.readings.is_empty() {
         return Ok(look);
     }
-    let page = cluster.clocks.of(node)?.path();
-    let asked = tokio::task::spawn_blocking(move || {
-        let before = crate::clock::true_time();
-        witness(&page, libc::CLOCK_REALTIME).map(|reading| reading - before)
-    });
-    let answer = asked.await.map_err(|e| format!("asking for the time: {e}"))?;
-    look.witness = Some(answer.map_err(|e| e.to_string()));
+    let asking = cluster.clone();
+    let asked = tokio::task::spawn_blocking(move || asking.clocks.witness(node));
+    look.witness = Some(asked.await.map_err(|e| format!("asking for the time: {e}"))?);
     Ok(look)
 }
 
