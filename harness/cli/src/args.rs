@@ -245,9 +245,12 @@ pub(crate) struct PlanArgs {
 
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
-    /// Undo what a killed danso left behind.
+    /// Undo what killed runs have left behind.
     #[arg(long)]
     pub(crate) clean: bool,
+    /// Where run folders are.
+    #[arg(long, value_name = "DIR", default_value = "danso-runs")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Args)]

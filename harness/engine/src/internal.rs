@@ -12,9 +12,15 @@ pub const WORD: &str = "internal";
 /// What a helper gets: its arguments behind its name.
 pub(crate) type Args = Vec<OsString>;
 
+/// What a helper does.
+type Helper = fn(Args) -> ExitCode;
+
 /// All helpers.
-const HELPERS: &[(&str, fn(Args) -> ExitCode)] =
-    &[("warden", crate::process::warden), ("clocked", crate::clock::helper::clocked)];
+const HELPERS: &[(&str, Helper)] = &[
+    ("warden", crate::process::warden),
+    ("disk", crate::disk::helper),
+    ("clocked", crate::clock::helper::clocked),
+];
 
 /// If this process was started as one of danso's own helpers, does its work and returns how it
 /// went. To be called first thing in `main`, before any thread is started.

@@ -107,6 +107,10 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     }
     let recorder = Recorder::create(&site.history(), setup.interrupt.clone())
         .map_err(folder(site.history()))?;
+    if let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
+        let base = Duration::from(now).saturating_sub(recorder.base().elapsed());
+        tracing::info!(monotonic_ns = base.as_nanos(), "time 0 of the history");
+    }
     if let Some(observer) = setup.observer.take() {
         recorder.observe(observer);
     }

@@ -1,35 +1,72 @@
 //! `danso doctor`: what this machine can inject, and why not.
 
+mod clean;
+
 use std::collections::BTreeMap;
 
-use danso_engine::network;
+use danso_engine::means::{Means, Need, Obstacle};
+use danso_engine::nemesis::{NEMESES, Nemesis};
+use danso_engine::network::{self, Ability, Backend, Choice};
 
 use crate::args::DoctorArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, usage};
 
-/// Prints what works here. `--clean` undoes what a killed danso left behind.
+/// Prints what works here. `--clean` undoes what killed runs have left behind.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<Exit> {
     if args.clean {
-        println!(
-            "nothing to clean: processes, namespaces and cuts die with the danso that made them"
-        );
-        return Ok(Exit::Valid);
+        return clean::clean(&args.out);
     }
     for (name, value) in machine() {
         println!("{name:<10} {value}");
     }
-    println!();
+    println!("\nnetworks, the first that works is --network auto");
     for capability in network::probe() {
-        match capability.obstacle {
-            None => println!("yes  {}", capability.name),
-            Some(obstacle) => {
-                println!("no   {}: {}", capability.name, obstacle.reason);
-                println!("     {}", obstacle.mend);
-            }
+        row(capability.name, "", capability.obstacle.as_ref());
+    }
+    println!("\nwhat can be done to links");
+    abilities();
+    let backend = network::choose(Choice::Auto).map_err(|e| usage(e.to_string()))?;
+    println!("\nfaults, over the network {}", backend.word());
+    faults(backend);
+    Ok(Exit::Valid)
+}
+
+fn row(name: &str, about: &str, obstacle: Option<&Obstacle>) {
+    match obstacle {
+        None => println!("yes  {name:<24} {about}"),
+        Some(obstacle) => {
+            println!("no   {name:<24} {}", obstacle.reason);
+            println!("     {:<24} {}", "", obstacle.mend);
         }
     }
-    println!("yes  kill, pause: nodes are processes of danso's own");
-    Ok(Exit::Valid)
+}
+
+/// A column a backend, a row an ability.
+fn abilities() {
+    let heads: Vec<_> = Backend::ALL.iter().map(|b| format!("{:<7}", b.word())).collect();
+    println!("{:<28} {}", "", heads.join(" ").trim_end());
+    for ability in Ability::ALL {
+        let can = |b: &Backend| format!("{:<7}", if b.can(ability) { "yes" } else { "-" });
+        let cells: Vec<_> = Backend::ALL.iter().map(can).collect();
+        println!("{:<28} {}", ability.word(), cells.join(" ").trim_end());
+    }
+}
+
+fn faults(backend: Backend) {
+    // Whatever a target can do by itself is the target's affair, not the machine's.
+    let hooks = |n: &&dyn Nemesis| n.needs(&BTreeMap::new());
+    let hooks = NEMESES.iter().flat_map(hooks).filter_map(|need| match need {
+        Need::Hook(hook) => Some(hook),
+        _ => None,
+    });
+    let means = Means::new(backend, true, hooks.collect());
+    for nemesis in NEMESES {
+        let needs = nemesis.needs(&BTreeMap::new());
+        let obstacle = needs.iter().find_map(|need| means.have(*need).err());
+        let wants = needs.iter().any(|n| matches!(n, Need::Hook(_)));
+        let about = if wants { "if the target can" } else { nemesis.about() };
+        row(nemesis.kind(), about, obstacle.as_ref());
+    }
 }
 
 /// The machine in words.

@@ -4,6 +4,7 @@
 
 mod alarm;
 mod gate;
+mod http;
 mod pump;
 mod queue;
 mod relay;
@@ -21,7 +22,7 @@ use super::draw;
 use super::loopback::{Slice, bind};
 use super::roster::Roster;
 use super::runtime::PartyRuntime;
-use super::{Backend, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
+use super::{Backend, Link, LinkStats, Mishap, Network, NetworkError, Party, Policy, Spec};
 
 /// Running relays.
 pub(super) struct Proxy {
@@ -104,6 +105,15 @@ impl Network for Proxy {
     }
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
+        for (_, policy) in changes {
+            if let Some(Mishap::Status(status)) = policy.http.map(|http| http.mishap)
+                && !(200..=599).contains(&status)
+            {
+                return Err(NetworkError(format!(
+                    "HTTP status {status} ends no response: choose one of 200 to 599"
+                )));
+            }
+        }
         self.gates.set(&self.roster.numbered(Backend::Proxy, changes)?);
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! What is asserted of every network, and in which setups.
 
 use std::io::{Read, Write};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use danso_engine::network::{Backend, Choice, Link, Party, Policy, Prepared, Spec, prepare, probe};
+use danso_engine::network::{
+    Backend, Choice, Ip, Link, Party, Policy, Prepared, Spec, prepare, probe,
+};
 use danso_vocab::NodeId;
 
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
+use super::{datagrams, files, relays, streams};
 
-type Case = fn(Setup);
+pub(crate) type Case = fn(Setup);
 
 /// Of networks that can be cut.
 const FULL: [(&str, Case); 11] = [
@@ -27,6 +31,34 @@ const FULL: [(&str, Case); 11] = [
     ("nothing_remains", nothing_remains),
 ];
 
+/// Of networks that can do anything to a packet.
+const SHAPED: [(&str, Case); 24] = [
+    ("loss", datagrams::loss),
+    ("bursts_by_seed", datagrams::bursts_by_seed),
+    ("duplicates", datagrams::duplicates),
+    ("corruption", datagrams::corruption),
+    ("delays", datagrams::delays),
+    ("reordering", datagrams::reordering),
+    ("long_packets_vanish", datagrams::long_packets_vanish),
+    ("bandwidth", datagrams::bandwidth),
+    ("held_is_released_in_order", datagrams::held_is_released_in_order),
+    ("changes_reach_what_is_under_way", datagrams::changes_reach_what_is_under_way),
+    ("refused", datagrams::refused),
+    ("a_bad_line_is_survived", streams::a_bad_line_is_survived),
+    ("believable_corruption_arrives", streams::believable_corruption_arrives),
+    ("resets", streams::resets),
+    ("rejects", streams::rejects),
+    ("long_segments_vanish", streams::long_segments_vanish),
+    ("bandwidth_holds_for_streams", streams::bandwidth_holds_for_streams),
+    ("held_connections_go_on", streams::held_connections_go_on),
+    ("ends_linger", streams::ends_linger),
+    ("clean_links_keep_super_packets", streams::clean_links_keep_super_packets),
+    ("six::reach", reach_over_ipv6),
+    ("captures_are_what_passed", files::captures_are_what_passed),
+    ("the_traffic_log_tells", files::the_traffic_log_tells),
+    ("shortfalls_are_counted", files::shortfalls_are_counted),
+];
+
 const OTHER: [(&str, Case); 5] = [
     ("none::reach", reach),
     ("none::cannot_be_cut", cannot_be_cut),
@@ -36,11 +68,16 @@ const OTHER: [(&str, Case); 5] = [
 ];
 
 fn table() -> Vec<(String, Case)> {
-    let full = ["root_tun", "root_veth", "rootless_tun", "rootless_veth", "proxy"];
-    let full = full.into_iter().flat_map(|setup| {
-        FULL.into_iter().map(move |(name, case)| (format!("{setup}::{name}"), case))
-    });
-    full.chain(OTHER.into_iter().map(|(name, case)| (name.to_owned(), case))).collect()
+    let switch = ["root_tun", "root_veth", "rootless_tun", "rootless_veth"];
+    let named = |setup: &'static str| {
+        move |(name, case): (&'static str, Case)| (format!("{setup}::{name}"), case)
+    };
+    let full = switch.into_iter().chain(["proxy"]);
+    let full = full.flat_map(|setup| FULL.into_iter().map(named(setup)));
+    let shaped = switch.into_iter().flat_map(|setup| SHAPED.into_iter().map(named(setup)));
+    full.chain(shaped)
+        .chain(OTHER.into_iter().chain(relays::CASES).map(|(name, case)| (name.to_owned(), case)))
+        .collect()
 }
 
 pub(crate) fn names() -> Vec<String> {
@@ -58,6 +95,7 @@ pub(crate) fn spec() -> Spec {
 
 pub(crate) fn prepared(setup: Setup) -> Prepared {
     let prepared = prepare(match setup {
+        Setup::Nft => Choice::Nft,
         Setup::Proxy => Choice::Proxy,
         Setup::None => Choice::None,
         _ => Choice::Switch,
@@ -66,13 +104,25 @@ pub(crate) fn prepared(setup: Setup) -> Prepared {
 }
 
 pub(crate) fn open(setup: Setup) -> Net {
-    let net = prepared(setup).open(&spec()).unwrap();
+    open_ip(setup, Ip::V4)
+}
+
+pub(crate) fn open_ip(setup: Setup, ip: Ip) -> Net {
+    open_spec(setup, &Spec { ip, ..spec() })
+}
+
+pub(crate) fn open_spec(setup: Setup, spec: &Spec) -> Net {
+    // A process can be prepared once only.
+    static PREPARED: OnceLock<Prepared> = OnceLock::new();
+    let prepared = PREPARED.get_or_init(|| prepared(setup));
+    let net = prepared.open(spec).unwrap();
     let description = net.describe();
     let expected: &[&str] = match setup {
         Setup::RootTun => &["TUN", "as root"],
         Setup::RootVeth => &["veth", "as root"],
         Setup::RootlessTun => &["TUN", "rootless"],
         Setup::RootlessVeth => &["veth", "rootless"],
+        Setup::Nft => &["packet filter"],
         Setup::Proxy => &["TCP only"],
         _ => &[],
     };
@@ -100,20 +150,29 @@ fn stats(net: &Net, from: Party, to: Party) -> (u64, u64) {
 }
 
 fn reach(setup: Setup) {
-    let net = open(setup);
+    reach_over(&open(setup));
+}
+
+fn reach_over_ipv6(setup: Setup) {
+    let net = open_ip(setup, Ip::V6);
+    assert!(net.listen(n(1), PORT).is_ipv6());
+    reach_over(&net);
+}
+
+fn reach_over(net: &Net) {
     for to in 1..=3 {
-        let incoming = accept(listen(&net, to));
+        let incoming = accept(listen(net, to));
         for from in [node(1), node(2), node(3), Party::Clients, Party::Control] {
-            let near = dial(&net, from, to, PATIENCE).unwrap();
+            let near = dial(net, from, to, PATIENCE).unwrap();
             let far = incoming.recv_timeout(PATIENCE).unwrap();
             passes(&near, &far, b"there");
             passes(&far, &near, b"and back");
             if net.backend() != Backend::None && from != node(to) {
                 // A packet is counted when it has gone: possibly after it has arrived.
                 std::thread::sleep(Duration::from_millis(10));
-                assert!(stats(&net, from, node(to)).0 > 0, "{from} to {to} is not counted");
-                assert!(stats(&net, node(to), from).0 > 0, "{to} to {from} is not counted");
-                assert_eq!(stats(&net, from, node(to)).1, 0);
+                assert!(stats(net, from, node(to)).0 > 0, "{from} to {to} is not counted");
+                assert!(stats(net, node(to), from).0 > 0, "{to} to {from} is not counted");
+                assert_eq!(stats(net, from, node(to)).1, 0);
             }
         }
     }
@@ -177,7 +236,7 @@ fn new_connections_wait(setup: Setup) {
     cut(&net, &both);
     // One gives up, another waits.
     let given_up = dial(&net, node(1), 2, QUIET);
-    if net.backend() == Backend::Switch {
+    if net.backend() != Backend::Proxy {
         assert_eq!(given_up.as_ref().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
     drop(given_up);
@@ -302,7 +361,7 @@ fn auto_falls_back(_setup: Setup) {
     assert!(error.contains("max_user_namespaces"), "{error}");
     let prepared = prepare(Choice::Auto).unwrap();
     assert_eq!(prepared.backend, Backend::Proxy);
-    assert_eq!(prepared.notes.len(), 4, "{:?}", prepared.notes);
+    assert_eq!(prepared.notes.len(), 5, "{:?}", prepared.notes);
     assert!(prepared.notes.iter().all(|note| !note.contains('\n')));
     let rows = probe();
     assert!(rows.iter().filter(|row| row.obstacle.is_none()).all(|row| row.name == "proxy"));
@@ -323,7 +382,7 @@ fn probe_leaves_no_mark(_setup: Setup) {
     let look = || ["user", "net", "mnt"].map(|n| std::fs::read_link(format!("/proc/self/ns/{n}")));
     let before = look().map(Result::unwrap);
     let rows = probe();
-    assert_eq!(rows.len(), 5);
+    assert_eq!(rows.len(), 6);
     for row in &rows {
         let text = row.obstacle.as_ref().map_or("available".to_owned(), ToString::to_string);
         println!("{}: {text}", row.name);

@@ -6,9 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
 mod cases;
+mod datagrams;
+mod files;
+mod nft;
 mod peers;
+mod relays;
 mod remains;
 mod setup;
+mod streams;
 
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};

@@ -36,12 +36,16 @@ pub(crate) fn inside<T: Send + 'static>(
     let (tell, told) = channel();
     match party {
         Party::Node(id) => {
-            let namespace = net.namespace(id);
+            let (namespace, group) = (net.namespace(id), net.group(id));
             let thread = std::thread::spawn(move || {
                 if let Some(fd) = namespace {
                     // SAFETY: the network, which owns the descriptor, outlives the thread.
                     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
                     setns(fd, CloneFlags::CLONE_NEWNET).unwrap();
+                }
+                if let Some(group) = group {
+                    // Of this thread only.
+                    nix::unistd::setfsgid(nix::unistd::Gid::from_raw(group));
                 }
                 let _ = tell.send(work());
             });
@@ -127,4 +131,23 @@ pub(crate) fn passes(mut from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
 pub(crate) fn stalls(mut from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
     from.write_all(bytes).unwrap();
     assert_eq!(receive(to, bytes.len(), QUIET), b"", "bytes went through a cut");
+}
+
+/// A counter of the kernel's, of the namespace of `party`: in `/proc/net/snmp` and `netstat` the
+/// column `name` of the lines beginning with `row`; in `snmp6` the row; in `dev` a received column.
+pub(crate) fn counter(net: &Net, party: Party, file: &str, row: &str, name: &str) -> u64 {
+    let path = format!("/proc/thread-self/net/{file}");
+    let text = inside(net, party, move || std::fs::read_to_string(path).unwrap());
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.first() == Some(&row))
+        .collect();
+    let number = match file {
+        "snmp6" => lines[0][1],
+        "dev" if name == "bytes" => lines[0][1],
+        "dev" => lines[0][2],
+        _ => lines[1][lines[0].iter().position(|word| *word == name).unwrap()],
+    };
+    number.parse().unwrap()
 }

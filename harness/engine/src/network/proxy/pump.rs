@@ -4,6 +4,7 @@
 //! ends and resets alike; nothing is closed because of a cut.
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,8 +12,9 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::alarm::Alarm;
 use super::gate::{Gates, Passage, Waited};
+use super::http::{Dialogue, Piece};
 use super::queue::{Item, News, Queue};
-use crate::network::Policy;
+use crate::network::{Http, Policy};
 
 /// Bytes in one chunk.
 const CHUNK: usize = 64 << 10;
@@ -23,6 +25,9 @@ const SLIVER: usize = 512;
 /// One direction of a connection.
 pub(super) struct Pump<'a> {
     gates: &'a Gates,
+    dialogue: &'a Mutex<Dialogue>,
+    /// Whether this is the direction of the one who was called.
+    answers: bool,
     link: usize,
     reverse: usize,
     queue: Queue,
@@ -38,10 +43,21 @@ pub(super) enum Over {
 }
 
 impl<'a> Pump<'a> {
-    /// Both directions of a connection.
-    pub(super) fn pair(gates: &'a Gates, forth: usize, back: usize) -> (Pump<'a>, Pump<'a>) {
-        let one = |link, reverse| Pump { gates, link, reverse, queue: Queue::default() };
-        (one(forth, back), one(back, forth))
+    /// Both directions of a connection, on which `dialogue` is held.
+    pub(super) fn pair(
+        gates: &'a Gates,
+        (forth, back): (usize, usize),
+        dialogue: &'a Mutex<Dialogue>,
+    ) -> (Pump<'a>, Pump<'a>) {
+        let one = |link, reverse, answers| Pump {
+            gates,
+            dialogue,
+            answers,
+            link,
+            reverse,
+            queue: Queue::default(),
+        };
+        (one(forth, back, false), one(back, forth, true))
     }
 
     /// Carries until the direction ends.
@@ -68,20 +84,51 @@ impl<'a> Pump<'a> {
                 self.gates.touched(self.link);
                 return Err(Over::Reset);
             }
-            self.push(News::Bytes(chunk[..length].to_vec()), late).await;
+            for piece in self.hear(&chunk[..length], policy.http) {
+                (0..piece.wrong).for_each(|_| self.gates.touched(self.link));
+                if !piece.bytes.is_empty() {
+                    self.push(News::Bytes(piece.bytes), late, piece.late).await;
+                }
+                if piece.last {
+                    self.push(News::Over, late, Duration::ZERO).await;
+                    return Ok(());
+                }
+            }
         }
     }
 
+    /// What becomes of these bytes.
+    fn hear(&self, bytes: &[u8], http: Option<Http>) -> Vec<Piece> {
+        let mut dialogue = self.dialogue.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.answers {
+            return dialogue.responses(bytes, http, |share| self.gates.happens(self.link, share));
+        }
+        dialogue.requests(bytes);
+        vec![Piece { bytes: bytes.to_vec(), ..Piece::default() }]
+    }
+
+    /// Passes on that `from` has ended.
     async fn end(&self, news: News, late: Duration, policy: &Policy) -> Result<(), Over> {
-        self.push(news, late + policy.linger).await;
+        if self.answers {
+            let rest = self.dialogue.lock().unwrap_or_else(PoisonError::into_inner).rest();
+            if !rest.is_empty() {
+                self.push(News::Bytes(rest), late, Duration::ZERO).await;
+            }
+        }
+        if !policy.linger.is_zero() {
+            self.gates.touched(self.link);
+        }
+        self.push(news, late, policy.linger).await;
         Ok(())
     }
 
-    async fn push(&self, news: News, late: Duration) {
+    /// Queues it, `late` because of the link's delay and `later` for another reason, which has
+    /// been counted.
+    async fn push(&self, news: News, late: Duration, later: Duration) {
         if !late.is_zero() {
             self.gates.touched(self.link);
         }
-        self.queue.push(Item { news, came: Instant::now(), late }).await;
+        self.queue.push(Item { news, came: Instant::now(), late: late + later }).await;
     }
 
     /// Writes what has been read, when its time has come.

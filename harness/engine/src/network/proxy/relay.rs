@@ -1,7 +1,7 @@
 //! [`Relay`]: takes connections from one party to one node's port, and carries them on.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::gate::{Gates, Waited};
+use super::http::Dialogue;
 use super::pump::{Over, Pump};
 use crate::network::NetworkError;
 use crate::network::loopback::Slice;
@@ -82,9 +83,10 @@ impl Relay {
             }
         };
         let _ = (near.set_nodelay(true), far.set_nodelay(true));
+        let dialogue = Mutex::new(Dialogue::new());
         let over = {
             let ((near_read, near_write), (far_read, far_write)) = (near.split(), far.split());
-            let (forth, back) = Pump::pair(&self.gates, self.forth, self.back);
+            let (forth, back) = Pump::pair(&self.gates, (self.forth, self.back), &dialogue);
             let (forth, back) = (forth.run(near_read, far_write), back.run(far_read, near_write));
             tokio::try_join!(forth, back).err()
         };

@@ -6,11 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::network::{Block, LinkStats, Policy};
 
+/// New policies of links.
+pub(super) type Changes = Vec<(usize, Policy)>;
+
 /// All links of one switch, by number.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// What no view has seen yet, in order.
-    news: Mutex<Vec<(usize, Policy)>>,
+    /// What no view has seen yet, in order; each entry was set at once.
+    news: Mutex<Vec<Changes>>,
     generation: AtomicU64,
     counters: Vec<Counter>,
     /// Packets to nobody: broadcasts, other networks.
@@ -93,13 +96,13 @@ impl Table {
     /// Changes these links; the forwarding thread sees all of the changes or none.
     pub(super) fn set(&self, changes: &[(usize, Policy)]) {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        news.extend_from_slice(changes);
+        news.push(changes.to_vec());
         // Published while the lock is held: a view of this generation has all of it.
         self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// What has changed since `view` last asked. Costs one atomic load where nothing has.
-    pub(super) fn news(&self, view: &mut View) -> Vec<(usize, Policy)> {
+    pub(super) fn news(&self, view: &mut View) -> Vec<Changes> {
         if self.generation.load(Ordering::Acquire) == view.generation {
             return Vec::new();
         }
@@ -144,7 +147,8 @@ mod tests {
         let mut view = View::new(4);
         let follow = |view: &mut View| {
             let news = table.news(view);
-            news.into_iter().filter(|(link, policy)| view.apply(*link, *policy)).count()
+            let news = news.into_iter().flatten();
+            news.filter(|(link, policy)| view.apply(*link, *policy)).count()
         };
         assert_eq!(follow(&mut view), 0);
         table.set(&[(2, Policy::CUT), (3, Policy::CUT)]);
