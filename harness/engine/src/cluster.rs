@@ -112,7 +112,8 @@ impl Cluster {
     /// If it cannot be had.
     pub fn prepare(&mut self, schedule: &Schedule) -> io::Result<()> {
         if nemesis::needed(schedule, Need::Clock) {
-            self.clocks = Clocks::create(&self.site, &self.nodes())?;
+            let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
+            self.clocks = Clocks::create(&self.site, &self.nodes(), way)?;
         }
         let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
         let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
@@ -164,7 +165,7 @@ impl Cluster {
         order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
         order.group = self.network.group(node);
-        order.clock = self.clocks.page(node);
+        self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
