@@ -12,11 +12,15 @@ pub const WORD: &str = "internal";
 /// What a helper gets: its arguments behind its name.
 pub(crate) type Args = Vec<OsString>;
 
+/// What a helper does.
+type Helper = fn(Args) -> ExitCode;
+
 /// All helpers.
-const HELPERS: &[(&str, fn(Args) -> ExitCode)] = &[
+const HELPERS: &[(&str, Helper)] = &[
     ("warden", crate::process::warden),
+    ("janitor", crate::process::cgroup::serve),
     ("disk", crate::disk::helper),
-    ("clocked", |args| crate::clock::helper::serve(args.into_iter())),
+    ("clocked", crate::clock::helper::clocked),
 ];
 
 /// If this process was started as one of danso's own helpers, does its work and returns how it

@@ -6,10 +6,13 @@
 
 mod args;
 mod arrange;
+mod clock;
 mod custom;
 mod damage;
+mod ends;
 mod flap;
 mod kill;
+mod limits;
 mod links;
 mod membership;
 mod outage;
@@ -18,7 +21,9 @@ mod partition;
 mod pause;
 mod power;
 mod quorum;
+mod restarts;
 mod select;
+mod starve;
 mod storage;
 mod style;
 mod timing;
@@ -27,7 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Value};
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Value};
 
 use crate::cluster::Cluster;
 use crate::means::{Means, Need};
@@ -148,7 +153,12 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &packets::HOLD,
     &packets::SLOW_CLOSE,
     &packets::HTTP,
-    &kill::Kill,
+    &kill::KILL,
+    &kill::STOP,
+    &restarts::ROLLING,
+    &restarts::CRASH_LOOP,
+    &restarts::ON_START,
+    &restarts::SLOW,
     &pause::Pause,
     &power::PowerFailure,
     &power::FsyncLie,
@@ -160,6 +170,11 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &damage::FLIP,
     &damage::TRUNCATE,
     &damage::SnapshotRestore,
+    &clock::Clock,
+    &starve::CPU,
+    &starve::MEMORY,
+    &limits::FILES,
+    &limits::FILE_SIZE,
     &membership::Membership,
     &custom::Custom,
 ];
@@ -167,6 +182,14 @@ pub static NEMESES: &[&dyn Nemesis] = &[
 /// The nemesis called `kind`.
 pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
     NEMESES.iter().copied().find(|n| n.kind() == kind)
+}
+
+/// Whether any fault of `schedule` needs this.
+pub fn needed(schedule: &Schedule, need: Need) -> bool {
+    schedule.injections.iter().any(|injection| {
+        let args = injection.fault.args.map().cloned().unwrap_or_default();
+        find(&injection.fault.kind).is_some_and(|n| n.needs(&args).contains(&need))
+    })
 }
 
 /// Whether a nemesis can work here with these arguments.

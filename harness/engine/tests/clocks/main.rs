@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod denied;
 mod kinds;
 mod node;
+mod runs;
 mod servers;
 mod skews;

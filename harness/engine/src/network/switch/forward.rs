@@ -2,7 +2,6 @@
 //! says, and writes them to another. One thread serves all ports: on few processors that is
 //! faster than one each.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,30 +9,29 @@ use std::time::Duration;
 
 use danso_vocab::Rng;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::read;
 
-use super::Wire;
-use super::address;
 use super::failure::{Failure, Step};
 use super::gate::{Gate, Port};
 use super::lane::{Exit, Journey};
 use super::lanes::Lanes;
 use super::packet::LONGEST;
-use super::segment;
 use super::table::{Changes, Mode, Table, View};
+use super::tap::Tap;
+use super::{Wire, address, now, segment};
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
 /// Errors in a row after which a port is given up.
 const MOST_ERRORS: u32 = 1000;
-/// The events that are no port's: end; look at the table.
+/// The events that are no port's: end; look at the table; look at the timers.
 const STOP: u64 = u64::MAX;
 const NEWS: u64 = u64::MAX - 1;
+const ALARM: u64 = u64::MAX - 2;
 
 /// Ends the thread when dropped, without waiting for it: closing its ports takes tens of
 /// milliseconds each.
@@ -65,6 +63,7 @@ pub(super) fn start(
     ports: Arc<Vec<Port>>,
     table: Arc<Table>,
     rng: Rng,
+    tap: Option<Tap>,
 ) -> Result<Forwarder, Failure> {
     let ordinary = |e| Step::Ordinary.failed(e);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ordinary)?;
@@ -75,6 +74,10 @@ pub(super) fn start(
         Ok(fd)
     };
     let (stop, news) = (event(STOP)?, event(NEWS)?);
+    // And not the time limit of a wait, which the kernel may stretch by a thousandth.
+    let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+    let alarm = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(ordinary)?;
+    epoll.add(&alarm, EpollEvent::new(EpollFlags::EPOLLIN, ALARM)).map_err(ordinary)?;
     let mut hosts = [None; 256];
     for (number, port) in ports.iter().enumerate() {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
@@ -86,12 +89,14 @@ pub(super) fn start(
         _stop: Arc::clone(&stop),
         news: Arc::clone(&news),
         epoll,
+        alarm,
+        alarmed: None,
         hosts,
         errors: vec![0; ports.len()],
         view: View::new(links),
         lanes: Lanes::new(links, wire.offset(), rng),
         offset: wire.offset(),
-        gate: Gate { offset: wire.offset(), ports, table, waiting: 0 },
+        gate: Gate { offset: wire.offset(), ports, table, waiting: 0, tap },
         scratch: Vec::new(),
     };
     thread::Builder::new()
@@ -106,6 +111,9 @@ struct Worker {
     _stop: Arc<EventFd>,
     news: Arc<EventFd>,
     epoll: Epoll,
+    /// Goes off when the next timer is due, and when that is.
+    alarm: TimerFd,
+    alarmed: Option<u64>,
     hosts: [Option<usize>; 256],
     /// Of each port, in a row.
     errors: Vec<u32>,
@@ -120,9 +128,6 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        if let Err(error) = nix::sys::prctl::set_timerslack(1) {
-            tracing::debug!(%error, "timers stay coarse");
-        }
         let mut events = [EpollEvent::empty(); 64];
         let mut buffer = vec![0u8; LONGEST];
         loop {
@@ -131,36 +136,54 @@ impl Worker {
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
                     tracing::error!(%error, "the switch ends");
-                    return;
+                    return self.end();
                 }
             };
             for event in &events[..count] {
                 match event.data() {
-                    STOP => return,
+                    STOP => return self.end(),
                     NEWS => {
                         // Only says that there is something; what, the table knows.
                         let _ = self.news.read();
+                    }
+                    ALARM => {
+                        // Silences it; whether anything is due, the timers know.
+                        let _ = self.alarm.wait();
+                        self.alarmed = None;
                     }
                     port => self.turn(port as usize, &mut buffer),
                 }
             }
             self.renew();
             self.drain();
+            if let Some(tap) = &mut self.gate.tap {
+                tap.flush();
+            }
         }
     }
 
-    /// Waits for events, or until a timer is due.
-    fn wait(&mut self, events: &mut [EpollEvent]) -> Result<usize, Errno> {
-        let Some(due) = self.lanes.next() else {
-            return self.epoll.wait(events, EpollTimeout::NONE);
-        };
-        let left = due.saturating_sub(now());
-        if left > 0 {
-            // An epoll descriptor's own wait counts in milliseconds.
-            let mut ready = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
-            ppoll(&mut ready, Some(TimeSpec::from_duration(Duration::from_nanos(left))), None)?;
+    /// Whoever waits for the files need not wait for the ports to be closed.
+    fn end(mut self) {
+        if let Some(mut tap) = self.gate.tap.take() {
+            tap.flush();
         }
-        self.epoll.wait(events, EpollTimeout::ZERO)
+    }
+
+    /// Waits for events; that a timer is due is one.
+    fn wait(&mut self, events: &mut [EpollEvent]) -> Result<usize, Errno> {
+        let next = self.lanes.next();
+        if next != self.alarmed {
+            match next {
+                Some(due) => {
+                    let due = TimeSpec::from_duration(Duration::from_nanos(due.max(1)));
+                    self.alarm
+                        .set(Expiration::OneShot(due), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+                }
+                None => self.alarm.unset()?,
+            }
+            self.alarmed = next;
+        }
+        self.epoll.wait(events, EpollTimeout::NONE)
     }
 
     /// Forwards what has come in at this port, up to a limit.
@@ -191,14 +214,18 @@ impl Worker {
     }
 
     fn forward(&mut self, from: usize, frame: &[u8]) {
+        let mut now = None;
+        if let Some(tap) = &mut self.gate.tap {
+            tap.frame(from, *now.insert(super::now()), frame);
+        }
         let to = frame.get(self.gate.offset..).and_then(address::host);
         let Some(to) = to.and_then(|host| self.hosts[usize::from(host)]) else {
             self.gate.table.strays.fetch_add(1, Ordering::Relaxed);
             return;
         };
         self.renew();
-        let timed = self.view.mode(from * self.gate.ports.len() + to) != Mode::Clean;
-        let now = if timed { now() } else { 0 };
+        let clean = self.view.mode(from * self.gate.ports.len() + to) == Mode::Clean;
+        let now = now.unwrap_or_else(|| if clean { 0 } else { super::now() });
         self.send(from, to, now, frame, Journey { since: now, ..Journey::default() });
     }
 
@@ -261,10 +288,4 @@ impl Worker {
             self.lanes.arm(link, policy);
         }
     }
-}
-
-/// Nanoseconds on a clock nobody sets.
-fn now() -> u64 {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("because every kernel has it");
-    time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }

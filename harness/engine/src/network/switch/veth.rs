@@ -25,25 +25,29 @@ const BUFFER: usize = 16 << 20;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 
 /// Makes the pair between `near`, the switch's own namespace, and `far`, and returns the packet
-/// socket. `number` tells the near ends apart.
+/// socket, and why the far end has no IPv6 address. `number` tells the near ends apart.
 pub(super) fn create(
     near: &Namespace,
     far: &Namespace,
     number: usize,
     addresses: Addresses,
-) -> Result<OwnedFd, Failure> {
+) -> Result<(OwnedFd, Option<Failure>), Failure> {
     let name = format!("port{number}");
     near.run(|| Socket::open()?.add_veth(&name, INTERFACE, MAC, far.as_fd()))?;
-    far.run(|| {
-        let socket = Socket::open()?;
-        socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })?;
-        socket.add_addresses(INTERFACE, addresses)
-    })?;
-    near.run(|| {
-        let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
+    let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
+    // The near end first. Whichever comes up first learns later, by a kernel thread that may have
+    // better to do, that it has a carrier, and until then loses what is sent; the near end's
+    // socket does not care.
+    let fd = near.run(|| {
         Socket::open()?.bring_up(&name, shape)?;
         packets(index(&name)?)
-    })
+    })?;
+    let no_ipv6 = far.run(|| {
+        let socket = Socket::open()?;
+        socket.bring_up(INTERFACE, shape)?;
+        socket.add_addresses(INTERFACE, addresses)
+    })?;
+    Ok((fd, no_ipv6))
 }
 
 /// A packet socket on one interface, with the header that lets super-packets through.
