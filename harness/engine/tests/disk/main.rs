@@ -4,6 +4,7 @@
 
 mod inside;
 mod model;
+mod nemeses;
 mod random;
 mod remains;
 mod rules;
