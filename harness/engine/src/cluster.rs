@@ -10,6 +10,7 @@ use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 
 use crate::clock::Clocks;
+use crate::disk::Disks;
 use crate::means::Need;
 use crate::nemesis;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
@@ -40,6 +41,8 @@ pub struct Cluster {
     pub tight: Tight,
     /// Their control groups, if any fault needs them.
     pub groups: Option<Groups>,
+    /// Disks of their own, if the run needs them.
+    disks: Mutex<Arc<Disks>>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -99,6 +102,7 @@ impl Cluster {
             clocks: Clocks::default(),
             tight: Tight::default(),
             groups: None,
+            disks: Mutex::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -140,6 +144,32 @@ impl Cluster {
         member.ok_or_else(|| format!("{node} is no member of a cluster of {}", self.members.len()))
     }
 
+    /// Gives each node a disk of its own. To be called before any node is started.
+    ///
+    /// # Errors
+    /// If there can be none, or the target has no processes.
+    pub fn give_disks(&self) -> Result<(), String> {
+        let (Some(first), nodes) = (self.members.first(), self.nodes()) else { return Ok(()) };
+        if self.target.command(first)?.is_none() {
+            return Err("nodes that are not danso's have no disks it could give them".to_owned());
+        }
+        let places = nodes
+            .into_iter()
+            .map(|node| (node, self.site.data(node), self.site.node(node).join("disk.log")));
+        *lock(&self.disks) = Arc::new(Disks::open(&first.exe, places).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    /// The nodes' disks, if they have any.
+    pub fn disks(&self) -> Arc<Disks> {
+        lock(&self.disks).clone()
+    }
+
+    /// A node's data directory, as everybody but the node sees it.
+    pub fn data(&self, node: NodeId) -> PathBuf {
+        self.site.data(node)
+    }
+
     /// Starts the process of `node`, if the target has processes. Returns whether it does.
     ///
     /// # Errors
@@ -166,6 +196,10 @@ impl Cluster {
         order.network = self.network.namespace(node);
         order.group = self.network.group(node);
         self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
+        let disks = self.disks();
+        if let Some(disk) = disks.get(node) {
+            (order.users, order.mounts) = (disk.users(), Some(disk.mounts()));
+        }
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
@@ -362,5 +396,7 @@ impl Cluster {
             }
         });
         join_all(stopping).await;
+        // Nobody sees them any more.
+        *lock(&self.disks) = Arc::default();
     }
 }

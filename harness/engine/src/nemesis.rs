@@ -8,19 +8,23 @@ mod args;
 mod arrange;
 mod clock;
 mod custom;
+mod damage;
 mod ends;
 mod flap;
 mod kill;
 mod limits;
 mod links;
 mod membership;
+mod outage;
 mod packets;
 mod partition;
 mod pause;
+mod power;
 mod quorum;
 mod restarts;
 mod select;
 mod starve;
+mod storage;
 mod style;
 mod timing;
 
@@ -161,6 +165,16 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &starve::MEMORY,
     &limits::FILES,
     &limits::FILE_SIZE,
+    &power::PowerFailure,
+    &power::FsyncLie,
+    &storage::ERROR,
+    &storage::FULL,
+    &storage::SLOW,
+    &storage::READ_ONLY,
+    &storage::CORRUPTION,
+    &damage::FLIP,
+    &damage::TRUNCATE,
+    &damage::SnapshotRestore,
     &membership::Membership,
     &custom::Custom,
 ];
