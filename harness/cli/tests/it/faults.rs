@@ -59,7 +59,7 @@ const MATRIX: &[&[Row]] = &[
         row("restart-rolling", "nodes = ['n1', 'n2']"),
         row("crash-loop", "nodes = 'n1', period = '300ms'"),
         Row { shows: again, ..row("kill-on-start", "nodes = 'n1', times = 2, within = '100ms'") },
-        Row { shows: restart, ..row("slow-start", "nodes = 'n1', takes = '400ms'") },
+        Row { shows: again, ..row("slow-start", "nodes = 'n1', takes = '400ms'") },
         row("cpu", "nodes = 'n1', percent = 2"),
         row("limit-files", "nodes = 'n1', most = 5"),
     ],
