@@ -21,7 +21,6 @@ fn unknown_names_are_refused_with_the_nearest() {
     refused(&["run", "raft-kv", "--faults", "partitoin"], &["no fault", "partition"]);
     refused(&["run", "raft-kv", "--bug", "stale-raed"], &["stale-read"]);
     refused(&["run", "raft-kv", "--network", "wifi"], &["wifi", "switch"]);
-    refused(&["run", "raft-kv", "--network", "nft"], &["nft"]);
     refused(&["check", "x.jsonl", "--model", "registr"], &["no model", "register"]);
     refused(&["node", "mysql"], &["no target"]);
 }
