@@ -65,7 +65,7 @@ fn main() {
         }
         let best = |all: &[Duration]| all.iter().min().unwrap().as_secs_f64() * 1e6;
         let (a, b, c) = (best(&natively), best(&here), best(&ruled));
-        println!("{what:<30} {a:>10.1} {b:>10.1} {c:>10.1} {:>7.2}x", b / a);
+        println!("{what:<30} {a:>10.1} {b:>10.1} {c:>10.1} {:>7.3}x", b / a);
     }
     println!("{:?}", bench.disk.stats().unwrap());
 }
