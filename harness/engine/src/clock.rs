@@ -14,6 +14,7 @@
 //! | `arch` | the code that goes into processes, for each processor |
 //! | `elf`, `tracee`, [`mod@patch`] | putting it there |
 //! | [`launch`], [`exec`] | at the first `execve`, and at every later one |
+//! | [`nodes`] | the clocks of all nodes of a run |
 //! | [`inside`] | what a running process's clock reads |
 //! | `probe` | whether all this works here |
 
@@ -24,6 +25,7 @@ pub(crate) mod helper;
 pub mod inside;
 pub mod launch;
 mod line;
+pub mod nodes;
 pub mod page;
 pub mod patch;
 mod probe;
@@ -31,6 +33,8 @@ pub mod skew;
 mod tracee;
 
 pub use line::Line;
+pub use nodes::Clocks;
 pub use probe::{method, probe, witness};
+pub(crate) use skew::true_time;
 pub use skew::{Clock, Layer, Skew};
 pub use tracee::PatchError;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 
+use crate::clock::Clocks;
 use crate::means::Need;
 use crate::nemesis;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
@@ -37,6 +38,8 @@ pub struct Cluster {
     pub tight: Tight,
     /// Their control groups, if any fault needs them.
     pub groups: Option<Groups>,
+    /// Their clocks, if this run needs any.
+    pub clocks: Clocks,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -95,6 +98,7 @@ impl Cluster {
             network,
             tight: Tight::default(),
             groups: None,
+            clocks: Clocks::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -116,6 +120,15 @@ impl Cluster {
             self.groups = Some(Groups::new(&first.exe, &self.nodes(), &controllers)?);
         }
         Ok(())
+    }
+
+    /// With a clock of its own for every node. To be called before any is started.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub fn with_clocks(self) -> io::Result<Cluster> {
+        let clocks = Clocks::create(&self.site, &self.nodes())?;
+        Ok(Cluster { clocks, ..self })
     }
 
     /// All members' names.
@@ -156,6 +169,7 @@ impl Cluster {
         order.limits = self.tight.of(node);
         order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
+        order.clock = self.clocks.page(node);
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.

@@ -19,7 +19,8 @@ type Helper = fn(Args) -> ExitCode;
 const HELPERS: &[(&str, Helper)] = &[
     ("warden", crate::process::warden),
     ("janitor", crate::process::cgroup::serve),
-    ("clocked", |args| crate::clock::helper::serve(args.into_iter())),
+    ("disk", crate::disk::helper),
+    ("clocked", crate::clock::helper::clocked),
 ];
 
 /// If this process was started as one of danso's own helpers, does its work and returns how it

@@ -6,6 +6,7 @@
 
 mod args;
 mod arrange;
+mod clock;
 mod custom;
 mod ends;
 mod flap;
@@ -159,6 +160,7 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &starve::MEMORY,
     &limits::FILES,
     &limits::FILE_SIZE,
+    &clock::Clock,
     &membership::Membership,
     &custom::Custom,
 ];

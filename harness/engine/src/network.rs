@@ -5,6 +5,8 @@
 //!
 //! - [`Backend::Switch`]: a user-space packet switch; every node, the clients and the controller
 //!   have network namespaces of their own. Root, or rootless in a user namespace.
+//! - [`Backend::Nft`]: rules of the kernel's packet filter on loopback, a group for every node.
+//!   CAP_NET_ADMIN and CAP_SETGID; cuts and losses only.
 //! - [`Backend::Proxy`]: TCP relays on loopback. No privilege at all, and TCP only.
 //! - [`Backend::None`]: plain loopback; nothing can be cut. Never chosen by `auto`.
 
@@ -12,27 +14,31 @@ mod ability;
 mod choice;
 mod draw;
 mod loopback;
+mod nft;
 mod policy;
 mod prepare;
 mod probe;
 mod proxy;
 mod roster;
 mod runtime;
+mod shortfall;
 mod switch;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
 
-pub use self::ability::Ability;
+pub use self::ability::{Ability, table, table_text};
 pub use self::choice::Choice;
 pub use self::policy::{Block, Chance, Delay, Distribution, Http, Mishap, Policy};
 pub use self::prepare::{Prepared, choose, prepare};
 pub use self::probe::{Capability, probe};
+pub use self::shortfall::Shortfall;
 
 /// Who can be at an end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +95,8 @@ pub struct LinkStats {
 pub enum Backend {
     /// User-space packet switch between network namespaces.
     Switch,
+    /// Rules of the kernel's packet filter, on loopback.
+    Nft,
     /// TCP relays on loopback.
     Proxy,
     /// Loopback, untouched.
@@ -100,6 +108,7 @@ impl Backend {
     pub fn word(self) -> &'static str {
         match self {
             Backend::Switch => "switch",
+            Backend::Nft => "nft",
             Backend::Proxy => "proxy",
             Backend::None => "none",
         }
@@ -164,6 +173,11 @@ pub trait Network: Send + Sync {
     /// Valid as long as the network is.
     fn namespace(&self, node: NodeId) -> Option<RawFd>;
 
+    /// The group `node`'s process must run in, if the network tells nodes by their groups.
+    fn group(&self, _node: NodeId) -> Option<u32> {
+        None
+    }
+
     /// The runtime whose sockets belong to `party`, which is `Clients` or `Control`. To spawn on:
     /// a future that another thread drives with `block_on` makes its sockets where that thread is.
     /// Its tasks end when the network is dropped.
@@ -177,4 +191,14 @@ pub trait Network: Send + Sync {
 
     /// What the link has seen.
     fn stats(&self, link: Link) -> LinkStats;
+
+    /// What was not carried or not written so far, without any policy saying so.
+    fn shortfall(&self) -> Shortfall {
+        Shortfall::default()
+    }
+
+    /// From when the times in the traffic log count, if there is one.
+    fn opened(&self) -> Option<Instant> {
+        None
+    }
 }

@@ -23,7 +23,7 @@ mod output;
 mod said;
 mod spawn;
 mod supervisor;
-mod tree;
+pub(crate) mod tree;
 mod warden;
 
 /// Removes what killed controllers have left behind, as far as it is known by its mark: processes
@@ -41,6 +41,7 @@ pub fn clean() -> Vec<Result<String, String>> {
     done
 }
 
+pub(crate) use caps::keep_across_exec;
 pub use isolation::{Isolation, probe};
 pub(crate) use limits::open_files;
 pub use limits::{Grip, Tight};

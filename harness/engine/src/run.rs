@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
+use crate::means::Need;
+use crate::nemesis;
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
@@ -105,6 +107,10 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     }
     let recorder = Recorder::create(&site.history(), setup.interrupt.clone())
         .map_err(folder(site.history()))?;
+    if let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
+        let base = Duration::from(now).saturating_sub(recorder.base().elapsed());
+        tracing::info!(monotonic_ns = base.as_nanos(), "time 0 of the history");
+    }
     if let Some(observer) = setup.observer.take() {
         recorder.observe(observer);
     }
@@ -113,6 +119,9 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     let (target, network) = (setup.target.clone(), setup.network.clone());
     let mut cluster = Cluster::new(target, members, network, site).map_err(internal)?;
     cluster.prepare(&plan.schedule).map_err(|e| RunError::Start(e.to_string()))?;
+    if nemesis::needed(&plan.schedule, Need::Clock) {
+        cluster = cluster.with_clocks().map_err(internal)?;
+    }
     let cluster = Arc::new(cluster);
     let control = setup.network.runtime(Party::Control);
     let conductor =

@@ -8,6 +8,7 @@ pub mod json;
 pub mod jsonl;
 pub mod plan;
 pub mod results;
+pub mod traffic;
 
 /// The version of every format in this module.
 pub const FORMAT: u32 = 1;

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod results;
 pub mod rng;
 pub mod time;
+pub mod traffic;
 pub mod value;
 pub mod verdict;
 pub mod workload;

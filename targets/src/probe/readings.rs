@@ -9,12 +9,13 @@ use nix::time::{ClockId, clock_gettime};
 use super::echo::Echoes;
 use super::store::Store;
 
-/// All readings of now.
-pub(super) fn take(node: &str, store: &Store, echoes: &Echoes) -> Value {
+/// All readings of now. `started` tells one start of the node from another.
+pub(super) fn take(node: &str, started: u64, store: &Store, echoes: &Echoes) -> Value {
     let clock = |id| match clock_gettime(id) {
         Ok(time) => ns(Duration::from(time)),
         Err(error) => error.desc().into(),
     };
+    let count = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let echoes = echoes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let echo = |echo: &Result<Duration, String>| match echo {
         Ok(took) => ns(*took),
@@ -22,10 +23,9 @@ pub(super) fn take(node: &str, store: &Store, echoes: &Echoes) -> Value {
     };
     let echoes = echoes.iter().map(|(name, e)| (name.clone(), echo(e)));
     let (received, sent) = packets();
-    let count = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     Value::of([
         ("probe", node.into()),
-        ("pid", i64::from(std::process::id()).into()),
+        ("started", count(started)),
         ("realtime", clock(ClockId::CLOCK_REALTIME)),
         ("monotonic", clock(ClockId::CLOCK_MONOTONIC)),
         ("echo", Value::Map(echoes.collect())),
@@ -39,6 +39,12 @@ pub(super) fn take(node: &str, store: &Store, echoes: &Echoes) -> Value {
 
 fn ns(time: Duration) -> Value {
     Value::Int(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// When this is asked, as nobody's skewed clock tells: ns since the machine started.
+pub(super) fn uptime() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Packets received and sent by all interfaces but the loopback, as the node's kernel counts.

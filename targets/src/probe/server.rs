@@ -29,6 +29,8 @@ use super::store::Store;
 
 struct Node {
     name: String,
+    /// Tells one start of this node from another.
+    started: u64,
     store: Mutex<Store>,
     echoes: Echoes,
     left: AtomicBool,
@@ -42,7 +44,7 @@ impl Node {
     }
 
     fn readings(&self) -> String {
-        json::to_string(&readings::take(&self.name, &self.store(), &self.echoes))
+        json::to_string(&readings::take(&self.name, self.started, &self.store(), &self.echoes))
     }
 }
 
@@ -97,6 +99,7 @@ pub(super) fn run(args: Vec<String>) -> Result<(), String> {
 async fn serve(options: Options) -> Result<(), String> {
     let node = Arc::new(Node {
         name: options.id.to_string(),
+        started: readings::uptime(),
         store: Mutex::new(Store::open(&options.data, options.fsync)?),
         echoes: echo::start(options.echo, &options.peers, options.tick).await?,
         left: AtomicBool::new(false),

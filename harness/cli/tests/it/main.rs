@@ -5,6 +5,7 @@
 mod canaries;
 mod certificates;
 mod docs;
+mod faults;
 mod harness;
 mod hostile;
 mod killed;

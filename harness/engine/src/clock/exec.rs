@@ -125,7 +125,8 @@ impl Follower {
     /// thread. `None` if there was none after all. Takes about 0.2 ms beside the call itself.
     ///
     /// # Errors
-    /// If the listener fails: no `execve` of the tree will succeed any more.
+    /// `UnexpectedEof` if nobody is left who could call it. Otherwise the listener has failed,
+    /// and no `execve` of the tree will succeed any more.
     pub fn handle(&mut self) -> io::Result<Option<Met>> {
         if let Some(met) = self.met.pop_front() {
             return Ok(Some(met));
@@ -134,6 +135,16 @@ impl Follower {
     }
 
     fn handle_next(&mut self) -> io::Result<Option<Met>> {
+        // Some kernels would have us wait for ever where nobody is left.
+        let mut ready = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::ZERO) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if ready[0].revents().is_some_and(|r| !r.contains(PollFlags::POLLIN)) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let mut told = Notification::default();
         if let Err(error) = ioctl(self.listener.as_fd(), RECEIVE, &mut told) {
             // The caller was killed before we came.
@@ -224,12 +235,13 @@ pub(super) fn first(follower: &mut Follower, pid: Pid) -> Result<Method, PatchEr
             Ok(_) => {}
             Err(error) => return Err(PatchError::of(pid, "its listener", error)),
         }
-        let hung_up = ready[0].revents().is_some_and(|r| !r.contains(PollFlags::POLLIN));
-        if hung_up {
-            return Err(PatchError::Gone(pid));
-        }
-        let met = follower.handle_next();
-        match met.map_err(PatchError::io("its listener"))? {
+        let met = match follower.handle_next() {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(PatchError::Gone(pid));
+            }
+            met => met.map_err(PatchError::io("its listener"))?,
+        };
+        match met {
             Some(Met { pid: who, result }) if who == pid => match result? {
                 Some(method) => return Ok(method),
                 // Looked for along PATH: the next try will come, or its end.

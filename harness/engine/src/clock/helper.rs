@@ -15,16 +15,21 @@ use nix::unistd::{ForkResult, Pid, execvp, fork};
 use super::exec::Follower;
 use super::launch::{Launch, Launched};
 use super::patch::Method;
+use crate::internal::{Args, complain};
 
 /// Does it. The process must have one thread.
-pub(crate) fn serve(args: impl Iterator<Item = OsString>) -> ExitCode {
-    match run(args) {
+pub(crate) fn clocked(args: Args) -> ExitCode {
+    match run(args.into_iter()) {
         Ok(code) => code,
         Err(reason) => {
-            eprintln!("danso internal clocked: {reason}");
+            say(&reason);
             ExitCode::from(254)
         }
     }
+}
+
+fn say(words: &str) {
+    complain(&format!("clocked: {words}"));
 }
 
 fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
@@ -49,7 +54,7 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
                 Ok(()) => execvp(program, &command).err().map(|e| e.to_string()),
                 Err(error) => Some(error.to_string()),
             };
-            eprintln!("{}: {}", program.to_string_lossy(), error.unwrap_or_default());
+            say(&format!("{}: {}", program.to_string_lossy(), error.unwrap_or_default()));
             // SAFETY: it ends this process and nothing else.
             unsafe { libc::_exit(127) }
         }
@@ -65,7 +70,7 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
         }
     };
     if let Some(error) = unfollowed {
-        eprintln!("danso internal clocked: later programs have true clocks: {error}");
+        say(&format!("later programs have true clocks: {error}"));
     }
     loop {
         if let Some(code) = ended(pid, WaitPidFlag::WNOHANG) {
@@ -86,19 +91,17 @@ fn follow(follower: &mut Follower) -> bool {
         Ok(_) => {}
         Err(_) => return false,
     }
-    if ready[0].revents().is_some_and(|r| !r.contains(PollFlags::POLLIN)) {
-        return false;
-    }
     match follower.handle() {
         Ok(Some(met)) => {
             if let Err(error) = met.result {
-                eprintln!("danso internal clocked: {} has true clocks: {error}", met.pid);
+                say(&format!("{} has true clocks: {error}", met.pid));
             }
             true
         }
         Ok(None) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => false,
         Err(error) => {
-            eprintln!("danso internal clocked: {error}");
+            say(&error.to_string());
             false
         }
     }

@@ -313,6 +313,11 @@ fn base(id: usize) -> libc::clockid_t {
     }
 }
 
+/// The machine's wall clock, in nanoseconds.
+pub(crate) fn true_time() -> i64 {
+    now(libc::CLOCK_REALTIME)
+}
+
 /// The true reading of a clock in nanoseconds; 0 for one this machine has not.
 pub(super) fn now(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

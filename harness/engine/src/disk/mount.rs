@@ -139,7 +139,8 @@ impl Filesystem for Mounted {
     }
 
     fn readlink(&self, _: &Request, id: INodeNo, reply: ReplyData) {
-        reply.data(give!(reply, self.store.target(id.0)).as_encoded_bytes());
+        let target = give!(reply, self.store.target(id.0));
+        reply.data(target.as_encoded_bytes());
     }
 
     fn mknod(
@@ -245,7 +246,8 @@ impl Filesystem for Mounted {
             let made = store.create(dir.0, &name, mode, flags, direct, owner);
             let (id, stat, opened) = give!(reply, made);
             let (attr, handle) = (attr(id, &stat), FileHandle(opened.handle));
-            reply.created(&ATTRIBUTES, &attr, Generation(0), handle, how(opened));
+            // One time for both here.
+            reply.created(&NAMES, &attr, Generation(0), handle, how(opened));
         });
     }
 
@@ -262,7 +264,8 @@ impl Filesystem for Mounted {
     ) {
         let verdict = self.store.judge_handle(Op::Read, handle.0, 0);
         self.run(verdict, move |store| {
-            reply.data(&give!(reply, store.read(handle.0, offset, size, verdict)));
+            let bytes = give!(reply, store.read(handle.0, offset, size, verdict));
+            reply.data(&bytes);
         });
     }
 

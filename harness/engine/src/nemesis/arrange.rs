@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use danso_vocab::{FaultId, Injection, NodeId, Rng, Schedule, Start, Time};
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Nodes, Rng, Schedule, Start, Time};
 
 use super::style::Style;
 use super::{Ground, Impairs, Nemesis, find, quorum};
@@ -106,11 +106,25 @@ fn in_the_way(injection: &Injection, placed: &[Injection], style: &Style, nodes:
     if others.iter().any(|o| clash(o)) {
         return first_end();
     }
+    if style.apart && others.iter().any(|o| meet(&o.fault, &injection.fault)) {
+        return first_end();
+    }
     let faults = others.iter().copied().chain([injection]).map(|i| (&i.fault, impairs(i)));
     if style.keep_quorum && !quorum::left(nodes, faults) {
         return first_end();
     }
     Way::Free
+}
+
+/// Whether both take the same node from the quorum, or may.
+fn meet(one: &Fault, other: &Fault) -> bool {
+    let takes = |f: &Fault| find(&f.kind).is_none_or(|n| n.impairs(f) == Impairs::Nodes);
+    let shared = match (&one.nodes, &other.nodes) {
+        (Nodes::These(one), Nodes::These(other)) => one.iter().any(|n| other.contains(n)),
+        // Roles may be anybody.
+        _ => true,
+    };
+    takes(one) && takes(other) && shared
 }
 
 fn impairs(injection: &Injection) -> Impairs {
@@ -134,6 +148,7 @@ pub fn auto(
     kinds.retain(|k| style.weights.get(k.kind()) != Some(&0));
     let unit = (ground.load / 16).clamp(Duration::from_millis(50), Duration::from_secs(1));
     let style = Style {
+        apart: true,
         at_once: Some(style.at_once.unwrap_or(1)),
         lasts: Some(style.lasts.unwrap_or((unit * 3 / 2, unit * 7 / 2))),
         gap: Some(style.gap.unwrap_or((unit, unit * 5 / 2))),

@@ -27,6 +27,9 @@ pub struct Style {
     pub lasts: Option<(Duration, Duration)>,
     /// How long it is from the end of one to the beginning of the next.
     pub gap: Option<(Duration, Duration)>,
+    /// No two faults that take nodes from the quorum hit the same node at once: what is down
+    /// cannot be paused. Always so where danso chooses.
+    pub(super) apart: bool,
     /// Every seed leaves out a random half of the kinds and draws the rest of this by itself.
     pub swarm: bool,
 }
@@ -81,6 +84,7 @@ impl Style {
             weights: weights(args, kinds)?,
             lasts: range(args, "lasts")?,
             gap: range(args, "gap")?,
+            apart: false,
             swarm: args.flag("swarm")?,
         };
         if style.lasts.is_some_and(|(low, _)| low.is_zero()) {

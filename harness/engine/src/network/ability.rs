@@ -98,13 +98,24 @@ impl fmt::Display for Ability {
 
 impl Backend {
     /// All backends, best first.
-    pub const ALL: [Backend; 3] = [Backend::Switch, Backend::Proxy, Backend::None];
+    pub const ALL: [Backend; 4] = [Backend::Switch, Backend::Nft, Backend::Proxy, Backend::None];
 
     /// Whether links of this backend can have that done to them.
     pub fn can(self, ability: Ability) -> bool {
         match self {
             // What an HTTP response is, a packet does not know.
             Backend::Switch => !matches!(ability, Ability::Http),
+            // Rules of the kernel let packets pass or not, and know no later.
+            Backend::Nft => matches!(
+                ability,
+                Ability::Cut
+                    | Ability::OneWay
+                    | Ability::Reject
+                    | Ability::Bandwidth
+                    | Ability::Loss
+                    | Ability::Longest
+                    | Ability::Udp
+            ),
             // A relay sees bytes of connections, never the packets and acknowledgements that
             // carry them.
             Backend::Proxy => matches!(
@@ -126,5 +137,54 @@ impl Backend {
     pub fn who_can(ability: Ability) -> String {
         let can = Backend::ALL.into_iter().filter(|b| b.can(ability));
         can.map(Backend::word).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+/// What each backend can do to links: a row for each ability, and in it whether the backends can,
+/// in the order of [`Backend::ALL`].
+pub fn table() -> [(Ability, [bool; Backend::ALL.len()]); Ability::ALL.len()] {
+    Ability::ALL.map(|ability| (ability, Backend::ALL.map(|backend| backend.can(ability))))
+}
+
+/// The same for people, in columns of even width.
+pub fn table_text() -> String {
+    let first = Ability::ALL.map(|ability| ability.word().len()).into_iter().max().unwrap_or(0);
+    let mut text = format!("{:first$}", "");
+    for backend in Backend::ALL {
+        text += &format!("  {:>6}", backend.word());
+    }
+    for (ability, can) in table() {
+        text += &format!("\n{:first$}", ability.word());
+        for can in can {
+            text += &format!("  {:>6}", if can { "yes" } else { "-" });
+        }
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_what_the_backends_say() {
+        for (ability, can) in table() {
+            for (backend, can) in Backend::ALL.into_iter().zip(can) {
+                assert_eq!(can, backend.can(ability), "{backend:?} {ability:?}");
+            }
+        }
+        let text = table_text();
+        assert_eq!(text.lines().count(), Ability::ALL.len() + 1);
+        let widths: Vec<_> = text.lines().map(|line| line.trim_end().len()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
+        let row = text.lines().find(|line| line.starts_with("HTTP")).unwrap();
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>()[2..], ["-", "-", "yes", "-"]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_to_streams_is_refused_there() {
+        assert!(!Backend::Proxy.can(Ability::OneWay));
+        assert_eq!(Backend::who_can(Ability::OneWay), "switch or nft");
+        assert_eq!(Backend::who_can(Ability::Http), "proxy");
     }
 }

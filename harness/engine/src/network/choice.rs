@@ -8,11 +8,13 @@ use super::NetworkError;
 /// What `--network` may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Choice {
-    /// The best this machine allows: the switch, else the proxy.
+    /// The best this machine allows: the switch, else nft, else the proxy.
     #[default]
     Auto,
     /// The user-space switch, or an error that names the missing privilege.
     Switch,
+    /// Rules of the kernel's packet filter, or an error that names the missing privilege.
+    Nft,
     /// TCP relays on loopback.
     Proxy,
     /// Plain loopback; nothing can be cut.
@@ -21,13 +23,15 @@ pub enum Choice {
 
 impl Choice {
     /// All choices, in the order the help lists them.
-    pub const ALL: [Choice; 4] = [Choice::Auto, Choice::Switch, Choice::Proxy, Choice::None];
+    pub const ALL: [Choice; 5] =
+        [Choice::Auto, Choice::Switch, Choice::Nft, Choice::Proxy, Choice::None];
 
     /// The word on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Choice::Auto => "auto",
             Choice::Switch => "switch",
+            Choice::Nft => "nft",
             Choice::Proxy => "proxy",
             Choice::None => "none",
         }
@@ -44,15 +48,9 @@ impl FromStr for Choice {
     type Err = NetworkError;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        if let Some(choice) = Choice::ALL.into_iter().find(|choice| choice.word() == word) {
-            return Ok(choice);
-        }
-        Err(NetworkError(match word {
-            "nft" => "network `nft` is not in this version; use switch, which needs no nft \
-                      program and can do more, or auto"
-                .to_owned(),
-            _ => format!("unknown network `{word}`; use auto, switch, proxy or none"),
-        }))
+        Choice::ALL.into_iter().find(|choice| choice.word() == word).ok_or_else(|| {
+            NetworkError(format!("unknown network `{word}`; use auto, switch, nft, proxy or none"))
+        })
     }
 }
 
@@ -69,8 +67,6 @@ mod tests {
 
     #[test]
     fn wrong_words_are_told_the_right_ones() {
-        let error = "nft".parse::<Choice>().unwrap_err().to_string();
-        assert!(error.contains("not in this version"), "{error}");
         let error = "tc".parse::<Choice>().unwrap_err().to_string();
         assert!(error.contains("`tc`") && error.contains("switch"), "{error}");
     }

@@ -50,6 +50,11 @@ impl Slice {
         }))
     }
 
+    /// Which part it is, from 0.
+    pub(super) fn number(&self) -> u8 {
+        self.second - FIRST
+    }
+
     /// Where a node is.
     pub(super) fn node(&self, node: NodeId) -> Ipv4Addr {
         Ipv4Addr::new(127, self.second, 0, Roster::host(Party::Node(node)))

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::loopback::Loopback;
-use super::probe::{VARIANTS, attempt};
+use super::nft::Nft;
+use super::probe::{NFT, VARIANTS, attempt, attempt_nft};
 use super::proxy::Proxy;
 use super::switch::namespace::{enter_user, threads};
 use super::switch::{Switch, Variant};
@@ -22,6 +23,7 @@ pub struct Prepared {
 #[derive(Clone, Copy, Debug)]
 enum Means {
     Switch(Variant),
+    Nft,
     Proxy,
     None,
 }
@@ -36,7 +38,7 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
     match choice {
         Choice::Proxy => return Ok(Prepared::with(Means::Proxy, Vec::new())),
         Choice::None => return Ok(Prepared::with(Means::None, Vec::new())),
-        Choice::Auto | Choice::Switch => {}
+        Choice::Auto | Choice::Switch | Choice::Nft => {}
     }
     let threads = threads();
     if threads > 1 {
@@ -44,6 +46,14 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
             "network {choice}: must be prepared before the process starts its second thread \
              (it has {threads}); call prepare first thing in main, or use proxy or none"
         )));
+    }
+    if choice == Choice::Nft {
+        return match attempt_nft() {
+            Ok(()) => Ok(Prepared::with(Means::Nft, Vec::new())),
+            Err(obstacle) => {
+                Err(NetworkError(format!("network nft is not possible here: {obstacle}")))
+            }
+        };
     }
     let mut notes = Vec::new();
     for (name, variant) in VARIANTS {
@@ -63,13 +73,18 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
             Err(obstacle) => notes.push((variant, format!("{name}: {obstacle}"))),
         }
     }
-    match choice {
-        Choice::Switch => Err(NetworkError(format!(
-            "network switch is not possible here: {}",
-            lines(notes).join(" | ")
-        ))),
-        _ => Ok(Prepared::with(Means::Proxy, lines(notes))),
+    let mut notes = lines(notes);
+    if choice == Choice::Switch {
+        let notes = notes.join(" | ");
+        return Err(NetworkError(format!("network switch is not possible here: {notes}")));
     }
+    Ok(match attempt_nft() {
+        Ok(()) => Prepared::with(Means::Nft, notes),
+        Err(obstacle) => {
+            notes.push(format!("{NFT}: {obstacle}"));
+            Prepared::with(Means::Proxy, notes)
+        }
+    })
 }
 
 /// The backend [`prepare`] will decide on, found out without moving this process.
@@ -80,10 +95,12 @@ pub fn choose(choice: Choice) -> Result<Backend, NetworkError> {
     Ok(match choice {
         Choice::Proxy => Backend::Proxy,
         Choice::None => Backend::None,
-        Choice::Auto if VARIANTS.iter().all(|(_, v)| attempt(*v).is_err()) => Backend::Proxy,
-        Choice::Auto => Backend::Switch,
-        // Whether it can be had is for `prepare` to say.
+        Choice::Auto if VARIANTS.iter().any(|(_, v)| attempt(*v).is_ok()) => Backend::Switch,
+        Choice::Auto if attempt_nft().is_ok() => Backend::Nft,
+        Choice::Auto => Backend::Proxy,
+        // Whether they can be had is for `prepare` to say.
         Choice::Switch => Backend::Switch,
+        Choice::Nft => Backend::Nft,
     })
 }
 
@@ -95,6 +112,7 @@ impl Prepared {
     fn with(means: Means, notes: Vec<String>) -> Prepared {
         let backend = match means {
             Means::Switch(_) => Backend::Switch,
+            Means::Nft => Backend::Nft,
             Means::Proxy => Backend::Proxy,
             Means::None => Backend::None,
         };
@@ -109,6 +127,7 @@ impl Prepared {
     pub fn open(&self, spec: &Spec) -> Result<Arc<dyn Network>, NetworkError> {
         Ok(match self.means {
             Means::Switch(variant) => Arc::new(Switch::open(variant, spec)?),
+            Means::Nft => Arc::new(Nft::open(spec)?),
             Means::Proxy => Arc::new(Proxy::open(spec)?),
             Means::None => Arc::new(Loopback::open(spec)?),
         })

@@ -13,7 +13,7 @@ use nix::unistd::{ForkResult, Pid, fork, pipe2};
 
 use super::Spec;
 use super::loopback::Slice;
-use super::switch::failure::Failure;
+use super::nft::{self, Nft};
 use super::switch::namespace::threads;
 use super::switch::{Variant, Wire};
 use crate::means::Obstacle;
@@ -28,6 +28,9 @@ pub(super) const VARIANTS: [(&str, Variant); 4] = [
     ("switch (veth, as root)", Variant { wire: Wire::Veth, rootless: false }),
     ("switch (veth, rootless)", Variant { wire: Wire::Veth, rootless: true }),
 ];
+
+/// The backend that needs a packet filter only.
+pub(super) const NFT: &str = "nft";
 
 /// One way to have a network, and whether this machine allows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub fn probe() -> Vec<Capability> {
         .into_iter()
         .map(|(name, variant)| Capability { name, obstacle: attempt(variant).err() })
         .collect();
+    rows.push(Capability { name: NFT, obstacle: attempt_nft().err() });
     let nothing = Spec::new(Vec::new(), Vec::new());
     let obstacle = Slice::claim(&nothing).err().map(|error| Obstacle {
         reason: error.to_string(),
@@ -56,13 +60,14 @@ pub fn probe() -> Vec<Capability> {
 
 /// Whether this variant works here.
 pub(super) fn attempt(variant: Variant) -> Result<(), Obstacle> {
-    if threads() > 1 {
-        return Err(Obstacle {
-            reason: "not tried: this process already has several threads".to_owned(),
-            mend: "ask before the first thread is started".to_owned(),
-        });
-    }
-    in_child(|| variant.rehearse())
+    let rehearse =
+        || variant.rehearse().map_err(|failure| Obstacle::new(failure.to_string(), failure.mend()));
+    in_child(rehearse)
+}
+
+/// Whether the packet filter does what the backend nft needs.
+pub(super) fn attempt_nft() -> Result<(), Obstacle> {
+    in_child(|| Nft::rehearse().map_err(nft::Failure::obstacle))
 }
 
 fn broken(error: impl fmt::Display) -> Obstacle {
@@ -73,7 +78,13 @@ fn broken(error: impl fmt::Display) -> Obstacle {
 }
 
 /// Runs `work` in a forked child and brings back why it failed.
-fn in_child(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Obstacle> {
+fn in_child(work: impl FnOnce() -> Result<(), Obstacle>) -> Result<(), Obstacle> {
+    if threads() > 1 {
+        return Err(Obstacle::new(
+            "not tried: this process already has several threads",
+            "ask before the first thread is started",
+        ));
+    }
     let (from_child, to_parent) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(broken)?;
     // SAFETY: this process has one thread, so the child may do whatever the parent may; it
     // leaves by `_exit`, without running anything the parent has registered.
@@ -82,7 +93,7 @@ fn in_child(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Obstacle> 
             drop(from_child);
             let answer = match work() {
                 Ok(()) => "\n".to_owned(),
-                Err(failure) => format!("{failure}\n{}", failure.mend()),
+                Err(Obstacle { reason, mend }) => format!("{reason}\n{mend}"),
             };
             let _ = File::from(to_parent).write_all(answer.as_bytes());
             // SAFETY: `_exit` only ends the process.

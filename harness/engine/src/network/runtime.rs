@@ -21,14 +21,22 @@ impl PartyRuntime {
         workers: usize,
         namespace: Option<OwnedFd>,
     ) -> Result<PartyRuntime, NetworkError> {
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(workers).thread_name(name).enable_all();
-        if let Some(namespace) = namespace {
-            builder.on_thread_start(move || {
-                setns(&namespace, CloneFlags::CLONE_NEWNET)
+        PartyRuntime::with(name, workers, move || {
+            if let Some(namespace) = &namespace {
+                setns(namespace, CloneFlags::CLONE_NEWNET)
                     .expect("because this process made the namespace and has entered it before");
-            });
-        }
+            }
+        })
+    }
+
+    /// Starts the runtime. Each of its threads does `first` before anything else.
+    pub(super) fn with(
+        name: &str,
+        workers: usize,
+        first: impl Fn() + Send + Sync + 'static,
+    ) -> Result<PartyRuntime, NetworkError> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(workers).thread_name(name).enable_all().on_thread_start(first);
         let runtime = builder.build().map_err(|error| {
             NetworkError(format!("cannot start the threads of {name}: {error}"))
         })?;

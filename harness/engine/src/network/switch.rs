@@ -19,14 +19,19 @@ mod packet;
 mod reply;
 mod segment;
 mod table;
+mod tap;
 mod tun;
+mod unread;
 mod veth;
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use danso_vocab::{NodeId, Rng};
+use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 
 use self::failure::Failure;
@@ -34,9 +39,10 @@ use self::forward::Forwarder;
 use self::gate::Port;
 use self::namespace::{Dweller, Namespace};
 use self::table::Table;
+use self::tap::Files;
 use super::roster::Roster;
 use super::runtime::PartyRuntime;
-use super::{Backend, Ip, Link, LinkStats, Network, NetworkError, Party, Policy, Spec};
+use super::{Backend, Ip, Link, LinkStats, Network, NetworkError, Party, Policy, Shortfall, Spec};
 
 const INTERFACE: &str = "eth0";
 const MTU: u32 = 1500;
@@ -87,6 +93,8 @@ struct Cables {
     ports: Vec<Port>,
     /// Where the near ends of veth pairs are.
     _near: Option<Namespace>,
+    /// Why there is no IPv6, if there is none.
+    no_ipv6: Option<Failure>,
 }
 
 /// Makes a namespace with an interface for every party.
@@ -95,17 +103,19 @@ fn lay(wire: Wire, parties: &[Party]) -> Result<Cables, Failure> {
         Wire::Tun => None,
         Wire::Veth => Some(Namespace::new(Dweller::Switch)?),
     };
-    let mut cables = Cables { namespaces: Vec::new(), ports: Vec::new(), _near: None };
+    let mut cables =
+        Cables { namespaces: Vec::new(), ports: Vec::new(), _near: None, no_ipv6: None };
     for (number, &party) in parties.iter().enumerate() {
         let namespace = Namespace::new(match party {
             Party::Node(_) => Dweller::Node,
             Party::Clients | Party::Control => Dweller::Opener,
         })?;
         let addresses = address::of(party);
-        let fd = match &near {
+        let (fd, no_ipv6) = match &near {
             None => namespace.run(|| tun::create(addresses))?,
             Some(near) => veth::create(near, &namespace, number, addresses)?,
         };
+        cables.no_ipv6 = cables.no_ipv6.or(no_ipv6);
         cables.ports.push(Port { fd, host: Roster::host(party) });
         cables.namespaces.push(namespace);
     }
@@ -119,11 +129,19 @@ pub(super) struct Switch {
     roster: Roster,
     table: Arc<Table>,
     ip: Ip,
+    has_ipv6: bool,
     clients: PartyRuntime,
     control: PartyRuntime,
     namespaces: Vec<Namespace>,
     _near: Option<Namespace>,
+    /// Weak: the forwarding thread shall be the one that closes them, which takes its time.
+    ports: Weak<Vec<Port>>,
+    /// What packet sockets have told of what they dropped: they tell it once.
+    unread: Vec<AtomicU64>,
+    since: Instant,
     forwarder: Forwarder,
+    /// After the forwarder: its end is the end of the files.
+    files: Option<Files>,
 }
 
 impl Switch {
@@ -135,10 +153,20 @@ impl Switch {
             NetworkError(format!("network switch: {failure}; {}", failure.mend()))
         };
         let cables = lay(variant.wire, roster.parties()).map_err(refused)?;
+        if let Some(failure) = cables.no_ipv6
+            && spec.ip == Ip::V6
+        {
+            return Err(refused(failure));
+        }
         let table = Arc::new(Table::new(roster.links()));
         let rng = Rng::new(spec.seed).split("network");
         let ports = Arc::new(cables.ports);
-        let forwarder = forward::start(variant.wire, ports, Arc::clone(&table), rng);
+        let unread = roster.parties().iter().map(|_| AtomicU64::new(0)).collect();
+        let since = Instant::now();
+        let tap = tap::open(spec, roster.parties(), variant.wire.offset(), now())?;
+        let (tap, files) = tap.unzip();
+        let near = Arc::downgrade(&ports);
+        let forwarder = forward::start(variant.wire, ports, Arc::clone(&table), rng, tap);
         let runtime = |party: Party, workers| {
             let index = roster.index(party).expect("because every roster has it");
             let namespace = cables.namespaces[index].handle().map_err(refused)?;
@@ -150,11 +178,36 @@ impl Switch {
             variant,
             roster,
             ip: spec.ip,
+            has_ipv6: cables.no_ipv6.is_none(),
             table,
             namespaces: cables.namespaces,
             _near: cables._near,
+            unread,
+            ports: near,
+            since,
             forwarder: forwarder.map_err(refused)?,
+            files,
         })
+    }
+}
+
+impl Switch {
+    /// What this party sent and the switch never saw.
+    fn unread(&self, party: usize) -> u64 {
+        let by_interface = unread::by_interface(&self.namespaces[party]).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what an interface has dropped is not known");
+            0
+        });
+        let total = &self.unread[party];
+        if self.variant.wire == Wire::Veth
+            && let Some(ports) = self.ports.upgrade()
+        {
+            match unread::by_socket(&ports[party].fd) {
+                Ok(more) => drop(total.fetch_add(more, Ordering::Relaxed)),
+                Err(error) => tracing::warn!(%error, "what a packet socket has dropped is unknown"),
+            }
+        }
+        by_interface + total.load(Ordering::Relaxed)
     }
 }
 
@@ -169,7 +222,8 @@ impl Network for Switch {
             Wire::Veth => "veth pairs and packet sockets",
         };
         let user = if self.variant.rootless { "rootless in a user namespace" } else { "as root" };
-        format!("user-space packet switch over {wire}, {user}; IPv4 and IPv6, MTU {MTU}")
+        let ip = if self.has_ipv6 { "IPv4 and IPv6" } else { "IPv4 only" };
+        format!("user-space packet switch over {wire}, {user}; {ip}, MTU {MTU}")
     }
 
     fn listen(&self, node: NodeId, port: u16) -> SocketAddr {
@@ -201,4 +255,26 @@ impl Network for Switch {
     fn stats(&self, link: Link) -> LinkStats {
         self.roster.link(link).map(|link| self.table.stats(link)).unwrap_or_default()
     }
+
+    fn shortfall(&self) -> Shortfall {
+        let parties = self.roster.parties().iter().copied().enumerate();
+        let missing = self.files.as_ref().map(Files::missing);
+        Shortfall {
+            unread: parties.map(|(number, party)| (party, self.unread(number))).collect(),
+            lost: self.table.lost.load(Ordering::Relaxed),
+            strays: self.table.strays.load(Ordering::Relaxed),
+            uncaptured: missing.map_or(0, |missing| missing.captured.load(Ordering::Relaxed)),
+            unlogged: missing.map_or(0, |missing| missing.logged.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn opened(&self) -> Option<Instant> {
+        Some(self.since)
+    }
+}
+
+/// Nanoseconds on a clock nobody sets.
+fn now() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("because every kernel has it");
+    time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }

@@ -25,7 +25,7 @@ struct Set {
 ///
 /// # Errors
 /// If the kernel refuses.
-pub(super) fn keep_across_exec() -> io::Result<()> {
+pub(crate) fn keep_across_exec() -> io::Result<()> {
     // SAFETY: no memory is involved.
     if unsafe { libc::geteuid() } == 0 {
         return Ok(());

@@ -28,6 +28,9 @@ pub struct Order {
     pub dir: PathBuf,
     /// The network namespace to enter; must be open until the start returns.
     pub network: Option<RawFd>,
+    /// The user namespace the mount namespace belongs to, if it is not the controller's; must be
+    /// open until the start returns.
+    pub users: Option<RawFd>,
     /// The mount namespace to enter; must be open until the start returns.
     pub mounts: Option<RawFd>,
     /// The user, and group, the program runs as.

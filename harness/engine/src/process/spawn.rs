@@ -79,7 +79,7 @@ impl Drop for Spawner {
 
 fn spawn(exe: &PathBuf, order: Order, isolation: Isolation) -> io::Result<Warden> {
     let parent = nix::unistd::getpid().as_raw();
-    let mut open = vec![order.network, order.mounts];
+    let mut open = vec![order.network, order.users, order.mounts];
     let order = Brief { order, isolation, parent }.write()?;
     let (ear, mouth) = pair()?;
     let (order_fd, mouth_fd) = (order.as_raw_fd(), mouth.as_raw_fd());

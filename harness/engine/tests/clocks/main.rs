@@ -5,5 +5,6 @@
 
 mod kinds;
 mod node;
+mod runs;
 mod servers;
 mod skews;

@@ -12,7 +12,7 @@ use danso_vocab::NodeId;
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
-use super::{datagrams, relays, streams};
+use super::{datagrams, files, relays, streams};
 
 pub(crate) type Case = fn(Setup);
 
@@ -32,7 +32,7 @@ const FULL: [(&str, Case); 11] = [
 ];
 
 /// Of networks that can do anything to a packet.
-const SHAPED: [(&str, Case); 21] = [
+const SHAPED: [(&str, Case); 24] = [
     ("loss", datagrams::loss),
     ("bursts_by_seed", datagrams::bursts_by_seed),
     ("duplicates", datagrams::duplicates),
@@ -54,6 +54,9 @@ const SHAPED: [(&str, Case); 21] = [
     ("ends_linger", streams::ends_linger),
     ("clean_links_keep_super_packets", streams::clean_links_keep_super_packets),
     ("six::reach", reach_over_ipv6),
+    ("captures_are_what_passed", files::captures_are_what_passed),
+    ("the_traffic_log_tells", files::the_traffic_log_tells),
+    ("shortfalls_are_counted", files::shortfalls_are_counted),
 ];
 
 const OTHER: [(&str, Case); 5] = [
@@ -92,6 +95,7 @@ pub(crate) fn spec() -> Spec {
 
 pub(crate) fn prepared(setup: Setup) -> Prepared {
     let prepared = prepare(match setup {
+        Setup::Nft => Choice::Nft,
         Setup::Proxy => Choice::Proxy,
         Setup::None => Choice::None,
         _ => Choice::Switch,
@@ -104,16 +108,21 @@ pub(crate) fn open(setup: Setup) -> Net {
 }
 
 pub(crate) fn open_ip(setup: Setup, ip: Ip) -> Net {
+    open_spec(setup, &Spec { ip, ..spec() })
+}
+
+pub(crate) fn open_spec(setup: Setup, spec: &Spec) -> Net {
     // A process can be prepared once only.
     static PREPARED: OnceLock<Prepared> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| prepared(setup));
-    let net = prepared.open(&Spec { ip, ..spec() }).unwrap();
+    let net = prepared.open(spec).unwrap();
     let description = net.describe();
     let expected: &[&str] = match setup {
         Setup::RootTun => &["TUN", "as root"],
         Setup::RootVeth => &["veth", "as root"],
         Setup::RootlessTun => &["TUN", "rootless"],
         Setup::RootlessVeth => &["veth", "rootless"],
+        Setup::Nft => &["packet filter"],
         Setup::Proxy => &["TCP only"],
         _ => &[],
     };
@@ -227,7 +236,7 @@ fn new_connections_wait(setup: Setup) {
     cut(&net, &both);
     // One gives up, another waits.
     let given_up = dial(&net, node(1), 2, QUIET);
-    if net.backend() == Backend::Switch {
+    if net.backend() != Backend::Proxy {
         assert_eq!(given_up.as_ref().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
     drop(given_up);
@@ -352,7 +361,7 @@ fn auto_falls_back(_setup: Setup) {
     assert!(error.contains("max_user_namespaces"), "{error}");
     let prepared = prepare(Choice::Auto).unwrap();
     assert_eq!(prepared.backend, Backend::Proxy);
-    assert_eq!(prepared.notes.len(), 4, "{:?}", prepared.notes);
+    assert_eq!(prepared.notes.len(), 5, "{:?}", prepared.notes);
     assert!(prepared.notes.iter().all(|note| !note.contains('\n')));
     let rows = probe();
     assert!(rows.iter().filter(|row| row.obstacle.is_none()).all(|row| row.name == "proxy"));
@@ -373,7 +382,7 @@ fn probe_leaves_no_mark(_setup: Setup) {
     let look = || ["user", "net", "mnt"].map(|n| std::fs::read_link(format!("/proc/self/ns/{n}")));
     let before = look().map(Result::unwrap);
     let rows = probe();
-    assert_eq!(rows.len(), 5);
+    assert_eq!(rows.len(), 6);
     for row in &rows {
         let text = row.obstacle.as_ref().map_or("available".to_owned(), ToString::to_string);
         println!("{}: {text}", row.name);

@@ -7,6 +7,8 @@
 
 mod cases;
 mod datagrams;
+mod files;
+mod nft;
 mod peers;
 mod relays;
 mod remains;

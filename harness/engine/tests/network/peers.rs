@@ -36,12 +36,16 @@ pub(crate) fn inside<T: Send + 'static>(
     let (tell, told) = channel();
     match party {
         Party::Node(id) => {
-            let namespace = net.namespace(id);
+            let (namespace, group) = (net.namespace(id), net.group(id));
             let thread = std::thread::spawn(move || {
                 if let Some(fd) = namespace {
                     // SAFETY: the network, which owns the descriptor, outlives the thread.
                     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
                     setns(fd, CloneFlags::CLONE_NEWNET).unwrap();
+                }
+                if let Some(group) = group {
+                    // Of this thread only.
+                    nix::unistd::setfsgid(nix::unistd::Gid::from_raw(group));
                 }
                 let _ = tell.send(work());
             });

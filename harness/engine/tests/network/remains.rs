@@ -41,7 +41,7 @@ pub(crate) fn nothing_remains(setup: Setup) {
         names
     };
     let before = interfaces();
-    if setup != Setup::Proxy {
+    if !matches!(setup, Setup::Proxy | Setup::Nft) {
         limit_namespaces(24);
     }
     for _ in 0..8 {
@@ -76,6 +76,9 @@ pub(crate) fn nothing_remains(setup: Setup) {
         }
     }
     assert_eq!(before, interfaces());
+    if setup == Setup::Nft {
+        super::nft::no_table_is_left();
+    }
 }
 
 /// A process that opens a network, names its namespaces, and waits to be killed.

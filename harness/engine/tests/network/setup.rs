@@ -24,6 +24,9 @@ pub(crate) enum Setup {
     RootlessTun,
     /// One who may not.
     RootlessVeth,
+    /// Root who may filter packets and choose groups, and nothing else; in a network namespace
+    /// made for the test.
+    Nft,
     /// An ordinary user, TCP relays.
     Proxy,
     /// An ordinary user, nothing.
@@ -33,12 +36,13 @@ pub(crate) enum Setup {
 }
 
 impl Setup {
-    pub(crate) const ALL: [(&str, Setup); 8] = [
+    pub(crate) const ALL: [(&str, Setup); 9] = [
         ("plain", Setup::Plain),
         ("root_tun", Setup::RootTun),
         ("root_veth", Setup::RootVeth),
         ("rootless_tun", Setup::RootlessTun),
         ("rootless_veth", Setup::RootlessVeth),
+        ("nft", Setup::Nft),
         ("proxy", Setup::Proxy),
         ("none", Setup::None),
         ("powerless", Setup::Powerless),
@@ -52,12 +56,16 @@ impl Setup {
     /// Why this cannot be had here, found out without the code under test.
     pub(crate) fn obstacle(self) -> Option<String> {
         let root = geteuid().is_root();
-        if !root && matches!(self, Setup::RootTun | Setup::RootVeth | Setup::Powerless) {
+        if !root && matches!(self, Setup::RootTun | Setup::RootVeth | Setup::Nft | Setup::Powerless)
+        {
             return Some("needs root".to_owned());
+        }
+        if self == Setup::Nft {
+            return super::nft::obstacle();
         }
         let (tun, flags) = match self {
             Setup::Plain | Setup::Proxy | Setup::None | Setup::Powerless => return None,
-            Setup::RootTun => (true, CloneFlags::CLONE_NEWNET),
+            Setup::RootTun | Setup::Nft => (true, CloneFlags::CLONE_NEWNET),
             Setup::RootVeth => (false, CloneFlags::CLONE_NEWNET),
             Setup::RootlessTun => (true, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET),
             Setup::RootlessVeth if !root => {
@@ -85,6 +93,7 @@ impl Setup {
         let prepare = move || match self {
             Setup::Plain | Setup::RootTun => Ok(()),
             Setup::RootVeth => device(None),
+            Setup::Nft => filter_only(),
             Setup::RootlessTun if !geteuid().is_root() => Ok(()),
             Setup::RootlessTun => device(Some(0o666)).and_then(|()| nobody()),
             Setup::RootlessVeth => device(Some(0o600)).and_then(|()| nobody()),
@@ -112,6 +121,19 @@ fn device(mode: Option<libc::mode_t>) -> io::Result<()> {
         unsafe { libc::umask(0) };
         let mode = Mode::from_bits_truncate(mode);
         mknod("/dev/net/tun", SFlag::S_IFCHR, mode, makedev(10, 200))?;
+    }
+    Ok(())
+}
+
+/// A network namespace with nothing but loopback, and hardly a capability after exec.
+fn filter_only() -> io::Result<()> {
+    const SETGID: i32 = 6;
+    const NET_ADMIN: i32 = 12;
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    super::nft::loopback_up()?;
+    for capability in (0..=40).filter(|c| ![SETGID, NET_ADMIN].contains(c)) {
+        // SAFETY: takes away a capability of this process, nothing else.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(in crate::network) enum Step {
     AttachTun,
     /// Address, size, queue and state of an interface.
     Interface,
+    /// An IPv6 address for an interface.
+    Ipv6,
     /// Making a pair of virtual interfaces.
     Veth,
     /// A packet socket on a virtual interface.
@@ -40,6 +42,7 @@ impl Step {
             Step::OpenTun => "opening /dev/net/tun",
             Step::AttachTun => "attaching a TUN interface",
             Step::Interface => "configuring an interface",
+            Step::Ipv6 => "giving an interface an IPv6 address",
             Step::Veth => "making a veth pair",
             Step::PacketSocket => "opening a packet socket",
             Step::Ordinary => "starting the switch",
@@ -125,6 +128,7 @@ impl Failure {
                 "run as root (CAP_NET_RAW), or allow user namespaces".to_owned()
             }
             (Step::Veth, Errno::EOPNOTSUPP) => "load the driver: `sudo modprobe veth`".to_owned(),
+            (Step::Ipv6, _) => "use IPv4, or boot the kernel without `ipv6.disable=1`".to_owned(),
             (Step::PacketSocket, Errno::EAFNOSUPPORT) => {
                 "load the driver: `sudo modprobe af_packet`".to_owned()
             }

@@ -14,18 +14,16 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
 use nix::unistd::read;
 
-use super::Wire;
-use super::address;
 use super::failure::{Failure, Step};
 use super::gate::{Gate, Port};
 use super::lane::{Exit, Journey};
 use super::lanes::Lanes;
 use super::packet::LONGEST;
-use super::segment;
 use super::table::{Changes, Mode, Table, View};
+use super::tap::Tap;
+use super::{Wire, address, now, segment};
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
@@ -65,6 +63,7 @@ pub(super) fn start(
     ports: Arc<Vec<Port>>,
     table: Arc<Table>,
     rng: Rng,
+    tap: Option<Tap>,
 ) -> Result<Forwarder, Failure> {
     let ordinary = |e| Step::Ordinary.failed(e);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ordinary)?;
@@ -91,7 +90,7 @@ pub(super) fn start(
         view: View::new(links),
         lanes: Lanes::new(links, wire.offset(), rng),
         offset: wire.offset(),
-        gate: Gate { offset: wire.offset(), ports, table, waiting: 0 },
+        gate: Gate { offset: wire.offset(), ports, table, waiting: 0, tap },
         scratch: Vec::new(),
     };
     thread::Builder::new()
@@ -131,12 +130,12 @@ impl Worker {
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
                     tracing::error!(%error, "the switch ends");
-                    return;
+                    return self.end();
                 }
             };
             for event in &events[..count] {
                 match event.data() {
-                    STOP => return,
+                    STOP => return self.end(),
                     NEWS => {
                         // Only says that there is something; what, the table knows.
                         let _ = self.news.read();
@@ -146,6 +145,16 @@ impl Worker {
             }
             self.renew();
             self.drain();
+            if let Some(tap) = &mut self.gate.tap {
+                tap.flush();
+            }
+        }
+    }
+
+    /// Whoever waits for the files need not wait for the ports to be closed.
+    fn end(mut self) {
+        if let Some(mut tap) = self.gate.tap.take() {
+            tap.flush();
         }
     }
 
@@ -191,14 +200,18 @@ impl Worker {
     }
 
     fn forward(&mut self, from: usize, frame: &[u8]) {
+        let mut now = None;
+        if let Some(tap) = &mut self.gate.tap {
+            tap.frame(from, *now.insert(super::now()), frame);
+        }
         let to = frame.get(self.gate.offset..).and_then(address::host);
         let Some(to) = to.and_then(|host| self.hosts[usize::from(host)]) else {
             self.gate.table.strays.fetch_add(1, Ordering::Relaxed);
             return;
         };
         self.renew();
-        let timed = self.view.mode(from * self.gate.ports.len() + to) != Mode::Clean;
-        let now = if timed { now() } else { 0 };
+        let clean = self.view.mode(from * self.gate.ports.len() + to) == Mode::Clean;
+        let now = now.unwrap_or_else(|| if clean { 0 } else { super::now() });
         self.send(from, to, now, frame, Journey { since: now, ..Journey::default() });
     }
 
@@ -261,10 +274,4 @@ impl Worker {
             self.lanes.arm(link, policy);
         }
     }
-}
-
-/// Nanoseconds on a clock nobody sets.
-fn now() -> u64 {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("because every kernel has it");
-    time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }

@@ -4,12 +4,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use danso_vocab::traffic::Fate;
 use nix::errno::Errno;
 use nix::unistd::write;
 
 use super::lane::{Exit, Journey};
-use super::segment;
 use super::table::Table;
+use super::tap::Tap;
+use super::{now, segment};
 
 /// What may wait on all links together, bytes.
 const MOST_WAITING: usize = 512 << 20;
@@ -29,6 +31,7 @@ pub(super) struct Gate {
     pub(super) table: Arc<Table>,
     /// Bytes that wait.
     pub(super) waiting: usize,
+    pub(super) tap: Option<Tap>,
 }
 
 impl Gate {
@@ -38,7 +41,10 @@ impl Gate {
     }
 
     /// Hands a frame to a party; whether its kernel took it.
-    fn hand(&self, to: usize, frame: &[u8]) -> bool {
+    fn hand(&mut self, to: usize, frame: &[u8]) -> bool {
+        if let Some(tap) = &mut self.tap {
+            tap.frame(to, now(), frame);
+        }
         loop {
             match write(&self.ports[to].fd, frame) {
                 Ok(_) => return true,
@@ -61,11 +67,23 @@ pub(super) struct Door<'a> {
     to: usize,
 }
 
+impl Door<'_> {
+    fn log(&mut self, frame: &[u8], journey: Journey, ends: Option<Fate>) {
+        if let Some(tap) = &mut self.gate.tap {
+            tap.fate(self.link, now(), frame, journey, ends);
+            tap.relieve();
+        }
+    }
+}
+
 impl Exit for Door<'_> {
-    fn deliver(&mut self, frame: &[u8], _journey: Journey) {
+    fn deliver(&mut self, frame: &[u8], journey: Journey) {
         if self.gate.hand(self.to, frame) {
             let packets = segment::count(frame, self.gate.offset);
             self.gate.table.passed(self.link, packets);
+            self.log(frame, journey, None);
+        } else {
+            self.log(frame, journey, Some(Fate::Dropped));
         }
     }
 
@@ -73,15 +91,20 @@ impl Exit for Door<'_> {
         self.gate.hand(self.from, frame);
     }
 
-    fn stop(&mut self, frame: &[u8], _journey: Journey, _refused: bool) {
+    fn stop(&mut self, frame: &[u8], journey: Journey, refused: bool) {
         self.gate.table.stopped(self.link, segment::count(frame, self.gate.offset));
+        self.log(frame, journey, Some(if refused { Fate::Rejected } else { Fate::Dropped }));
+    }
+
+    fn discard(&mut self, frame: &[u8], journey: Journey) {
+        self.log(frame, journey, Some(Fate::Dropped));
     }
 
     fn touch(&mut self) {
         self.gate.table.touched(self.link);
     }
 
-    fn hold(&mut self, frame: &[u8], _journey: Journey) {
+    fn hold(&mut self, frame: &[u8]) {
         self.gate.table.stopped(self.link, segment::count(frame, self.gate.offset));
     }
 

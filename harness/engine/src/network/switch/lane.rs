@@ -65,7 +65,9 @@ pub(super) trait Exit {
     /// Something was done to a packet for the first time.
     fn touch(&mut self);
     /// A packet waits for its link to open.
-    fn hold(&mut self, frame: &[u8], journey: Journey);
+    fn hold(&mut self, frame: &[u8]);
+    /// It waits no longer, and never arrives.
+    fn discard(&mut self, frame: &[u8], journey: Journey);
     /// Asks for room for a waiting packet, of all links together.
     fn reserve(&mut self, bytes: usize) -> bool;
     /// Gives it back.
@@ -153,7 +155,7 @@ impl Lane {
     ) {
         if block == Block::Hold && self.reserve(frame.len(), exit) {
             let journey = Journey { marks: journey.marks.with(Marks::HELD), ..journey };
-            exit.hold(frame, journey);
+            exit.hold(frame);
             self.held.push_back(Held { journey, frame: frame.to_vec() });
             return;
         }
@@ -407,7 +409,7 @@ impl Lane {
         self.late = late.into_iter().map(|((due, n), w)| ((due.min(at), n), w)).collect();
     }
 
-    /// Nothing that is under way arrives. What was held has been counted as stopped already.
+    /// Nothing that is under way arrives.
     fn clear(&mut self, exit: &mut impl Exit) {
         let queue = std::mem::take(&mut self.queue);
         let late = std::mem::take(&mut self.late).into_values();
@@ -415,7 +417,9 @@ impl Lane {
         for waiting in queue.into_iter().chain(late).chain(parked) {
             exit.stop(&waiting.frame, waiting.journey, false);
         }
-        self.held.clear();
+        for held in std::mem::take(&mut self.held) {
+            exit.discard(&held.frame, held.journey);
+        }
         exit.release(self.bytes);
         (self.bytes, self.free_at, self.last_at) = (0, 0, 0);
     }

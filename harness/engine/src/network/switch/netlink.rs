@@ -58,10 +58,17 @@ impl Socket {
     }
 
     /// Gives the interface its addresses, and with them the routes to the rest of the subnets.
-    pub(super) fn add_addresses(&self, name: &str, addresses: Addresses) -> Result<(), Failure> {
+    /// Returns why it has no IPv6 address, if it has none: not every kernel does IPv6.
+    pub(super) fn add_addresses(
+        &self,
+        name: &str,
+        addresses: Addresses,
+    ) -> Result<Option<Failure>, Failure> {
         let index = index(name)?;
-        self.add_address(index, libc::AF_INET, PREFIX4, &addresses.v4.octets())?;
-        self.add_address(index, libc::AF_INET6, PREFIX6, &addresses.v6.octets())
+        self.add_address(index, libc::AF_INET, PREFIX4, &addresses.v4.octets())
+            .map_err(|e| Step::Interface.failed(e))?;
+        let v6 = self.add_address(index, libc::AF_INET6, PREFIX6, &addresses.v6.octets());
+        Ok(v6.err().map(|e| Step::Ipv6.failed(e)))
     }
 
     fn add_address(
@@ -70,7 +77,7 @@ impl Socket {
         family: libc::c_int,
         prefix: u8,
         address: &[u8],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Errno> {
         let mut message = Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
         // struct ifaddrmsg: family, prefix length, flags, scope, index. No search for duplicates:
         // the address can be used at once.
@@ -78,7 +85,7 @@ impl Socket {
         message.put(&index.to_ne_bytes());
         message.attribute(libc::IFA_LOCAL, address);
         message.attribute(libc::IFA_ADDRESS, address);
-        self.ask(message).map_err(|e| Step::Interface.failed(e))
+        self.ask(message)
     }
 
     /// Makes a veth pair: `name` here, `peer` in `namespace` with the hardware address `mac`.

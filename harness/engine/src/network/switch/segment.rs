@@ -64,12 +64,6 @@ pub(super) fn count(frame: &[u8], offset: usize) -> u64 {
     }
 }
 
-/// Whether a frame is one packet with a full checksum already.
-pub(super) fn is_plain(frame: &[u8]) -> bool {
-    let vnet = Vnet::of(frame);
-    vnet.kind == GSO_NONE && vnet.flags & NEEDS_CHECKSUM == 0
-}
-
 /// Calls `take` with each packet of the frame, headers in front as before, with full checksums.
 /// `scratch` is where packets are made; what is in it before and after means nothing.
 pub(super) fn each(
@@ -189,6 +183,11 @@ mod tests {
     use super::super::packet::tests::{tcp, transport_checksum, udp};
     use super::super::packet::{ACK, ETHERNET_HEADER};
     use super::*;
+
+    fn is_plain(frame: &[u8]) -> bool {
+        let vnet = Vnet::of(frame);
+        vnet.kind == GSO_NONE && vnet.flags & NEEDS_CHECKSUM == 0
+    }
 
     /// As the kernel gives it out: header in front, the checksum field holding the pseudo
     /// header's sum only.

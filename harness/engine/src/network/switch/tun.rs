@@ -24,15 +24,16 @@ mod ioctl {
     nix::ioctl_write_int_bad!(offload, libc::TUNSETOFFLOAD);
 }
 
-/// Makes the interface in the calling thread's namespace, up and with its addresses.
-pub(super) fn create(addresses: Addresses) -> Result<OwnedFd, Failure> {
+/// Makes the interface in the calling thread's namespace, up and with its addresses; and why not
+/// with the IPv6 one.
+pub(super) fn create(addresses: Addresses) -> Result<(OwnedFd, Option<Failure>), Failure> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let fd = open("/dev/net/tun", flags, Mode::empty()).map_err(|e| Step::OpenTun.failed(e))?;
     attach(&fd).map_err(|e| Step::AttachTun.failed(e))?;
     let socket = Socket::open()?;
     socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: Some(QUEUE), no_arp: false })?;
-    socket.add_addresses(INTERFACE, addresses)?;
-    Ok(fd)
+    let no_ipv6 = socket.add_addresses(INTERFACE, addresses)?;
+    Ok((fd, no_ipv6))
 }
 
 fn attach(fd: &OwnedFd) -> Result<(), Errno> {

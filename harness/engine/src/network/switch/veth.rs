@@ -25,25 +25,26 @@ const BUFFER: usize = 16 << 20;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 
 /// Makes the pair between `near`, the switch's own namespace, and `far`, and returns the packet
-/// socket. `number` tells the near ends apart.
+/// socket, and why the far end has no IPv6 address. `number` tells the near ends apart.
 pub(super) fn create(
     near: &Namespace,
     far: &Namespace,
     number: usize,
     addresses: Addresses,
-) -> Result<OwnedFd, Failure> {
+) -> Result<(OwnedFd, Option<Failure>), Failure> {
     let name = format!("port{number}");
     near.run(|| Socket::open()?.add_veth(&name, INTERFACE, MAC, far.as_fd()))?;
-    far.run(|| {
+    let no_ipv6 = far.run(|| {
         let socket = Socket::open()?;
         socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })?;
         socket.add_addresses(INTERFACE, addresses)
     })?;
-    near.run(|| {
+    let fd = near.run(|| {
         let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
         Socket::open()?.bring_up(&name, shape)?;
         packets(index(&name)?)
-    })
+    })?;
+    Ok((fd, no_ipv6))
 }
 
 /// A packet socket on one interface, with the header that lets super-packets through.

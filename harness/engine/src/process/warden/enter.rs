@@ -26,6 +26,7 @@ pub(super) fn given(order: &Order) -> Result<(), Failure> {
         nix::unistd::close(fd).map_err(Failure::of(step))
     };
     enter(order.network, CloneFlags::CLONE_NEWNET, "enter the network namespace")?;
+    enter(order.users, CloneFlags::CLONE_NEWUSER, "enter the user namespace")?;
     enter(order.mounts, CloneFlags::CLONE_NEWNS, "enter the mount namespace")
 }
 

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::launch::{Attendant, launch};
+use super::launch::{Attendant, Attended, launch};
 use super::{Signals, stirred};
 use crate::process::order::Order;
 use crate::process::said::{Failure, Mouth, Said};
@@ -133,14 +133,18 @@ impl Keeper<'_> {
         let mut busy = busy.into_iter();
         let mouth = self.mouth;
         self.attendants.retain_mut(|attendant| {
-            let useful = match busy.next() {
+            let attended = match busy.next() {
                 Some(true) => attendant.attend(),
-                _ => Ok(()),
+                _ => Attended::Goes(None),
             };
-            if let Err(error) = &useful {
-                mouth.say(&Said::Note(error.to_string()));
+            let (goes, words) = match attended {
+                Attended::Goes(words) => (true, words),
+                Attended::Over(words) => (false, words),
+            };
+            if let Some(words) = words {
+                mouth.say(&Said::Note(words));
             }
-            useful.is_ok()
+            goes
         });
     }
 

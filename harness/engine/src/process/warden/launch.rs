@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -15,6 +15,9 @@ use nix::unistd::{
     ForkResult, Gid, Pid, Uid, fork, getpid, getppid, pipe2, setgid, setgroups, setsid, setuid,
 };
 
+use crate::clock::exec::{Follower, Met};
+use crate::clock::launch::Launch;
+use crate::clock::{self, PatchError};
 use crate::process::caps;
 use crate::process::order::{Bounded, Order};
 use crate::process::said::{Failure, Mouth, Said};
@@ -25,11 +28,16 @@ pub(super) trait Attendant {
     /// Readable when there is something to do.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// Does it, without blocking.
-    ///
-    /// # Errors
-    /// If it is of no use any more; then it is dropped.
-    fn attend(&mut self) -> io::Result<()>;
+    /// Does it, without blocking for long.
+    fn attend(&mut self) -> Attended;
+}
+
+/// What came of attending to something.
+pub(super) enum Attended {
+    /// It goes on, perhaps with something to tell.
+    Goes(Option<String>),
+    /// It is of no use any more and can be dropped.
+    Over(Option<String>),
 }
 
 /// What has been launched.
@@ -45,13 +53,8 @@ pub(super) struct Launched {
 /// this function has read the end of the pipe the child has just gone through exec and is stopped
 /// there.
 pub(super) fn launch(order: &Order, mouth: &Mouth) -> Result<Launched, Failure> {
-    if order.clock.is_some() {
-        return Err(Failure {
-            step: "give it a clock".to_owned(),
-            error: "not known here".to_owned(),
-            errno: None,
-        });
-    }
+    let clock = order.clock.clone().map(|page| Launch::new(page, true));
+    let clock = clock.transpose().map_err(Failure::of("give it a clock"))?;
     let groups = open_groups(&order.cgroups)?;
     // Closed by a successful exec; anything in it is why there was none.
     let (reason, tell) = pipe2(OFlag::O_CLOEXEC).map_err(Failure::of("make a pipe"))?;
@@ -61,29 +64,80 @@ pub(super) fn launch(order: &Order, mouth: &Mouth) -> Result<Launched, Failure> 
         ForkResult::Child => {
             drop(reason);
             mouth.say(&Said::Main);
-            let failure = become_it(order, parent, groups);
+            let failure = become_it(order, parent, groups, clock.as_ref());
             let words = serde_json::to_vec(&failure).unwrap_or_default();
             let _ = File::from(tell).write_all(&words);
             std::process::exit(127);
         }
         ForkResult::Parent { child } => {
             drop(tell);
+            // Before the pipe is read: a traced child waits for us in its exec.
+            let clocked = clock.map(|clock| clock.in_parent(child));
             let mut words = Vec::new();
             File::from(reason).read_to_end(&mut words).map_err(Failure::of("hear of the node"))?;
             if !words.is_empty() {
                 let unclear = |e| Failure::of("start the node")(io::Error::from(e));
                 return Err(serde_json::from_slice(&words).map_err(unclear)?);
             }
-            Ok(Launched { main: child, attendants: Vec::new() })
+            let attendants = match clocked {
+                Some(clocked) => follow(clocked, mouth)?,
+                None => Vec::new(),
+            };
+            Ok(Launched { main: child, attendants })
+        }
+    }
+}
+
+/// What a node with a clock of its own needs from now on. A node that got none is no node.
+fn follow(
+    clocked: Result<clock::launch::Launched, PatchError>,
+    mouth: &Mouth,
+) -> Result<Vec<Box<dyn Attendant>>, Failure> {
+    let launched = clocked.map_err(|e| Failure::of("give it a clock")(io::Error::other(e)))?;
+    if let Some(error) = launched.unfollowed {
+        let words = format!("programs the node starts later have true clocks: {error}");
+        mouth.say(&Said::Note(words));
+    }
+    let attendant = |f| Box::new(f) as Box<dyn Attendant>;
+    Ok(launched.follower.map(attendant).into_iter().collect())
+}
+
+impl Attendant for Follower {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+
+    fn attend(&mut self) -> Attended {
+        match self.handle() {
+            Ok(Some(Met { pid, result: Err(error) })) if !matches!(error, PatchError::Gone(_)) => {
+                Attended::Goes(Some(format!("pid {pid} has no clock of its own: {error}")))
+            }
+            Ok(_) => Attended::Goes(None),
+            // Whoever it listened to is gone.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Attended::Over(None),
+            Err(error) => {
+                let words = format!("no program can be started in this node any more: {error}");
+                Attended::Over(Some(words))
+            }
         }
     }
 }
 
 /// Turns this process into the node. Returns only if it cannot.
-fn become_it(order: &Order, parent: Pid, groups: Vec<(PathBuf, File)>) -> Failure {
+fn become_it(
+    order: &Order,
+    parent: Pid,
+    groups: Vec<(PathBuf, File)>,
+    clock: Option<&Launch>,
+) -> Failure {
     let prepared = prepare(order, parent, groups);
     if let Err(failure) = prepared {
         return failure;
+    }
+    if let Some(clock) = clock
+        && let Err(error) = clock.in_child()
+    {
+        return Failure::of("ask for a clock")(error);
     }
     let mut command = Command::new(&order.program);
     command

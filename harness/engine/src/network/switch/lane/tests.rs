@@ -38,9 +38,11 @@ impl Exit for Seen {
         self.touched += 1;
     }
 
-    fn hold(&mut self, _frame: &[u8], _journey: Journey) {
+    fn hold(&mut self, _frame: &[u8]) {
         self.held += 1;
     }
+
+    fn discard(&mut self, _frame: &[u8], _journey: Journey) {}
 
     fn reserve(&mut self, bytes: usize) -> bool {
         self.reserved += bytes;

@@ -1,0 +1,7 @@
+//! Disks of nodes, seen from inside a process that has one.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod inside;
+mod model;
+mod random;
