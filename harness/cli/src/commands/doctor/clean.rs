@@ -1,5 +1,5 @@
 //! `danso doctor --clean`: undoes what killed runs have left behind. Only what a run's own undo log
-//! names, and only of runs whose controller is gone.
+//! names or what carries a run's mark, and only of runs whose controller is gone.
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,17 @@ pub(super) fn clean(out: &Path) -> anyhow::Result<Exit> {
                     println!("{shown}: {fault} {kind} is not undone: {error}");
                     failed += 1;
                 }
+            }
+        }
+    }
+    // What outlives a controller only if its helpers were killed with it.
+    for done in danso_engine::process::clean() {
+        dead += 1;
+        match done {
+            Ok(how) => println!("{how}"),
+            Err(error) => {
+                println!("not removed: {error}");
+                failed += 1;
             }
         }
     }
