@@ -3,7 +3,7 @@
 //! Every node has a [`Clock`]: a page of memory that says how its clocks run. Each process of
 //! the node has code between itself and the kernel's clocks that reads the page: put there at
 //! `execve` by ptrace ([`mod@patch`], [`launch`], [`exec`]), or preloaded where that is not
-//! permitted (`preload`). A change takes effect in all of them at once, threads and children
+//! permitted ([`preload`]). A change takes effect in all of them at once, threads and children
 //! included, and stays in force while the node is down.
 //!
 //! | module | what it does |
@@ -28,13 +28,13 @@ mod line;
 pub mod nodes;
 pub mod page;
 pub mod patch;
+pub mod preload;
 mod probe;
 pub mod skew;
 mod tracee;
 
 pub use line::Line;
 pub use nodes::Clocks;
-pub use probe::{method, probe, witness};
-pub(crate) use skew::true_time;
+pub use probe::{Way, probe, way, witness};
 pub use skew::{Clock, Layer, Skew};
 pub use tracee::PatchError;

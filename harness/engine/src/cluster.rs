@@ -10,6 +10,7 @@ use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 
 use crate::clock::Clocks;
+use crate::disk::Disks;
 use crate::means::Need;
 use crate::nemesis;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
@@ -34,12 +35,14 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// Their clocks, if this run needs any.
+    pub clocks: Clocks,
     /// The limits of their resources.
     pub tight: Tight,
     /// Their control groups, if any fault needs them.
     pub groups: Option<Groups>,
-    /// Their clocks, if this run needs any.
-    pub clocks: Clocks,
+    /// Disks of their own, if the run needs them.
+    disks: Mutex<Arc<Disks>>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -96,9 +99,10 @@ impl Cluster {
             members,
             processes: Supervisor::new(exe)?,
             network,
+            clocks: Clocks::default(),
             tight: Tight::default(),
             groups: None,
-            clocks: Clocks::default(),
+            disks: Mutex::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -111,6 +115,10 @@ impl Cluster {
     /// # Errors
     /// If it cannot be had.
     pub fn prepare(&mut self, schedule: &Schedule) -> io::Result<()> {
+        if nemesis::needed(schedule, Need::Clock) {
+            let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
+            self.clocks = Clocks::create(&self.site, &self.nodes(), way)?;
+        }
         let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
         let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
         let controllers: Vec<_> = wanted.map(|(_, controller)| controller).collect();
@@ -120,15 +128,6 @@ impl Cluster {
             self.groups = Some(Groups::new(&first.exe, &self.nodes(), &controllers)?);
         }
         Ok(())
-    }
-
-    /// With a clock of its own for every node. To be called before any is started.
-    ///
-    /// # Errors
-    /// If there can be none.
-    pub fn with_clocks(self) -> io::Result<Cluster> {
-        let clocks = Clocks::create(&self.site, &self.nodes())?;
-        Ok(Cluster { clocks, ..self })
     }
 
     /// All members' names.
@@ -143,6 +142,32 @@ impl Cluster {
     pub fn member(&self, node: NodeId) -> Result<&Member, String> {
         let member = self.members.get(node.index());
         member.ok_or_else(|| format!("{node} is no member of a cluster of {}", self.members.len()))
+    }
+
+    /// Gives each node a disk of its own. To be called before any node is started.
+    ///
+    /// # Errors
+    /// If there can be none, or the target has no processes.
+    pub fn give_disks(&self) -> Result<(), String> {
+        let (Some(first), nodes) = (self.members.first(), self.nodes()) else { return Ok(()) };
+        if self.target.command(first)?.is_none() {
+            return Err("nodes that are not danso's have no disks it could give them".to_owned());
+        }
+        let places = nodes
+            .into_iter()
+            .map(|node| (node, self.site.data(node), self.site.node(node).join("disk.log")));
+        *lock(&self.disks) = Arc::new(Disks::open(&first.exe, places).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    /// The nodes' disks, if they have any.
+    pub fn disks(&self) -> Arc<Disks> {
+        lock(&self.disks).clone()
+    }
+
+    /// A node's data directory, as everybody but the node sees it.
+    pub fn data(&self, node: NodeId) -> PathBuf {
+        self.site.data(node)
     }
 
     /// Starts the process of `node`, if the target has processes. Returns whether it does.
@@ -169,7 +194,12 @@ impl Cluster {
         order.limits = self.tight.of(node);
         order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
-        order.clock = self.clocks.page(node);
+        order.group = self.network.group(node);
+        self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
+        let disks = self.disks();
+        if let Some(disk) = disks.get(node) {
+            (order.users, order.mounts) = (disk.users(), Some(disk.mounts()));
+        }
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
@@ -366,5 +396,7 @@ impl Cluster {
             }
         });
         join_all(stopping).await;
+        // Nobody sees them any more.
+        *lock(&self.disks) = Arc::default();
     }
 }

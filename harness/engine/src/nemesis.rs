@@ -8,19 +8,23 @@ mod args;
 mod arrange;
 mod clock;
 mod custom;
+mod damage;
 mod ends;
 mod flap;
 mod kill;
 mod limits;
 mod links;
 mod membership;
+mod outage;
 mod packets;
 mod partition;
 mod pause;
+mod power;
 mod quorum;
 mod restarts;
 mod select;
 mod starve;
+mod storage;
 mod style;
 mod timing;
 
@@ -156,11 +160,21 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &restarts::ON_START,
     &restarts::SLOW,
     &pause::Pause,
+    &clock::Clock,
     &starve::CPU,
     &starve::MEMORY,
     &limits::FILES,
     &limits::FILE_SIZE,
-    &clock::Clock,
+    &power::PowerFailure,
+    &power::FsyncLie,
+    &storage::ERROR,
+    &storage::FULL,
+    &storage::SLOW,
+    &storage::READ_ONLY,
+    &storage::CORRUPTION,
+    &damage::FLIP,
+    &damage::TRUNCATE,
+    &damage::SnapshotRestore,
     &membership::Membership,
     &custom::Custom,
 ];

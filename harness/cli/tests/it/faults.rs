@@ -48,6 +48,7 @@ const MATRIX: &[&[Row]] = &[
     &[
         Row { shows: restart, ..row("kill", "nodes = 'n1'") },
         Row { shows: gap, ..row("pause", "nodes = 'n1'") },
+        Row { shows: tomorrow, ..row("clock", "nodes = 'n1', mode = 'bump', by = '1d'") },
         row("membership", "nodes = 'n1', change = 'leave'"),
         row("custom", "inject = 'true', heal = 'true', check = 'echo seen'"),
     ],
@@ -221,6 +222,26 @@ fn resets(seen: &Seen<'_>) -> Result<(), String> {
     let (_, lost) = echoes(&seen.during);
     let reset = lost.iter().filter(|why| why.contains("reset")).count();
     if reset == 0 { Err(format!("{lost:?}")) } else { Ok(()) }
+}
+
+/// The node's clock is a day ahead while it lasts.
+fn tomorrow(seen: &Seen<'_>) -> Result<(), String> {
+    let offset = |line: &Value| {
+        let ns = |name: &str| line[name].as_i64().unwrap();
+        (ns("realtime") - ns("monotonic")) / 1_000_000_000
+    };
+    let offsets = |lines: &[Value]| lines.iter().map(offset).collect::<BTreeSet<_>>();
+    let (before, during) = (offsets(&seen.before), offsets(&seen.during));
+    let after = offsets(&seen.after);
+    let true_offset = *before.first().ok_or("nothing before")?;
+    let near = |all: &BTreeSet<i64>, by: i64| {
+        !all.is_empty() && all.iter().all(|o| (o - true_offset - by).abs() <= 1)
+    };
+    if near(&before, 0) && near(&during, 86_400) && near(&after, 0) {
+        Ok(())
+    } else {
+        Err(format!("{before:?} before, {during:?} during, {after:?} after"))
+    }
 }
 
 /// The node is another process afterwards.

@@ -242,11 +242,12 @@ pub(super) fn first(follower: &mut Follower, pid: Pid) -> Result<Method, PatchEr
             met => met.map_err(PatchError::io("its listener"))?,
         };
         match met {
-            Some(Met { pid: who, result }) if who == pid => match result? {
-                Some(method) => return Ok(method),
-                // Looked for along PATH: the next try will come, or its end.
-                None => {}
-            },
+            Some(Met { pid: who, result }) if who == pid => {
+                // Looked for along PATH: if it was not there, the next try will come, or its end.
+                if let Some(method) = result? {
+                    return Ok(method);
+                }
+            }
             Some(other) => follower.met.push_back(other),
             None => {}
         }

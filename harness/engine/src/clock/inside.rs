@@ -44,15 +44,19 @@ pub fn read(pid: Pid, token: u64) -> Result<Reading, String> {
         Err(reason) => Err(reason),
     };
     let lines = lines.map_err(|reason| format!("pid {pid}: {reason}"))?;
-    let ahead = |id: libc::clockid_t| {
-        let t = now(id);
-        lines[id as usize].at(t) - t
-    };
-    Ok(Reading {
-        pid,
-        wall_ns: ahead(libc::CLOCK_REALTIME),
-        monotonic_ns: ahead(libc::CLOCK_MONOTONIC),
-    })
+    Ok(Reading::of(pid, &lines))
+}
+
+impl Reading {
+    /// What a process reads now whose clocks run so.
+    pub(super) fn of(pid: Pid, lines: &Lines) -> Reading {
+        let ahead = |id: libc::clockid_t| {
+            let t = now(id);
+            lines[id as usize].at(t) - t
+        };
+        let (wall_ns, monotonic_ns) = (ahead(libc::CLOCK_REALTIME), ahead(libc::CLOCK_MONOTONIC));
+        Reading { pid, wall_ns, monotonic_ns }
+    }
 }
 
 /// How the clocks of the process at `dir` run and by which page, as its own memory says; `None` if

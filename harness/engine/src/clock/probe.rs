@@ -1,7 +1,9 @@
-//! Whether nodes can have clocks of their own here: found out by patching a process and asking it.
+//! Whether and how nodes can have clocks of their own here: found out by patching a process and
+//! asking it.
 //!
 //! The process is this very program, stopped before its first instruction; what answers is the
-//! patched function itself, called in its name. Then it is killed.
+//! patched function itself, called in its name. Then it is killed. Where that cannot be done, a
+//! program is started with the library preloaded and asked for the time.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -14,24 +16,36 @@ use nix::unistd::Pid;
 use super::arch;
 use super::page::{Lines, Page};
 use super::patch::{self, Method};
+use super::preload::Library;
 use super::skew::now;
 use super::tracee::{PatchError, stop};
 use crate::means::Obstacle;
+
+/// How the clocks of processes are reached, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// They are patched, and their vDSO is moved.
+    Relocated,
+    /// They are patched, and their vDSO is overwritten.
+    InPlace,
+    /// A library is preloaded: programs without libraries, and Go's, cannot be reached.
+    Preloaded,
+}
 
 /// Whether nodes can have clocks of their own here.
 ///
 /// # Errors
 /// Why not, and the mend.
 pub fn probe() -> Result<(), Obstacle> {
-    method().map(drop)
+    way().map(drop)
 }
 
-/// How processes are patched here; tried once.
+/// How the clocks of processes are reached here; tried once.
 ///
 /// # Errors
 /// Why not at all, and the mend.
-pub fn method() -> Result<Method, Obstacle> {
-    static FOUND: OnceLock<Result<Method, Obstacle>> = OnceLock::new();
+pub fn way() -> Result<Way, Obstacle> {
+    static FOUND: OnceLock<Result<Way, Obstacle>> = OnceLock::new();
     FOUND.get_or_init(|| find(true_page)).clone()
 }
 
@@ -46,7 +60,7 @@ fn true_page() -> io::Result<Page> {
     Ok(page)
 }
 
-fn find(page: impl Fn() -> io::Result<Page>) -> Result<Method, Obstacle> {
+fn find(page: impl Fn() -> io::Result<Page>) -> Result<Way, Obstacle> {
     if !arch::SUPPORTED {
         return Err(Obstacle::new(
             format!("clocks are not written for {} yet", std::env::consts::ARCH),
@@ -54,21 +68,47 @@ fn find(page: impl Fn() -> io::Result<Page>) -> Result<Method, Obstacle> {
         ));
     }
     let page = page().map_err(|e| no_page(&e))?;
-    let mut last = None;
+    let mut last = String::new();
     for best in [Method::Relocate, Method::InPlace] {
-        let before = now(libc::CLOCK_REALTIME);
-        match witness_by(page.path(), best, libc::CLOCK_REALTIME) {
-            Ok((method, reading)) => {
-                let after = now(libc::CLOCK_REALTIME);
-                if (before + AHEAD..=after + AHEAD).contains(&reading) {
-                    return Ok(method);
-                }
-                last = Some(format!("a patched process is off by {} ns", reading - before));
-            }
-            Err(error) => last = Some(error.to_string()),
+        let asked =
+            || witness_by(page.path(), best, libc::CLOCK_REALTIME).map_err(|e| e.to_string());
+        match ahead(asked) {
+            Ok(Method::Relocate) => return Ok(Way::Relocated),
+            Ok(Method::InPlace) => return Ok(Way::InPlace),
+            Err(reason) => last = reason,
         }
     }
-    Err(Obstacle::new(format!("a process cannot be patched: {}", last.unwrap_or_default()), mend()))
+    match preloaded(&page) {
+        Ok(()) => Ok(Way::Preloaded),
+        Err(reason) => Err(Obstacle::new(
+            format!(
+                "processes cannot be patched: {last}; nor can a library be preloaded: {reason}"
+            ),
+            mend(),
+        )),
+    }
+}
+
+/// Whether somebody who was asked is an hour ahead, and what else they say.
+fn ahead<T>(ask: impl FnOnce() -> Result<(T, i64), String>) -> Result<T, String> {
+    let before = now(libc::CLOCK_REALTIME);
+    let (said, reading) = ask()?;
+    let after = now(libc::CLOCK_REALTIME);
+    if (before + AHEAD..=after + AHEAD).contains(&reading) {
+        return Ok(said);
+    }
+    Err(format!("a process that should be an hour ahead is ahead by {} ns", reading - before))
+}
+
+/// Whether a preloaded library reaches a program. Leaves nothing behind.
+fn preloaded(page: &Page) -> Result<(), String> {
+    let folder = std::env::temp_dir().join(format!("danso-clock-{}", std::process::id()));
+    std::fs::create_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let asked = Library::write(&folder).map_err(|e| e.to_string()).and_then(|library| {
+        ahead(|| library.witness(page.path()).map(|r| ((), r)).map_err(|e| e.to_string()))
+    });
+    let removed = std::fs::remove_dir_all(&folder);
+    asked.and_then(|()| removed.map_err(|e| format!("{}: {e}", folder.display())))
 }
 
 fn no_page(error: &io::Error) -> Obstacle {
@@ -153,6 +193,15 @@ mod tests {
             let (_, monotonic) = witness_by(page.path(), best, libc::CLOCK_MONOTONIC).unwrap();
             assert!(monotonic <= now(libc::CLOCK_MONOTONIC));
         }
+    }
+
+    #[test]
+    fn a_library_can_be_preloaded_and_nothing_is_left_of_the_trial() {
+        if let Err(reason) = preloaded(&true_page().unwrap()) {
+            return println!("skipped: {reason}");
+        }
+        let folder = std::env::temp_dir().join(format!("danso-clock-{}", std::process::id()));
+        assert!(!folder.exists());
     }
 
     #[test]

@@ -92,9 +92,13 @@ impl Skew {
             Skew::Drift { ppm, .. } if !(-1_000_000..=99_000_000).contains(&ppm) => {
                 Err("a rate is between 0 and 100".to_owned())
             }
-            Skew::Slew { by, over } if scale_of(by, over).is_none() => {
-                Err("slewing that fast is a jump".to_owned())
-            }
+            Skew::Slew { by, over } => match scale_of(by, over) {
+                None => Err("slewing that fast is a jump: lengthen its time".to_owned()),
+                Some(rate) if rate < -ONE => {
+                    Err("a clock that loses more than a second a second runs backwards: lengthen the slew".to_owned())
+                }
+                Some(_) => Ok(()),
+            },
             Skew::Strobe { every, .. } if every < Duration::from_micros(1) => {
                 Err("a clock strobes once in a microsecond at most".to_owned())
             }
@@ -297,11 +301,17 @@ fn monotonic(layers: &[Applied], from: i64, old: &Line) -> Line {
 /// The true readings of all clocks that have a line. Coarse clocks, which lag, are taken from
 /// their fine ones: no reader is ahead of those.
 fn readings() -> [i64; CLOCKS] {
-    std::array::from_fn(|id| match id as libc::clockid_t {
-        libc::CLOCK_REALTIME_COARSE => now(libc::CLOCK_REALTIME),
-        libc::CLOCK_MONOTONIC_COARSE => now(libc::CLOCK_MONOTONIC),
-        _ => now(base(id)),
-    })
+    let mut readings: [i64; CLOCKS] = std::array::from_fn(|id| now(base(id)));
+    let same = |to: libc::clockid_t, from: libc::clockid_t| (to as usize, from as usize);
+    for (to, from) in [
+        same(libc::CLOCK_REALTIME_COARSE, libc::CLOCK_REALTIME),
+        same(libc::CLOCK_REALTIME_ALARM, libc::CLOCK_REALTIME),
+        same(libc::CLOCK_MONOTONIC_COARSE, libc::CLOCK_MONOTONIC),
+        same(libc::CLOCK_BOOTTIME_ALARM, libc::CLOCK_BOOTTIME),
+    ] {
+        readings[to] = readings[from];
+    }
+    readings
 }
 
 /// The clock to ask for this one: alarm clocks read as these do, where a machine has them.
@@ -311,11 +321,6 @@ fn base(id: usize) -> libc::clockid_t {
         libc::CLOCK_BOOTTIME_ALARM => libc::CLOCK_BOOTTIME,
         id => id,
     }
-}
-
-/// The machine's wall clock, in nanoseconds.
-pub(crate) fn true_time() -> i64 {
-    now(libc::CLOCK_REALTIME)
 }
 
 /// The true reading of a clock in nanoseconds; 0 for one this machine has not.

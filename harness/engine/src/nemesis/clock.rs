@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use super::args::{Args, duration};
 use super::select::select;
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
-use crate::clock::{Layer, Skew, nodes::Seen, witness};
+use crate::clock::{Layer, Skew, nodes::Seen};
 use crate::cluster::Cluster;
 use crate::means::Need;
 use crate::target::Fut;
@@ -42,7 +42,7 @@ impl Nemesis for Clock {
             ("by", "how far, as in \"-90s\" or \"2d\" (default: random, 11ms to 5min either way)"),
             ("rate", "drift: how fast the clock runs, as in \"1.1\" (default: random, 0.5 to 2)"),
             ("period", "strobe: from one jump to the next (default: random, 1ms to 1s)"),
-            ("over", "slew: how long it takes (default: 1s)"),
+            ("over", "slew: how long it takes (default: twice by)"),
             ("monotonic", "drift, freeze: the monotonic clocks too (default: false)"),
         ]
     }
@@ -97,7 +97,9 @@ impl Nemesis for Clock {
         };
         let random = Duration::from_millis(1 << rng.between(0, 10));
         let period = Args(args).duration("period")?.unwrap_or(random);
-        let over = Args(args).duration("over")?.unwrap_or(Duration::from_secs(1));
+        // Half as fast as time goes by: whatever the window, some of it is seen.
+        let gently = Duration::from_nanos(by.unsigned_abs()) * 2;
+        let over = Args(args).duration("over")?.unwrap_or(gently);
         let monotonic = Args(args).flag("monotonic")?;
         let all = [
             ("by", by.into()),
@@ -258,13 +260,9 @@ async fn look(cluster: &Arc<Cluster>, node: NodeId, skew: Option<Skew>) -> Resul
     if look.seen.readings.is_empty() {
         return Ok(look);
     }
-    let page = cluster.clocks.of(node)?.path();
-    let asked = tokio::task::spawn_blocking(move || {
-        let before = crate::clock::true_time();
-        witness(&page, libc::CLOCK_REALTIME).map(|reading| reading - before)
-    });
-    let answer = asked.await.map_err(|e| format!("asking for the time: {e}"))?;
-    look.witness = Some(answer.map_err(|e| e.to_string()));
+    let asking = cluster.clone();
+    let asked = tokio::task::spawn_blocking(move || asking.clocks.witness(node));
+    look.witness = Some(asked.await.map_err(|e| format!("asking for the time: {e}"))?);
     Ok(look)
 }
 

@@ -22,11 +22,11 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::prctl::{set_child_subreaper, set_dumpable, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getppid};
+use nix::unistd::{ForkResult, Gid, Pid, fork, getppid, setgid};
 
 use super::isolation::Isolation;
 use super::order::Brief;
@@ -82,6 +82,11 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
     fcntl(mouth.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))
         .map_err(Failure::of("keep the socket"))?;
     let mut signals = Signals::block()?;
+    if let Some(group) = order.group {
+        // Before anything that a change of group would undo.
+        setgid(Gid::from_raw(group)).map_err(Failure::of(format!("enter group {group}")))?;
+        set_dumpable(true).map_err(Failure::of("stay open to ourselves"))?;
+    }
     // From here on we learn of the controller's end and can clean up; until here it would have
     // killed us.
     set_pdeathsig(Signal::SIGTERM).map_err(Failure::of("ask for a signal"))?;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod denied;
 mod kinds;
 mod node;
 mod runs;

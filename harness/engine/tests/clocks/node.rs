@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use danso_engine::clock::Clock;
+use danso_engine::clock::{Clock, Way};
 use nix::time::{ClockId, clock_gettime};
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -80,11 +80,6 @@ impl Node {
         assert!(!readings.is_empty(), "the program said nothing");
         Answer { readings, wall: (before.0, after.0), monotonic: (before.1, after.1) }
     }
-
-    /// The helper's process.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Node {
@@ -115,7 +110,9 @@ impl Answer {
                 _ => SECOND / 1000,
             };
             let (id, (before, after)) = match name.as_str() {
-                "mono" | "mono-coarse" => (1, self.monotonic),
+                "mono" => (1, self.monotonic),
+                "coarse" => (5, self.wall),
+                "mono-coarse" => (6, self.monotonic),
                 // Others of the family have their own zero.
                 "raw" | "boot" => continue,
                 _ => (0, self.wall),
@@ -176,13 +173,32 @@ pub(super) fn has(program: &str) -> bool {
 
 /// Whether processes can be patched.
 pub(super) fn can() -> bool {
-    match danso_engine::clock::method() {
+    match danso_engine::clock::way() {
+        Ok(Way::Preloaded) => {
+            println!("skipped: processes may not be patched");
+            false
+        }
         Ok(_) => true,
         Err(obstacle) => {
             println!("skipped: {obstacle}");
             false
         }
     }
+}
+
+/// Whether nodes can have clocks at all; says how.
+pub(super) fn can_somehow() -> bool {
+    let way = danso_engine::clock::way();
+    let denied = std::env::var_os(super::denied::DENIED).is_some();
+    assert!(!denied || !matches!(way, Ok(Way::Relocated | Way::InPlace)), "ptrace is forbidden");
+    match way {
+        Ok(way) => println!("clocks by {way:?}"),
+        Err(obstacle) => {
+            println!("skipped: {obstacle}");
+            return false;
+        }
+    }
+    true
 }
 
 pub(super) fn words(words: &[&str]) -> Vec<String> {

@@ -20,7 +20,7 @@ use danso_vocab::{
 };
 use nix::time::ClockId;
 
-use super::node::{SECOND, can, true_clock};
+use super::node::{SECOND, can_somehow, true_clock};
 
 struct Ticker;
 
@@ -96,6 +96,7 @@ fn go(faults: Faults<'_>, time: Duration) -> (History, Site, tempfile::TempDir) 
         workload: WorkloadPlan { name: "none".to_owned(), params: Default::default() },
         load: Load { rate: None, time, timeout: Duration::from_millis(200), streams: vec![1] },
         network: "none".to_owned(),
+        ipv6: false,
         schedule: Schedule::new(injections),
         left_out: Vec::new(),
         expect: Expect::default(),
@@ -139,7 +140,7 @@ fn effects(history: &History) -> Vec<(bool, String)> {
 
 #[test]
 fn a_skewed_node_stays_skewed_when_it_starts_again_until_it_is_healed() {
-    if !can() {
+    if !can_somehow() {
         return;
     }
     let begun = true_clock(ClockId::CLOCK_REALTIME);
@@ -173,7 +174,7 @@ fn a_skewed_node_stays_skewed_when_it_starts_again_until_it_is_healed() {
 
 #[test]
 fn every_mode_is_seen_and_healed() {
-    if !can() {
+    if !can_somehow() {
         return;
     }
     let at =
@@ -189,7 +190,7 @@ fn every_mode_is_seen_and_healed() {
         of("strobe", "n2", "110ms", &[("by", "5s".into()), ("period", "10ms".into())]),
         of("drift", "n3", "120ms", &[("rate", "1.5".into()), ("monotonic", true.into())]),
         of("freeze", "n1", "800ms", &[]),
-        of("slew", "n2", "810ms", &[("by", "-1s".into()), ("over", "400ms".into())]),
+        of("slew", "n2", "810ms", &[("by", "-300ms".into()), ("over", "400ms".into())]),
         of("reset", "n3", "820ms", &[]),
     ];
     let faults: Vec<_> = cases.iter().map(|args| ("clock", args.as_slice())).collect();

@@ -12,7 +12,7 @@ use danso_vocab::NodeId;
 use super::peers::*;
 use super::remains::{dropped_is_gone, nothing_remains};
 use super::setup::Setup;
-use super::{datagrams, files, relays, streams};
+use super::{datagrams, files, nft, relays, streams};
 
 pub(crate) type Case = fn(Setup);
 
@@ -72,12 +72,11 @@ fn table() -> Vec<(String, Case)> {
     let named = |setup: &'static str| {
         move |(name, case): (&'static str, Case)| (format!("{setup}::{name}"), case)
     };
-    let full = switch.into_iter().chain(["proxy"]);
+    let full = switch.into_iter().chain(["nft", "proxy"]);
     let full = full.flat_map(|setup| FULL.into_iter().map(named(setup)));
     let shaped = switch.into_iter().flat_map(|setup| SHAPED.into_iter().map(named(setup)));
-    full.chain(shaped)
-        .chain(OTHER.into_iter().chain(relays::CASES).map(|(name, case)| (name.to_owned(), case)))
-        .collect()
+    let other = OTHER.into_iter().chain(relays::CASES).chain(nft::CASES);
+    full.chain(shaped).chain(other.map(|(name, case)| (name.to_owned(), case))).collect()
 }
 
 pub(crate) fn names() -> Vec<String> {

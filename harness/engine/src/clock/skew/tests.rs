@@ -142,6 +142,7 @@ fn what_makes_no_sense_is_refused() {
         (Skew::Bump(i64::MIN), "100 years"),
         (Skew::Drift { ppm: -1_000_001, monotonic: false }, "between 0 and 100"),
         (Skew::Slew { by: 1, over: Duration::ZERO }, "jump"),
+        (Skew::Slew { by: -2, over: Duration::from_nanos(1) }, "backwards"),
         (Skew::Strobe { by: 1, every: Duration::ZERO }, "microsecond"),
     ] {
         assert!(clock().apply(skew).unwrap_err().contains(say));
