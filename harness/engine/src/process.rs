@@ -24,10 +24,10 @@ mod supervisor;
 pub(crate) mod tree;
 mod warden;
 
+pub(crate) use caps::keep_across_exec;
 pub use isolation::{Isolation, probe};
 pub use order::{Bounded, Limit, Order};
 pub use output::{LOG_CAP, LogLine};
-pub(crate) use caps::keep_across_exec;
 pub(crate) use supervisor::words;
 pub use supervisor::{Died, Supervisor};
 pub(crate) use warden::warden;

@@ -21,9 +21,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{getegid, geteuid, getppid};
 
 use super::later::Later;
-use super::message::{
-    Stats, Wish, loss_value, receive, send, stats_value, tally_value,
-};
+use super::message::{Stats, Wish, loss_value, receive, send, stats_value, tally_value};
 use super::mount::Mounted;
 use super::store::Store;
 use crate::internal::{Args, complain};

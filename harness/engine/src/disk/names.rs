@@ -151,11 +151,8 @@ impl Names {
     fn undo_one(&self, change: Change) -> Result<()> {
         match change {
             Change::Created { dir, name, directory } => {
-                let flag = if directory {
-                    UnlinkatFlags::RemoveDir
-                } else {
-                    UnlinkatFlags::NoRemoveDir
-                };
+                let flag =
+                    if directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
                 unlinkat(&*dir, name.as_bytes(), flag)
             }
             Change::Removed { dir, name, trash } => self.bring_back(&trash, &dir, &name),

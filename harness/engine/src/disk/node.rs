@@ -85,8 +85,7 @@ impl Disk {
             text.ok_or_else(|| io::Error::other(format!("{} is not UTF-8", path.display())))
         };
         let controller = std::process::id().cast_signed();
-        let serve =
-            Wish::Serve { data: text(&data)?, trash: text(&trash(&data))?, controller };
+        let serve = Wish::Serve { data: text(&data)?, trash: text(&trash(&data))?, controller };
         ask(&mut socket, &serve)?;
         let mounts = File::open(format!("/proc/{pid}/ns/mnt"))?.into();
         let users = foreign(pid)?;

@@ -235,8 +235,7 @@ impl Rules {
                     place.clear();
                 }
                 Harm::Slow(least, most) => {
-                    let nanos =
-                        active.rng.between(least.as_nanos() as u64, most.as_nanos() as u64);
+                    let nanos = active.rng.between(least.as_nanos() as u64, most.as_nanos() as u64);
                     let delay = Duration::from_nanos(nanos).min(LONGEST);
                     verdict.delay = (verdict.delay + delay).min(LONGEST);
                     active.tally.delayed += delay;

@@ -54,9 +54,8 @@ fn attempt(folder: &std::path::Path) -> Result<(), Obstacle> {
         ("/proc/self/uid_map", format!("{user} {user} 1")),
         ("/proc/self/gid_map", format!("{group} {group} 1")),
     ]);
-    let maps: Vec<_> = maps
-        .map(|(file, line)| (std::ffi::CString::new(file).unwrap_or_default(), line))
-        .collect();
+    let maps: Vec<_> =
+        maps.map(|(file, line)| (std::ffi::CString::new(file).unwrap_or_default(), line)).collect();
     // The device gets a number known beforehand: nothing can be formatted between fork and exec.
     let options = format!("fd={DEVICE},rootmode=40000,user_id={user},group_id={group}");
     let options = std::ffi::CString::new(options).map_err(|e| sorry(e.to_string()))?;

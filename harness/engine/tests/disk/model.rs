@@ -110,7 +110,12 @@ impl Model {
         let offset = if kind == 0 { now.len() } else { rng.below(20_000) as usize };
         if kind == 1 {
             let cut = rng.below(25_000) as usize;
-            OpenOptions::new().write(true).open(root.join(path)).unwrap().set_len(cut as u64).unwrap();
+            OpenOptions::new()
+                .write(true)
+                .open(root.join(path))
+                .unwrap()
+                .set_len(cut as u64)
+                .unwrap();
             return now.resize(cut, 0);
         }
         let synced = kind == 2;
