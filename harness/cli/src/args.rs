@@ -112,9 +112,12 @@ pub(crate) struct TestArgs {
     /// Any other setting, as in params.keys=4, options.heartbeat-ms=50, load.timeout=500ms.
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
-    /// How nodes are connected: auto, switch, proxy or none.
+    /// How nodes are connected: auto, switch, nft, proxy or none.
     #[arg(long, value_name = "BACKEND")]
     pub(crate) network: Option<String>,
+    /// The addresses nodes have: v4 or v6.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) ip: Option<String>,
 }
 
 #[derive(Args, Clone, Default)]

@@ -1,8 +1,8 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
-use danso_engine::means::Means;
+use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
-use danso_engine::network::{self, Choice, NetworkError};
+use danso_engine::network::{self, Ability, Choice, NetworkError};
 use danso_engine::target::Target;
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
@@ -74,6 +74,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
                 .collect(),
         },
         network: spec.network.clone(),
+        ipv6: spec.ipv6,
         schedule,
         left_out,
         expect: Expect {
@@ -96,6 +97,11 @@ fn faults(
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
     let (processes, target) = target;
     let means = Means::new(backend, processes, target.hooks().to_vec());
+    if spec.ipv6 {
+        means
+            .have(Need::Link(Ability::Ipv6))
+            .map_err(|e| spec.blame(None, &format!("ip = v6: {e}")))?;
+    }
     let ground = Ground { nodes, means: &means, load: spec.time };
     let known: Vec<_> = NEMESES.iter().map(|n| n.kind()).collect();
     let style =

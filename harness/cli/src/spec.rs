@@ -29,6 +29,7 @@ pub(crate) struct Spec {
     pub(crate) timeout: Duration,
     pub(crate) seed: Option<u64>,
     pub(crate) network: String,
+    pub(crate) ipv6: bool,
     pub(crate) faults: Faults,
     /// Settings of `nemesis::Style`.
     pub(crate) schedule: BTreeMap<String, Value>,
@@ -76,6 +77,7 @@ struct File {
     name: Option<String>,
     seed: Option<u64>,
     network: Option<String>,
+    ip: Option<String>,
     workload: Option<Spanned<String>>,
     #[serde(default)]
     params: toml::Table,
@@ -155,6 +157,7 @@ impl Spec {
             timeout: Duration::from_secs(1),
             seed: None,
             network: "auto".to_owned(),
+            ipv6: false,
             faults: Faults::Auto,
             schedule: BTreeMap::new(),
             verdict: Verdict::Valid,
@@ -218,6 +221,9 @@ impl Spec {
         }
         spec.seed = file.seed;
         spec.network = file.network.unwrap_or(spec.network);
+        if let Some(ip) = &file.ip {
+            spec.ipv6 = ipv6(ip).map_err(in_file)?;
+        }
         if let Some(word) = &file.expect.verdict {
             spec.verdict = verdict(word).map_err(in_file)?;
         }
@@ -247,6 +253,9 @@ impl Spec {
         self.processes = args.processes.unwrap_or(self.processes);
         self.rate = args.rate.or(self.rate);
         self.workload = args.workload.clone().or_else(|| self.workload.take());
+        if let Some(ip) = &args.ip {
+            self.ipv6 = ipv6(ip).map_err(usage)?;
+        }
         self.network = args.network.clone().unwrap_or_else(|| self.network.clone());
         self.sane().map_err(|e| self.blame(None, &e))
     }
@@ -361,6 +370,14 @@ pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|d| Duration::try_from(d).ok())
         .ok_or_else(|| format!("{name} = `{text}` is no time: write 30s, 500ms or 1m 30s"))
+}
+
+fn ipv6(word: &str) -> Result<bool, String> {
+    match word {
+        "v4" => Ok(false),
+        "v6" => Ok(true),
+        _ => Err(format!("ip is `{word}`, but must be v4 or v6")),
+    }
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use danso_vocab::NodeId;
+use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 
 use crate::clock::Clocks;
+use crate::disk::Disks;
+use crate::means::Need;
+use crate::nemesis;
 use crate::network::{Link, Network, NetworkError, Party, Policy};
-use crate::process::{Order, Supervisor};
+use crate::process::cgroup::{Controller, Groups};
+use crate::process::{Order, Supervisor, Tight};
 use crate::progress::lock;
 use crate::site::Site;
 use crate::target::{Member, Target};
@@ -33,6 +37,12 @@ pub struct Cluster {
     pub network: Arc<dyn Network>,
     /// Their clocks, if this run needs any.
     pub clocks: Clocks,
+    /// The limits of their resources.
+    pub tight: Tight,
+    /// Their control groups, if any fault needs them.
+    pub groups: Option<Groups>,
+    /// Disks of their own, if the run needs them.
+    disks: Mutex<Arc<Disks>>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -90,6 +100,9 @@ impl Cluster {
             processes: Supervisor::new(exe)?,
             network,
             clocks: Clocks::default(),
+            tight: Tight::default(),
+            groups: None,
+            disks: Mutex::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -97,14 +110,24 @@ impl Cluster {
         })
     }
 
-    /// With a clock of its own for every node. To be called before any is started.
+    /// Prepares what the faults of `schedule` need of the cluster, before anything is started.
     ///
     /// # Errors
-    /// If there can be none.
-    pub fn with_clocks(self) -> io::Result<Cluster> {
-        let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
-        let clocks = Clocks::create(&self.site, &self.nodes(), way)?;
-        Ok(Cluster { clocks, ..self })
+    /// If it cannot be had.
+    pub fn prepare(&mut self, schedule: &Schedule) -> io::Result<()> {
+        if nemesis::needed(schedule, Need::Clock) {
+            let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
+            self.clocks = Clocks::create(&self.site, &self.nodes(), way)?;
+        }
+        let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
+        let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
+        let controllers: Vec<_> = wanted.map(|(_, controller)| controller).collect();
+        if let Some(first) = self.members.first()
+            && !controllers.is_empty()
+        {
+            self.groups = Some(Groups::new(&first.exe, &self.nodes(), &controllers)?);
+        }
+        Ok(())
     }
 
     /// All members' names.
@@ -121,19 +144,62 @@ impl Cluster {
         member.ok_or_else(|| format!("{node} is no member of a cluster of {}", self.members.len()))
     }
 
+    /// Gives each node a disk of its own. To be called before any node is started.
+    ///
+    /// # Errors
+    /// If there can be none, or the target has no processes.
+    pub fn give_disks(&self) -> Result<(), String> {
+        let (Some(first), nodes) = (self.members.first(), self.nodes()) else { return Ok(()) };
+        if self.target.command(first)?.is_none() {
+            return Err("nodes that are not danso's have no disks it could give them".to_owned());
+        }
+        let places = nodes
+            .into_iter()
+            .map(|node| (node, self.site.data(node), self.site.node(node).join("disk.log")));
+        *lock(&self.disks) = Arc::new(Disks::open(&first.exe, places).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    /// The nodes' disks, if they have any.
+    pub fn disks(&self) -> Arc<Disks> {
+        lock(&self.disks).clone()
+    }
+
+    /// A node's data directory, as everybody but the node sees it.
+    pub fn data(&self, node: NodeId) -> PathBuf {
+        self.site.data(node)
+    }
+
     /// Starts the process of `node`, if the target has processes. Returns whether it does.
     ///
     /// # Errors
     /// One line: what could not be started, and why.
     pub fn start(&self, node: NodeId) -> Result<bool, String> {
+        self.start_late(node, Duration::ZERO)
+    }
+
+    /// The same, but the program is started only after `delay`; until then the node counts as
+    /// running.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_late(&self, node: NodeId, delay: Duration) -> Result<bool, String> {
         let member = self.member(node)?;
         let Some(command) = self.target.command(member)? else { return Ok(false) };
         let (data, logs) = (self.site.data(node), self.site.node(node));
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
         let mut order = Order::new(command, data);
         order.name = node.to_string();
+        order.delay = delay;
+        order.limits = self.tight.of(node);
+        order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
+        order.group = self.network.group(node);
         self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
+        let disks = self.disks();
+        if let Some(disk) = disks.get(node) {
+            (order.users, order.mounts) = (disk.users(), Some(disk.mounts()));
+        }
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
@@ -217,13 +283,36 @@ impl Cluster {
     /// # Errors
     /// One line: what could not be done.
     pub async fn empty(&self, node: NodeId) -> Result<(), String> {
-        let held = |e: io::Error| format!("{node} cannot be emptied: {e}");
+        let held = |e: io::Error| format!("{node} cannot be killed: {e}");
         self.processes.kill(node).await.map_err(held)?;
-        let data = self.site.data(node);
-        if data.exists() {
-            std::fs::remove_dir_all(&data).map_err(held)?;
-        }
+        self.wipe(node)?;
         self.start(node).map(drop)
+    }
+
+    /// Empties the disk of `node`, which must not run.
+    ///
+    /// # Errors
+    /// One line: what could not be removed.
+    pub fn wipe(&self, node: NodeId) -> Result<(), String> {
+        let data = self.site.data(node);
+        let wipe = || -> io::Result<()> {
+            // Its contents only: the folder itself may be in use.
+            for entry in std::fs::read_dir(&data)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    std::fs::remove_dir_all(entry.path())?;
+                } else {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        match wipe() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("{} cannot be emptied: {error}", data.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does this to links, beside what other faults do to them. Lasts until [`Cluster::unshape`].
@@ -282,6 +371,11 @@ impl Cluster {
         lock(&self.holds).contains_key(&(node, hold))
     }
 
+    /// How many faults hold `node` back so.
+    pub fn holds(&self, node: NodeId, hold: Hold) -> u32 {
+        lock(&self.holds).get(&(node, hold)).copied().unwrap_or_default()
+    }
+
     /// One fault less holds `node` back; returns whether it was the last.
     pub fn release(&self, node: NodeId, hold: Hold) -> bool {
         let mut holds = lock(&self.holds);
@@ -302,5 +396,7 @@ impl Cluster {
             }
         });
         join_all(stopping).await;
+        // Nobody sees them any more.
+        *lock(&self.disks) = Arc::default();
     }
 }

@@ -16,8 +16,10 @@
 //! | `mount`, `later` | the kernel's requests; those that are delayed |
 //! | `store`, `inode`, `pages`, `names` | files and directories, and their durable past |
 //! | `rules` | what goes wrong, where, how often |
+//! | [`offline`] | harm to the files of nodes that are down |
 //! | `survey` | what can be had here |
 
+mod all;
 mod helper;
 mod inode;
 mod later;
@@ -25,11 +27,13 @@ mod message;
 mod mount;
 mod names;
 mod node;
+pub mod offline;
 mod pages;
 mod rules;
 mod store;
 mod survey;
 
+pub use self::all::Disks;
 pub(crate) use self::helper::helper;
 pub use self::message::Stats;
 pub use self::node::{Disk, RuleId};

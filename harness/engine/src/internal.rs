@@ -18,6 +18,7 @@ type Helper = fn(Args) -> ExitCode;
 /// All helpers.
 const HELPERS: &[(&str, Helper)] = &[
     ("warden", crate::process::warden),
+    ("janitor", crate::process::cgroup::serve),
     ("disk", crate::disk::helper),
     ("clocked", crate::clock::helper::clocked),
 ];

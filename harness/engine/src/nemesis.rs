@@ -8,15 +8,23 @@ mod args;
 mod arrange;
 mod clock;
 mod custom;
+mod damage;
+mod ends;
 mod flap;
 mod kill;
+mod limits;
 mod links;
 mod membership;
+mod outage;
 mod packets;
 mod partition;
 mod pause;
+mod power;
 mod quorum;
+mod restarts;
 mod select;
+mod starve;
+mod storage;
 mod style;
 mod timing;
 
@@ -24,7 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Value};
+use danso_vocab::{Fault, FaultId, Injection, NodeId, Rng, Schedule, Value};
 
 use crate::cluster::Cluster;
 use crate::means::{Means, Need};
@@ -145,9 +153,28 @@ pub static NEMESES: &[&dyn Nemesis] = &[
     &packets::HOLD,
     &packets::SLOW_CLOSE,
     &packets::HTTP,
-    &kill::Kill,
+    &kill::KILL,
+    &kill::STOP,
+    &restarts::ROLLING,
+    &restarts::CRASH_LOOP,
+    &restarts::ON_START,
+    &restarts::SLOW,
     &pause::Pause,
     &clock::Clock,
+    &starve::CPU,
+    &starve::MEMORY,
+    &limits::FILES,
+    &limits::FILE_SIZE,
+    &power::PowerFailure,
+    &power::FsyncLie,
+    &storage::ERROR,
+    &storage::FULL,
+    &storage::SLOW,
+    &storage::READ_ONLY,
+    &storage::CORRUPTION,
+    &damage::FLIP,
+    &damage::TRUNCATE,
+    &damage::SnapshotRestore,
     &membership::Membership,
     &custom::Custom,
 ];
@@ -155,6 +182,14 @@ pub static NEMESES: &[&dyn Nemesis] = &[
 /// The nemesis called `kind`.
 pub fn find(kind: &str) -> Option<&'static dyn Nemesis> {
     NEMESES.iter().copied().find(|n| n.kind() == kind)
+}
+
+/// Whether any fault of `schedule` needs this.
+pub fn needed(schedule: &Schedule, need: Need) -> bool {
+    schedule.injections.iter().any(|injection| {
+        let args = injection.fault.args.map().cloned().unwrap_or_default();
+        find(&injection.fault.kind).is_some_and(|n| n.needs(&args).contains(&need))
+    })
 }
 
 /// Whether a nemesis can work here with these arguments.

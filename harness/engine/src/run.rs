@@ -118,9 +118,7 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     let internal = |error: std::io::Error| RunError::Internal(error.to_string());
     let (target, network) = (setup.target.clone(), setup.network.clone());
     let mut cluster = Cluster::new(target, members, network, site).map_err(internal)?;
-    if needs_clocks(plan) {
-        cluster = cluster.with_clocks().map_err(internal)?;
-    }
+    cluster.prepare(&plan.schedule).map_err(|e| RunError::Start(e.to_string()))?;
     let cluster = Arc::new(cluster);
     let control = setup.network.runtime(Party::Control);
     let conductor =
@@ -138,14 +136,6 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
         let _ = tell.send(result);
     });
     told.recv().map_err(|_| RunError::Internal("the conductor panicked".to_owned()))?
-}
-
-/// Whether a fault of the schedule changes clocks. Otherwise no process is touched for it.
-fn needs_clocks(plan: &Plan) -> bool {
-    plan.schedule.injections.iter().any(|injection| {
-        let args = injection.fault.args.map().cloned().unwrap_or_default();
-        nemesis::find(&injection.fault.kind).is_some_and(|n| n.needs(&args).contains(&Need::Clock))
-    })
 }
 
 fn members(plan: &Plan, setup: &Setup) -> Vec<Member> {
@@ -226,6 +216,9 @@ impl Conductor {
 
     async fn start(&self) -> Result<Duration, String> {
         let since = Instant::now();
+        if nemesis::needed(&self.plan.schedule, Need::Disk) {
+            self.cluster.give_disks().map_err(|e| format!("no disks for nodes: {e}"))?;
+        }
         for node in self.cluster.nodes() {
             self.cluster.start(node)?;
         }

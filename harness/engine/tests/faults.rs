@@ -134,6 +134,7 @@ fn plan(case: &Case) -> Plan {
             streams: vec![1, 2],
         },
         network: "none".to_owned(),
+        ipv6: false,
         schedule: Schedule::new(injections),
         left_out: Vec::new(),
         expect: Expect::default(),

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use danso_engine::process::{Bounded, Isolation, Limit, Order, Supervisor, probe};
 use danso_engine::target::NodeCommand;
 use danso_vocab::NodeId;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Gid, Pid, Uid, geteuid, setgid, setgroups, setuid};
+use nix::unistd::{Pid, geteuid};
 
 const EXE: &str = env!("CARGO_BIN_EXE_danso-internal");
 const N1: NodeId = NodeId(1);
@@ -294,5 +294,126 @@ async fn a_node_has_a_world_of_its_own() {
         let now =
             (read("/etc/hosts"), read("/proc/self/mounts"), read("/proc/sys/kernel/hostname"));
         assert_eq!(machine, now, "the machine's own is untouched");
+    }
+}
+
+/// Not a test of its own: the controller that the tests below kill. Starts a node and waits.
+#[test]
+fn hold() {
+    let Ok(word) = std::env::var("HOLD_WORD") else { return };
+    let isolation = match std::env::var("HOLD_ISOLATION").unwrap().as_str() {
+        "tree" => Isolation::Tree,
+        "namespace" => Isolation::Namespace,
+        _ => Isolation::UserNamespace,
+    };
+    let dir = PathBuf::from(std::env::var("HOLD_DIR").unwrap());
+    let nodes = Supervisor::with(dir.join("danso"), isolation).unwrap();
+    nodes.start(N1, sh(&family(&word), &dir), &dir).unwrap();
+    std::io::stdout().write_all(b"held\n").unwrap();
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+/// A controller with a node, as this user.
+fn controller(isolation: Isolation, dir: &Path, word: &str, nobody: bool) -> Child {
+    let open = std::os::unix::fs::PermissionsExt::from_mode;
+    std::fs::set_permissions(dir, open(0o777)).unwrap();
+    let exe = dir.join("danso");
+    if !exe.exists() {
+        std::fs::copy(EXE, &exe).unwrap();
+        std::fs::set_permissions(&exe, open(0o755)).unwrap();
+    }
+    // The file itself may lie where an ordinary user may not look.
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--exact", "hold", "--nocapture"]);
+    let words = match isolation {
+        Isolation::Tree => "tree",
+        Isolation::Namespace => "namespace",
+        Isolation::UserNamespace => "user-namespace",
+    };
+    command.env("HOLD_WORD", word).env("HOLD_DIR", dir).env("HOLD_ISOLATION", words);
+    if nobody {
+        command.uid(65534).gid(65534);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+/// Processes that run this file.
+fn running(exe: &Path) -> Vec<PathBuf> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    pids.filter(|p| std::fs::read_link(p.join("exe")).is_ok_and(|e| e == exe)).collect()
+}
+
+/// Which isolations to try, and as whom: ourselves, or somebody ordinary.
+fn setups() -> Vec<(Isolation, bool)> {
+    let mut setups: Vec<_> = isolations().into_iter().map(|i| (i, false)).collect();
+    if geteuid().is_root() {
+        setups.extend([(Isolation::Tree, true), (Isolation::UserNamespace, true)]);
+    } else {
+        println!("skipped: only root can become somebody else");
+    }
+    setups
+}
+
+#[test]
+fn nothing_outlives_a_killed_controller() {
+    for (isolation, nobody) in setups() {
+        for _ in 0..3 {
+            let dir = tempfile::tempdir().unwrap();
+            let word = unique();
+            let mut held = controller(isolation, dir.path(), &word, nobody);
+            wait_for("the family", || {
+                assert!(held.try_wait().unwrap().is_none(), "{isolation:?} {nobody}");
+                (marked(&word).len() == FAMILY).then_some(())
+            });
+            assert!(!running(&dir.path().join("danso")).is_empty());
+            held.kill().unwrap();
+            held.wait().unwrap();
+            wait_for("nobody", || marked(&word).is_empty().then_some(()));
+            wait_for("no warden", || running(&dir.path().join("danso")).is_empty().then_some(()));
+        }
+    }
+}
+
+#[test]
+fn nothing_outlives_a_killed_warden() {
+    for (isolation, nobody) in setups() {
+        let dir = tempfile::tempdir().unwrap();
+        let word = unique();
+        let mut held = controller(isolation, dir.path(), &word, nobody);
+        wait_for("the family", || {
+            assert!(held.try_wait().unwrap().is_none(), "{isolation:?} {nobody}");
+            (marked(&word).len() == FAMILY).then_some(())
+        });
+        for warden in running(&dir.path().join("danso")) {
+            let pid = warden.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            // One of them may be gone with the other.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        wait_for("nobody", || marked(&word).is_empty().then_some(()));
+        held.kill().unwrap();
+        held.wait().unwrap();
+    }
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_there_is() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can become somebody else");
+        return;
+    }
+    let (best, _) = probe(Path::new(EXE)).unwrap();
+    assert_ne!(best, Isolation::UserNamespace, "root has no need of it");
+    // Where there can be no namespaces it says why and what to do.
+    let confined = Command::new("unshare")
+        .args(["--user", "--map-root-user", "sh", "-c"])
+        .arg("echo 0 >/proc/sys/user/max_pid_namespaces && exec \"$@\"")
+        .args(["sh", EXE, "internal", "warden", "try", "namespace"])
+        .output();
+    match confined {
+        Ok(said) => {
+            let words = String::from_utf8_lossy(&said.stderr).into_owned();
+            assert!(words.contains("make a PID namespace: no space left"), "{words}");
+        }
+        Err(error) => println!("skipped: unshare: {error}"),
     }
 }

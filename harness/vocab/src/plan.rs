@@ -19,8 +19,10 @@ pub struct Plan {
     pub workload: WorkloadPlan,
     /// How many clients, how fast, how long.
     pub load: Load,
-    /// The network backend asked for: `auto`, `switch`, `proxy` or `none`.
+    /// The network backend asked for: `auto`, `switch`, `nft`, `proxy` or `none`.
     pub network: String,
+    /// Whether nodes are told IPv6 addresses instead of IPv4 ones.
+    pub ipv6: bool,
     /// What goes wrong.
     pub schedule: Schedule,
     /// Faults of the kinds asked for that were left out, and why.

@@ -87,6 +87,7 @@ fn plan(workers: usize) -> Plan {
             streams: vec![9; workers],
         },
         network: "auto".to_owned(),
+        ipv6: false,
         schedule: Schedule::new(vec![
             injection("partition", 1, PARTITION),
             injection("kill", 3, KILL),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use danso_engine::means::{Means, Need, Obstacle};
 use danso_engine::nemesis::{NEMESES, Nemesis};
-use danso_engine::network::{self, Ability, Backend, Choice};
+use danso_engine::network::{self, Backend, Choice};
 
 use crate::args::DoctorArgs;
 use crate::exit::{Exit, usage};
@@ -24,7 +24,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<Exit> {
         row(capability.name, "", capability.obstacle.as_ref());
     }
     println!("\nwhat can be done to links");
-    abilities();
+    print!("{}", network::table_text());
     let backend = network::choose(Choice::Auto).map_err(|e| usage(e.to_string()))?;
     println!("\nfaults, over the network {}", backend.word());
     faults(backend);
@@ -38,17 +38,6 @@ fn row(name: &str, about: &str, obstacle: Option<&Obstacle>) {
             println!("no   {name:<24} {}", obstacle.reason);
             println!("     {:<24} {}", "", obstacle.mend);
         }
-    }
-}
-
-/// A column a backend, a row an ability.
-fn abilities() {
-    let heads: Vec<_> = Backend::ALL.iter().map(|b| format!("{:<7}", b.word())).collect();
-    println!("{:<28} {}", "", heads.join(" ").trim_end());
-    for ability in Ability::ALL {
-        let can = |b: &Backend| format!("{:<7}", if b.can(ability) { "yes" } else { "-" });
-        let cells: Vec<_> = Backend::ALL.iter().map(can).collect();
-        println!("{:<28} {}", ability.word(), cells.join(" ").trim_end());
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use danso_engine::means::Means;
+use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground};
-use danso_engine::network::{self, Backend, Choice, Network, NetworkError, Spec as NetworkSpec};
+use danso_engine::network::{
+    self, Ability, Backend, Choice, Ip, Network, NetworkError, Shortfall, Spec as NetworkSpec,
+};
 use danso_engine::progress::{Interrupt, Monitor};
 use danso_engine::run::Generators;
 use danso_engine::site::Site;
@@ -47,12 +49,16 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let ports = parts.target.ports().to_vec();
     fits(&plan, &parts, prepared.backend)?;
     let mut spec = NetworkSpec::new(nodes, ports);
+    if plan.ipv6 {
+        spec.ip = Ip::V6;
+    }
     spec.seed = danso_vocab::Rng::new(plan.seed).split("network").seed();
     spec.capture = args.pcap.then(|| site.root().join("nodes"));
     spec.traffic = args.traffic.then(|| site.root().join("traffic.jsonl"));
     let network = prepared.open(&spec)?;
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
+    let carrier = network.clone();
     let facts = match execute(&plan, &parts, &site, network, &interrupt, watch.as_ref()) {
         Ok(facts) => Some(facts),
         // A history that is cut off is still worth checking; the exit tells that it is.
@@ -65,6 +71,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     // What ended the run may have kept the history from saying so.
     let (loaded, mut results) = conclude(&site, &budget, interrupt.raised())?;
     results.environment = environment(&about, facts.as_ref());
+    let shortfall = carrier.shortfall();
+    if shortfall != Shortfall::default() {
+        results.environment.insert("not carried".to_owned(), shortfall.to_string());
+    }
+    drop(carrier);
     if let Some(said) = watched {
         results.environment.insert("live check".to_owned(), said);
     }
@@ -84,6 +95,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
     let processes = draw::target(&plan.target.name).map_err(usage)?.node.is_some();
     let means = Means::new(backend, processes, parts.target.hooks().to_vec());
+    if plan.ipv6 {
+        let have = means.have(Need::Link(Ability::Ipv6));
+        have.map_err(|e| usage(format!("ip = v6: {e}")))?;
+    }
     let nodes = NodeId::all(plan.target.nodes());
     let ground = Ground { nodes: &nodes, means: &means, load: plan.load.time };
     for injection in &plan.schedule.injections {
@@ -122,7 +137,7 @@ impl std::fmt::Debug for Typed<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let a = self.0;
         let numbers = (a.seed, a.nodes, a.processes, a.rate);
-        let words = (&a.workload, &a.faults, &a.time, &a.bug, &a.set, &a.network);
+        let words = (&a.workload, &a.faults, &a.time, &a.bug, &a.set, &a.network, &a.ip);
         write!(out, "{numbers:?} {words:?}")
     }
 }

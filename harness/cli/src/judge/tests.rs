@@ -33,6 +33,7 @@ fn plan(starts: Vec<Start>) -> Plan {
             streams: vec![1],
         },
         network: "auto".to_owned(),
+        ipv6: false,
         schedule: Schedule::new(starts.into_iter().map(injection).collect()),
         left_out: Vec::new(),
         expect: Expect::default(),

@@ -11,7 +11,9 @@ use crate::harness::{Said, danso, latest, results, start, turn};
 fn a_run_leaves_a_complete_folder_that_can_be_checked_and_reported_again() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
-    let args = ["run", "raft-kv", "--time", "12s", "--rate", "300", "--seed", "5"];
+    let faults = "partition,kill,pause";
+    let args =
+        ["run", "raft-kv", "--time", "12s", "--rate", "300", "--seed", "5", "--faults", faults];
     let said = danso(dir.path(), &args);
     said.exits(0).says("seed 5:").says("report.html").says("reproduce   danso run raft-kv");
     let run = latest(dir.path());
@@ -28,10 +30,7 @@ fn a_run_leaves_a_complete_folder_that_can_be_checked_and_reported_again() {
     for kind in ["partition", "kill", "pause"] {
         assert!(faults.iter().any(|f| f["kind"] == kind), "{kind}");
     }
-    let planned = danso(
-        dir.path(),
-        &["plan", "raft-kv", "--time", "12s", "--rate", "300", "--seed", "5", "--json"],
-    );
+    let planned = danso(dir.path(), &[&["plan"], &args[1..], &["--json"]].concat());
     assert_eq!(planned.out, std::fs::read_to_string(run.join("plan.json")).unwrap());
 
     danso(dir.path(), &["check", "danso-runs/latest"]).exits(0).says("linearizable");

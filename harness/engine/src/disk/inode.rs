@@ -97,10 +97,6 @@ impl Table {
         Table { root: Arc::new(Inode::new(root, ROOT)), inodes: Mutex::default() }
     }
 
-    pub(super) fn root(&self) -> &Arc<Inode> {
-        &self.root
-    }
-
     /// The inode the kernel means.
     pub(super) fn get(&self, id: u64) -> Result<Arc<Inode>> {
         if id == ROOT {

@@ -1,31 +1,55 @@
-//! `kill`: nodes die at once (SIGKILL) and are started again with the same data.
+//! `kill` and `stop`: nodes end, at once or asked to, and are started again when the fault is
+//! over, with the same data unless their disks are to be emptied. `nodes = "all"` is a failure of
+//! the whole cluster.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
-use super::select::on_nodes;
+use super::args::{Args, time};
+use super::ends::{How, effect, let_up, take_down};
+use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
-use crate::cluster::{Cluster, Hold};
+use crate::cluster::Cluster;
 use crate::means::Need;
-use crate::process;
 use crate::target::Fut;
 
-/// See the [module](self).
-pub(super) struct Kill;
+/// Nodes that end at once.
+pub(super) const KILL: Ending = Ending { stop: false };
+/// Nodes that may tidy up before they end.
+pub(super) const STOP: Ending = Ending { stop: true };
 
-impl Nemesis for Kill {
+/// How long a node may take that is asked to stop, unless said otherwise.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// See the [module](self).
+pub(super) struct Ending {
+    stop: bool,
+}
+
+impl Nemesis for Ending {
     fn kind(&self) -> &'static str {
-        "kill"
+        if self.stop { "stop" } else { "kill" }
     }
 
     fn about(&self) -> &'static str {
-        "kills nodes (SIGKILL) and starts them again with the same data"
+        if self.stop {
+            "asks nodes to stop (SIGTERM) and starts them again with the same data"
+        } else {
+            "kills nodes (SIGKILL) and starts them again with the same data"
+        }
     }
 
     fn args(&self) -> &'static [(&'static str, &'static str)] {
-        &[("nodes", "a node selector (default: one)")]
+        const ALL: &[(&str, &str)] = &[
+            ("nodes", "a node selector (default: one)"),
+            ("restart", "false: they stay down until the load is over (default: true)"),
+            ("wipe", "true: their disks are emptied while they are down (default: false)"),
+            ("grace", "how long they may take before they are killed (default: 5s)"),
+        ];
+        if self.stop { ALL } else { &ALL[..3] }
     }
 
     fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
@@ -38,78 +62,79 @@ impl Nemesis for Kill {
         ground: &Ground<'_>,
         rng: &mut Rng,
     ) -> Result<Fault, String> {
-        on_nodes(self.kind(), args, ground.nodes, rng)
+        let nodes = select(args.get("nodes"), "one", ground.nodes, rng)?;
+        let asked = Args(args);
+        let mut drawn = BTreeMap::new();
+        if asked.get("restart").is_some() && !asked.flag("restart")? {
+            drawn.insert("restart".to_owned(), false.into());
+        }
+        if asked.flag("wipe")? {
+            drawn.insert("wipe".to_owned(), true.into());
+        }
+        if self.stop {
+            let grace = asked.duration("grace")?.unwrap_or(GRACE);
+            drawn.insert("grace".to_owned(), time(grace));
+        }
+        Ok(Fault { kind: self.kind().into(), nodes, args: Value::Map(drawn) })
     }
 
     fn inject<'a>(
         &'a self,
         cluster: &'a Arc<Cluster>,
-        _: &'a Fault,
+        fault: &'a Fault,
         nodes: Vec<NodeId>,
     ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
         Box::pin(async move {
-            for node in &nodes {
-                cluster.hold(*node, Hold::Down);
-            }
-            let kills = nodes.iter().map(|n| cluster.processes.kill(*n));
-            let mut killed = Vec::new();
-            for (node, result) in nodes.iter().zip(futures_util::future::join_all(kills).await) {
-                match result {
-                    Ok(Some((pid, status))) => {
-                        killed.push(format!(
-                            "{node} (pid {pid}) ended by {}",
-                            process::words(status)
-                        ));
-                    }
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, %node, "kill"),
+            let args = fault.args.map().cloned().unwrap_or_default();
+            let args = Args(&args);
+            let grace = args.duration("grace")?.unwrap_or(GRACE);
+            let restart = args.get("restart").is_none() || args.flag("restart")?;
+            let wipe = args.flag("wipe")?;
+            let how = if self.stop { How::Stop(grace) } else { How::Kill };
+            let ended = take_down(cluster, &nodes, how).await;
+            let mut down = Down { nodes, ended, restart };
+            for node in &down.nodes {
+                if !wipe {
+                    break;
                 }
+                if let Err(error) = cluster.wipe(*node) {
+                    let_up(cluster, &down.nodes).await?;
+                    return Err(error);
+                }
+                down.ended.iter_mut().for_each(|words| {
+                    if words.starts_with(&format!("{node} ")) {
+                        words.push_str(", disk emptied");
+                    }
+                });
             }
-            Ok(Box::new(Killed { nodes, killed }) as Box<dyn Wound>)
+            Ok(Box::new(down) as Box<dyn Wound>)
         })
     }
 }
 
 /// Nodes that are down.
-struct Killed {
+struct Down {
     nodes: Vec<NodeId>,
-    killed: Vec<String>,
+    ended: Vec<String>,
+    restart: bool,
 }
 
-impl Wound for Killed {
+impl Wound for Down {
     fn nodes(&self) -> &[NodeId] {
         &self.nodes
     }
 
     fn detail(&self) -> Value {
-        Value::of([("killed", self.killed.clone().into())])
+        Value::of([("ended", self.ended.clone().into())])
     }
 
     fn heal<'a>(self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
         Box::pin(async move {
-            let mut failed = Vec::new();
-            for node in &self.nodes {
-                if !cluster.release(*node, Hold::Down) {
-                    continue;
-                }
-                if let Err(error) = cluster.start(*node) {
-                    failed.push(error);
-                } else if cluster.is_held(*node, Hold::Paused)
-                    && let Err(error) = cluster.processes.pause(*node).await
-                {
-                    failed.push(error.to_string());
-                }
+            // Without a restart they stay held; what is down when the load is over is started.
+            if self.restart {
+                let_up(cluster, &self.nodes).await?;
             }
-            if !failed.is_empty() {
-                return Err(format!("cannot be started again: {}", failed.join("; ")));
-            }
-            let bit = self.killed.len() == self.nodes.len();
-            let words = if bit {
-                self.killed.join(", ")
-            } else {
-                format!("{} of {} nodes were running", self.killed.len(), self.nodes.len())
-            };
-            Ok(Effect { bit, words })
+            Ok(effect(&self.ended, &self.nodes))
         })
     }
 }

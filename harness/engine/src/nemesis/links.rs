@@ -32,6 +32,11 @@ impl Reach {
         })
     }
 
+    /// All there are, in both directions.
+    pub(super) fn everything() -> Reach {
+        Reach { with: "all", direction: "both" }
+    }
+
     /// Into the arguments of a drawn fault.
     pub(super) fn store(self, args: &mut BTreeMap<String, Value>) {
         args.insert("with".to_owned(), self.with.into());

@@ -35,9 +35,11 @@ pub struct Order {
     pub mounts: Option<RawFd>,
     /// The user, and group, the program runs as.
     pub user: Option<u32>,
+    /// The group it runs in, by which the network tells whose its sockets are.
+    pub group: Option<u32>,
     /// Soft limits of its resources.
     pub limits: Vec<Limit>,
-    /// Control groups the program is born into: their directories. Removed when the node ends.
+    /// Control groups the program is born into: their directories.
     pub cgroups: Vec<PathBuf>,
     /// How long to wait before the program is started.
     pub delay: Duration,
@@ -116,6 +118,7 @@ mod tests {
         let order = Order {
             network: Some(7),
             user: Some(65534),
+            group: Some(7),
             limits: vec![Limit { of: Bounded::Files, most: u64::MAX }],
             delay: Duration::from_millis(3),
             ..Order::new(command, "/tmp".into())

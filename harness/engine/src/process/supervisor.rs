@@ -255,6 +255,16 @@ impl Supervisor {
         self.running(node, Running::processes).unwrap_or_default()
     }
 
+    /// The process that started `node` and was left as it was, if it runs.
+    pub(super) fn keeper(&self, node: NodeId) -> Option<Pid> {
+        self.running(node, |r| lock(&r.told).keeper).flatten()
+    }
+
+    /// Whether the start of `node` is under way and its program has not been started yet.
+    pub fn is_delayed(&self, node: NodeId) -> bool {
+        self.running(node, |r| !lock(&r.told).started).unwrap_or(false)
+    }
+
     /// The last lines `node` printed to stderr since its last start.
     pub fn stderr(&self, node: NodeId) -> String {
         lock(&self.running).get(&node).map(|p| p.stderr.text()).unwrap_or_default()

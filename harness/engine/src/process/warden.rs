@@ -22,16 +22,16 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
+use nix::sys::prctl::{set_child_subreaper, set_dumpable, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getppid};
+use nix::unistd::{ForkResult, Gid, Pid, fork, getppid, setgid};
 
 use super::isolation::Isolation;
 use super::order::Brief;
 use super::said::{Failure, Mouth, Said};
-use super::{cgroup, tree};
+use super::tree;
 use crate::internal::{Args, complain};
 
 /// How a trial ends that found out that something is not to be had.
@@ -82,6 +82,11 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
     fcntl(mouth.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))
         .map_err(Failure::of("keep the socket"))?;
     let mut signals = Signals::block()?;
+    if let Some(group) = order.group {
+        // Before anything that a change of group would undo.
+        setgid(Gid::from_raw(group)).map_err(Failure::of(format!("enter group {group}")))?;
+        set_dumpable(true).map_err(Failure::of("stay open to ourselves"))?;
+    }
     // From here on we learn of the controller's end and can clean up; until here it would have
     // killed us.
     set_pdeathsig(Signal::SIGTERM).map_err(Failure::of("ask for a signal"))?;
@@ -89,7 +94,7 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
         return Ok(());
     }
     enter::given(order)?;
-    let kept = match brief.isolation {
+    match brief.isolation {
         Isolation::Tree => {
             set_child_subreaper(true).map_err(Failure::of("adopt orphans"))?;
             keeper::keep(order, mouth, signals, keeper::Place::Tree)
@@ -114,11 +119,7 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
                 ForkResult::Parent { child } => watch(child, mouth, &mut signals),
             }
         }
-    };
-    for error in cgroup::remove_all(&order.cgroups) {
-        mouth.say(&Said::Note(error));
     }
-    kept
 }
 
 /// Waits for the keeper's end, or brings it about.

@@ -96,6 +96,7 @@ fn go(faults: Faults<'_>, time: Duration) -> (History, Site, tempfile::TempDir) 
         workload: WorkloadPlan { name: "none".to_owned(), params: Default::default() },
         load: Load { rate: None, time, timeout: Duration::from_millis(200), streams: vec![1] },
         network: "none".to_owned(),
+        ipv6: false,
         schedule: Schedule::new(injections),
         left_out: Vec::new(),
         expect: Expect::default(),

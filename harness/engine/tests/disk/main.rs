@@ -5,3 +5,6 @@
 mod inside;
 mod model;
 mod random;
+mod remains;
+mod rules;
+mod servers;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     match args.first().map(String::as_str) {
         Some("--case") => cases::run(&args[1]),
         Some("--hold") => remains::hold(&args[1]),
+        Some("--dial") => nft::dial_and_talk(&args[1]),
         Some("--nothing") => {}
         Some("--list") => {
             for name in cases::names() {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use danso_engine::network::{
     Ability, Backend, Block, Chance, Choice, Delay, Link, LinkStats, Party, Policy, choose, prepare,
 };
+use danso_engine::process::{Order, Supervisor};
+use danso_engine::target::NodeCommand;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
@@ -18,7 +20,7 @@ use super::cases::{Case, open, spec};
 use super::peers::*;
 use super::setup::Setup;
 
-pub(crate) const CASES: [(&str, Case); 11] = [
+pub(crate) const CASES: [(&str, Case); 14] = [
     ("nft::either_end_of_a_connection", either_end_of_a_connection),
     ("nft::handshakes_one_way", handshakes_one_way),
     ("nft::rejected", rejected),
@@ -30,6 +32,9 @@ pub(crate) const CASES: [(&str, Case); 11] = [
     ("nft::one_table_while_it_is_open", one_table_while_it_is_open),
     ("nft::what_it_cannot_do_is_refused", what_it_cannot_do_is_refused),
     ("nft::auto_takes_it", auto_takes_it),
+    ("nft::processes_of_nodes", processes_of_nodes),
+    ("nft::many_connections", many_connections),
+    ("nft::the_nft_program_reads_it", the_nft_program_reads_it),
 ];
 
 fn set(net: &Net, links: &[(Party, Party)], policy: Policy) {
@@ -283,6 +288,105 @@ fn auto_takes_it(_setup: Setup) {
     assert_eq!(prepared.notes.len(), 4, "{:?}", prepared.notes);
     assert_eq!(tables().unwrap(), 0, "the probe left a table");
     assert_eq!(prepared.open(&spec()).unwrap().backend(), Backend::Nft);
+}
+
+/// A node's process, and its child, are told by their group.
+fn processes_of_nodes(setup: Setup) {
+    let net = open(setup);
+    let incoming = accept(listen(&net, 2));
+    let dir = tempfile::tempdir().unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let to = net.address(node(1), n(2), PORT).to_string();
+    // A child of the node's: what the shell starts.
+    let script = format!("{} --dial {to}; exit 1", exe.display());
+    let command = NodeCommand {
+        program: "/bin/sh".into(),
+        args: vec!["-c".to_owned(), script],
+        env: Vec::new(),
+    };
+    let danso = env!("CARGO_BIN_EXE_danso-internal");
+    let nodes = Supervisor::new(danso.into()).unwrap();
+    let mut order = Order::new(command, dir.path().into());
+    order.group = net.group(n(1));
+    nodes.start(n(1), order, dir.path()).unwrap();
+    let mut far = incoming.recv_timeout(PATIENCE).unwrap();
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    far.read_exact(&mut [0; 10]).unwrap();
+    assert!(stats(&net, node(1), node(2)).passed > 0);
+    assert_eq!(stats(&net, Party::Control, node(2)).passed, 0);
+    set(&net, &[(node(1), node(2))], Policy::CUT);
+    let deadline = Instant::now() + PATIENCE;
+    while stats(&net, node(1), node(2)).stopped < 3 {
+        assert!(Instant::now() < deadline, "nothing of the node's is stopped");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    set(&net, &[(node(1), node(2))], Policy::default());
+    far.read_exact(&mut vec![0; 1000]).unwrap();
+}
+
+/// For the one above: says something every millisecond.
+pub(crate) fn dial_and_talk(to: &str) {
+    let mut stream = std::net::TcpStream::connect(to).unwrap();
+    stream.set_nodelay(true).unwrap();
+    while stream.write_all(b"x").is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// However fast ports are used up, every connection is noted.
+fn many_connections(setup: Setup) {
+    const MANY: u64 = 5000;
+    let net = open(setup);
+    let listener = listen(&net, 2);
+    let to = net.address(node(1), n(2), PORT);
+    let acceptor = std::thread::spawn(move || {
+        let streams = listener.incoming().take(MANY as usize);
+        streams.filter(|stream| stream.is_ok()).count()
+    });
+    inside(&net, node(1), move || {
+        for _ in 0..MANY {
+            drop(std::net::TcpStream::connect(to).unwrap());
+        }
+    });
+    assert_eq!(acceptor.join().unwrap(), MANY as usize);
+    // A handshake's two, and at least one that ends it.
+    assert!(stats(&net, node(1), node(2)).passed >= 3 * MANY);
+    assert!(stats(&net, node(2), node(1)).passed >= MANY);
+    assert_eq!(stats(&net, Party::Control, node(2)).passed, 0);
+    let mut times: Vec<_> = (0..200)
+        .map(|i| {
+            let policy = if i % 2 == 0 { Policy::CUT } else { Policy::default() };
+            let start = Instant::now();
+            set(&net, &[(node(1), node(2)), (node(2), node(1))], policy);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("a change of two links takes {:?}, 99 % {:?}", times[100], times[198]);
+}
+
+/// The administrator's own tool must not stumble over our table.
+fn the_nft_program_reads_it(setup: Setup) {
+    let net = open(setup);
+    let (near, far) = pair(&net, node(1), 2);
+    passes(&near, &far, b"a flow");
+    set(&net, &[(node(1), node(2))], Policy::blocked(Block::Reject));
+    let policy = Policy {
+        loss: Chance::of(0.1),
+        bandwidth: Some(1_000_000),
+        longest: Some(1500),
+        ..Policy::default()
+    };
+    set(&net, &[(node(2), node(1))], policy);
+    let listed = match std::process::Command::new("nft").args(["list", "ruleset"]).output() {
+        Ok(listed) => listed,
+        Err(error) => return println!("skipped: the nft program cannot be started: {error}"),
+    };
+    let text = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.status.success(), "{text}{}", String::from_utf8_lossy(&listed.stderr));
+    for words in ["table ip danso_", "reject with tcp reset", "numgen random", "limit rate over"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }
 
 pub(crate) fn no_table_is_left() {

@@ -24,6 +24,8 @@ struct Stored<S: Ord, V> {
     workload: Named<S, V>,
     load: StoredLoad,
     network: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ipv6: bool,
     schedule: Vec<StoredInjection<V>>,
     left_out: Vec<String>,
     expect: StoredExpect,
@@ -100,6 +102,7 @@ pub fn write(plan: &Plan) -> Vec<u8> {
             streams: plan.load.streams.clone(),
         },
         network: plan.network.clone(),
+        ipv6: plan.ipv6,
         schedule: plan.schedule.injections.iter().map(store_injection).collect(),
         left_out: plan.left_out.clone(),
         expect: StoredExpect {
@@ -175,6 +178,7 @@ pub fn read(bytes: &[u8]) -> Result<Plan, ReadError> {
             streams: stored.load.streams,
         },
         network: stored.network,
+        ipv6: stored.ipv6,
         schedule: Schedule { injections },
         left_out: stored.left_out,
         expect: Expect {
@@ -268,6 +272,7 @@ mod tests {
                 streams: vec![3, 4],
             },
             network: "auto".to_owned(),
+            ipv6: true,
             schedule: Schedule::new(vec![
                 injection(kill, on),
                 injection(fault, Start::At(Time(3))),

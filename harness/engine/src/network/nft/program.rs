@@ -32,7 +32,8 @@ const CHAIN: u16 = 2;
 /// `enum nft_payload_bases`.
 const NETWORK: u32 = 1;
 const TRANSPORT: u32 = 2;
-/// `NFT_META_SKGID`, `NFT_META_L4PROTO`.
+/// `NFT_META_PRIORITY`, `NFT_META_SKGID`, `NFT_META_L4PROTO`.
+const PRIORITY: u32 = 2;
 const SOCKET_GROUP: u32 = 11;
 const PROTOCOL: u32 = 16;
 
@@ -229,6 +230,13 @@ impl Program<'_> {
         self.meta(SOCKET_GROUP, OPENER);
     }
 
+    /// Holds if the packet's socket is known, and is not of the opener's group: the set has every
+    /// group, twice in one.
+    pub(super) fn is_another(&mut self, set: &str) {
+        self.meta(SOCKET_GROUP, CALLED);
+        self.look_up(set, OPENER, None, true);
+    }
+
     /// Takes the packet's ends, those of whoever called first.
     pub(super) fn ends(&mut self, caller: End) {
         for (register, end) in [(ENDS, caller), (Register(ENDS.0 + 2), caller.other())] {
@@ -244,7 +252,14 @@ impl Program<'_> {
 
     /// Holds if `map` knows these ends; what it says becomes the opener.
     pub(super) fn known(&mut self, map: &str) {
-        self.look_up(map, ENDS, Some(OPENER), false);
+        self.look_up(map, ENDS, Some(SCRATCH), false);
+        // The way round by the packet's priority, which nobody looks at on loopback, is for the
+        // `nft` program: it fails on rules that look up what they have looked up.
+        self.expression("meta", |m| {
+            m.number(2, PRIORITY);
+            m.number(3, SCRATCH.0);
+        });
+        self.meta(PRIORITY, OPENER);
     }
 
     /// Holds if `map` does not know these ends.
@@ -270,12 +285,16 @@ impl Program<'_> {
         });
     }
 
-    /// Notes in `map` who opened between these ends, whatever it said before.
+    /// Notes in `map` who opened between these ends, if it does not know.
     pub(super) fn remember(&mut self, map: &str) {
         const ADD: u32 = 0;
+        self.change(map, ADD);
+    }
+
+    /// Makes `map` forget who opened between these ends.
+    pub(super) fn forget(&mut self, map: &str) {
         const DELETE: u32 = 2;
         self.change(map, DELETE);
-        self.change(map, ADD);
     }
 
     /// Makes `map` remember these ends for longer.

@@ -6,6 +6,7 @@
 //! or without, is told by its ends. Policies apply where packets *arrive*: one that is dropped
 //! where it is sent is an error to its sender, or tried again at once.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 
@@ -21,6 +22,8 @@ pub(super) const COUNTER: u32 = 1;
 
 /// Who opened a connection, by its ends.
 const FLOWS: &str = "flows";
+/// Every group, beside itself.
+const SAME: &str = "same";
 /// The chain of a packet from the one who called, by both.
 const FORTH: &str = "forth";
 /// The chain of a packet from the one who was called.
@@ -29,7 +32,7 @@ const SENT: &str = "sent";
 const ARRIVED: &str = "arrived";
 
 /// A flow is forgotten when it has been silent for so long. Milliseconds.
-const SILENCE: u64 = 3_600_000;
+const SILENCE: u64 = 86_400_000;
 /// Flows that are remembered. More than there are ports.
 const FLOWS_MOST: u32 = 1 << 20;
 /// The longest packet on loopback: less must be allowed to pass at once.
@@ -41,10 +44,12 @@ const OWNED: u32 = 2;
 const MAP: u32 = 0x8;
 const TIMEOUT: u32 = 0x10;
 const FROM_RULES: u32 = 0x20;
-/// What the `nft` program calls types: address and port, twice; a mark; a mark and an address.
+/// What the `nft` program calls types: address and port, twice; a mark; a mark and an
+/// address; two marks.
 const ENDS_TYPE: u32 = ((7 << 6 | 13) << 6 | 7) << 6 | 13;
 const MARK_TYPE: u32 = 19;
 const PAIR_TYPE: u32 = 19 << 6 | 7;
+const TWICE_TYPE: u32 = 19 << 6 | 19;
 /// `NFT_DATA_VERDICT`.
 const VERDICT_TYPE: u32 = 0xffff_ff00;
 /// `NF_INET_LOCAL_IN`, `NF_INET_LOCAL_OUT`.
@@ -148,6 +153,14 @@ impl Ruleset {
             m.nested(9, |m| m.number(1, FLOWS_MOST));
             m.long(11, SILENCE);
         });
+        self.map(batch, SAME, 4, 0, |m| {
+            m.number(4, TWICE_TYPE);
+            m.number(5, 8);
+        });
+        let groups: BTreeSet<_> = ways.iter().flat_map(|w| [w.from.group, w.to.group]).collect();
+        for group in groups {
+            self.element(batch, SAME, [group.to_ne_bytes(); 2], |_| {});
+        }
         for way in ways {
             let chain = chain(way.link);
             for counter in [passed(&chain), stopped(&chain)] {
@@ -173,11 +186,14 @@ impl Ruleset {
             });
         }
         for way in ways {
-            if let Some(called) = way.to.address {
-                self.element(batch, FORTH, way.from.group, called, way.link);
-            }
-            if let Some(called) = way.from.address {
-                self.element(batch, BACK, way.to.group, called, way.link);
+            let chain = chain(way.link);
+            let ends = [(FORTH, way.from, way.to.address), (BACK, way.to, way.from.address)];
+            for (map, opener, called) in ends {
+                if let Some(called) = called {
+                    // Registers hold groups as the machine does, addresses as packets do.
+                    let key = [opener.group.to_ne_bytes(), called.octets()];
+                    self.element(batch, map, key, |m| go_to(m, 2, &chain));
+                }
             }
         }
         self.base(batch, SENT, OUTPUT);
@@ -188,23 +204,41 @@ impl Ruleset {
 
     /// The rules that note who opens what.
     fn notice(&self, batch: &mut Messages, net: Ipv4Addr) {
-        self.rule(batch, SENT, |p| {
+        let tcp = |p: &mut Program<'_>| {
             p.within(End::Destination, net);
             p.protocol(libc::IPPROTO_TCP);
             p.opens();
-            p.socket_group();
-            p.ends(End::Source);
-            p.remember(FLOWS);
-        });
+        };
         // Every datagram may be the first, unless it is an answer.
-        self.rule(batch, SENT, |p| {
+        let udp = |p: &mut Program<'_>| {
             p.within(End::Destination, net);
             p.protocol(libc::IPPROTO_UDP);
             p.ends(End::Destination);
             p.unknown(FLOWS);
-            p.socket_group();
+        };
+        for opening in [&tcp as &dyn Fn(&mut Program<'_>), &udp] {
+            // Somebody else has had this port.
+            self.rule(batch, SENT, |p| {
+                opening(p);
+                p.ends(End::Source);
+                p.known(FLOWS);
+                p.is_another(SAME);
+                p.forget(FLOWS);
+            });
+            self.rule(batch, SENT, |p| {
+                opening(p);
+                p.ends(End::Source);
+                p.unknown(FLOWS);
+                p.socket_group();
+                p.remember(FLOWS);
+            });
+        }
+        // Should the kernel fail to note it: the handshake is tried again.
+        self.rule(batch, SENT, |p| {
+            tcp(p);
             p.ends(End::Source);
-            p.remember(FLOWS);
+            p.unknown(FLOWS);
+            p.verdict(Verdict::Drop);
         });
     }
 
@@ -314,16 +348,21 @@ impl Ruleset {
         });
     }
 
-    /// Sends packets of connections that `opener` has opened to `called` to the link's chain.
-    fn element(&self, batch: &mut Messages, map: &str, opener: u32, called: Ipv4Addr, link: Link) {
+    /// Adds to a set or map; `data` is what the map says.
+    fn element(
+        &self,
+        batch: &mut Messages,
+        map: &str,
+        key: [[u8; 4]; 2],
+        data: impl FnOnce(&mut Messages),
+    ) {
         batch.order(Verb::NewElement, |m| {
             m.name(1, &self.table);
             m.name(2, map);
             m.nested(3, |m| {
                 m.nested(ELEMENT, |m| {
-                    // Registers hold groups as the machine does, addresses as packets do.
-                    value(m, 1, &[opener.to_ne_bytes(), called.octets()].concat());
-                    go_to(m, 2, &chain(link));
+                    value(m, 1, key.as_flattened());
+                    data(m);
                 });
             });
         });

@@ -2,7 +2,6 @@
 //! says, and writes them to another. One thread serves all ports: on few processors that is
 //! faster than one each.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,10 +9,10 @@ use std::time::Duration;
 
 use danso_vocab::Rng;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::read;
 
 use super::failure::{Failure, Step};
@@ -24,14 +23,16 @@ use super::packet::LONGEST;
 use super::table::{Changes, Mode, Table, View};
 use super::tap::Tap;
 use super::{Wire, address, now, segment};
+use crate::network::NetworkError;
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
 /// Errors in a row after which a port is given up.
 const MOST_ERRORS: u32 = 1000;
-/// The events that are no port's: end; look at the table.
+/// The events that are no port's: end; look at the table; look at the timers.
 const STOP: u64 = u64::MAX;
 const NEWS: u64 = u64::MAX - 1;
+const ALARM: u64 = u64::MAX - 2;
 
 /// Ends the thread when dropped, without waiting for it: closing its ports takes tens of
 /// milliseconds each.
@@ -42,10 +43,16 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     /// Has the thread look at the table now, and not when the next packet comes.
-    pub(super) fn nudge(&self) {
-        if let Err(error) = self.news.write(1) {
-            tracing::warn!(%error, "the switch cannot be woken");
+    ///
+    /// # Errors
+    /// If there is no thread any more.
+    pub(super) fn nudge(&self) -> Result<(), NetworkError> {
+        let gone = |why: &str| NetworkError(format!("the packet switch has failed: {why}"));
+        // The thread holds the other one.
+        if Arc::strong_count(&self.stop) < 2 {
+            return Err(gone("its thread has ended; danso's log says why"));
         }
+        self.news.write(1).map(drop).map_err(|error| gone(error.desc()))
     }
 }
 
@@ -74,6 +81,10 @@ pub(super) fn start(
         Ok(fd)
     };
     let (stop, news) = (event(STOP)?, event(NEWS)?);
+    // And not the time limit of a wait, which the kernel may stretch by a thousandth.
+    let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+    let alarm = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(ordinary)?;
+    epoll.add(&alarm, EpollEvent::new(EpollFlags::EPOLLIN, ALARM)).map_err(ordinary)?;
     let mut hosts = [None; 256];
     for (number, port) in ports.iter().enumerate() {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
@@ -85,6 +96,8 @@ pub(super) fn start(
         _stop: Arc::clone(&stop),
         news: Arc::clone(&news),
         epoll,
+        alarm,
+        alarmed: None,
         hosts,
         errors: vec![0; ports.len()],
         view: View::new(links),
@@ -105,6 +118,9 @@ struct Worker {
     _stop: Arc<EventFd>,
     news: Arc<EventFd>,
     epoll: Epoll,
+    /// Goes off when the next timer is due, and when that is.
+    alarm: TimerFd,
+    alarmed: Option<u64>,
     hosts: [Option<usize>; 256],
     /// Of each port, in a row.
     errors: Vec<u32>,
@@ -119,9 +135,6 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        if let Err(error) = nix::sys::prctl::set_timerslack(1) {
-            tracing::debug!(%error, "timers stay coarse");
-        }
         let mut events = [EpollEvent::empty(); 64];
         let mut buffer = vec![0u8; LONGEST];
         loop {
@@ -139,6 +152,11 @@ impl Worker {
                     NEWS => {
                         // Only says that there is something; what, the table knows.
                         let _ = self.news.read();
+                    }
+                    ALARM => {
+                        // Silences it; whether anything is due, the timers know.
+                        let _ = self.alarm.wait();
+                        self.alarmed = None;
                     }
                     port => self.turn(port as usize, &mut buffer),
                 }
@@ -158,18 +176,21 @@ impl Worker {
         }
     }
 
-    /// Waits for events, or until a timer is due.
+    /// Waits for events; that a timer is due is one.
     fn wait(&mut self, events: &mut [EpollEvent]) -> Result<usize, Errno> {
-        let Some(due) = self.lanes.next() else {
-            return self.epoll.wait(events, EpollTimeout::NONE);
-        };
-        let left = due.saturating_sub(now());
-        if left > 0 {
-            // An epoll descriptor's own wait counts in milliseconds.
-            let mut ready = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
-            ppoll(&mut ready, Some(TimeSpec::from_duration(Duration::from_nanos(left))), None)?;
+        let next = self.lanes.next();
+        if next != self.alarmed {
+            match next {
+                Some(due) => {
+                    let due = TimeSpec::from_duration(Duration::from_nanos(due.max(1)));
+                    self.alarm
+                        .set(Expiration::OneShot(due), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+                }
+                None => self.alarm.unset()?,
+            }
+            self.alarmed = next;
         }
-        self.epoll.wait(events, EpollTimeout::ZERO)
+        self.epoll.wait(events, EpollTimeout::NONE)
     }
 
     /// Forwards what has come in at this port, up to a limit.

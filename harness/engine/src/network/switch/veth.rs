@@ -34,15 +34,18 @@ pub(super) fn create(
 ) -> Result<(OwnedFd, Option<Failure>), Failure> {
     let name = format!("port{number}");
     near.run(|| Socket::open()?.add_veth(&name, INTERFACE, MAC, far.as_fd()))?;
-    let no_ipv6 = far.run(|| {
-        let socket = Socket::open()?;
-        socket.bring_up(INTERFACE, Shape { mtu: Some(MTU), queue: None, no_arp: true })?;
-        socket.add_addresses(INTERFACE, addresses)
-    })?;
+    let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
+    // The near end first. Whichever comes up first learns later, by a kernel thread that may have
+    // better to do, that it has a carrier, and until then loses what is sent; the near end's
+    // socket does not care.
     let fd = near.run(|| {
-        let shape = Shape { mtu: Some(MTU), queue: None, no_arp: true };
         Socket::open()?.bring_up(&name, shape)?;
         packets(index(&name)?)
+    })?;
+    let no_ipv6 = far.run(|| {
+        let socket = Socket::open()?;
+        socket.bring_up(INTERFACE, shape)?;
+        socket.add_addresses(INTERFACE, addresses)
     })?;
     Ok((fd, no_ipv6))
 }

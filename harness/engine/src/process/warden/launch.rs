@@ -170,7 +170,10 @@ fn prepare(order: &Order, parent: Pid, groups: Vec<(PathBuf, File)>) -> Result<(
     }
     if let Some(user) = order.user {
         setgroups(&[]).map_err(Failure::of("leave all groups"))?;
-        setgid(Gid::from_raw(user)).map_err(Failure::of(format!("become group {user}")))?;
+        // Warden and node are already in the group the network tells them by.
+        if order.group.is_none() {
+            setgid(Gid::from_raw(user)).map_err(Failure::of(format!("become group {user}")))?;
+        }
         setuid(Uid::from_raw(user)).map_err(Failure::of(format!("become user {user}")))?;
     }
     caps::lose_across_exec().map_err(Failure::of("lose capabilities"))?;
