@@ -162,33 +162,55 @@ fn flow(ends: &Ends, to: u16) -> f64 {
     reader.join().unwrap()
 }
 
-/// Numbered moments: what was sent when, as it arrives.
-fn moments(net: &Net) -> (UdpSocket, Receiver<(Duration, Duration)>, Instant) {
-    let base = Instant::now();
-    let to = net.listen(n(2), PORT);
-    let far = inside(net, node(2), move || UdpSocket::bind(to).unwrap());
-    let from = net.listen(n(1), 0);
-    let near = inside(net, node(1), move || UdpSocket::bind(from).unwrap());
-    near.connect(to).unwrap();
-    let (tell, told) = channel();
-    std::thread::spawn(move || {
-        let mut bytes = [0; 8];
-        while far.recv(&mut bytes).is_ok() {
-            let sent = Duration::from_nanos(u64::from_be_bytes(bytes));
-            if tell.send((sent, base.elapsed())).is_err() {
-                return;
+/// A datagram that has arrived: its number, and when it was sent and came.
+struct Arrival {
+    number: u64,
+    sent: Duration,
+    came: Duration,
+}
+
+/// Numbered datagrams from node 1 to node 2.
+struct Line {
+    near: UdpSocket,
+    base: Instant,
+    sent: Vec<Duration>,
+}
+
+impl Line {
+    fn open(net: &Net) -> (Line, Receiver<Arrival>) {
+        let base = Instant::now();
+        let to = net.listen(n(2), PORT);
+        let far = inside(net, node(2), move || UdpSocket::bind(to).unwrap());
+        let from = net.listen(n(1), 0);
+        let near = inside(net, node(1), move || UdpSocket::bind(from).unwrap());
+        near.connect(to).unwrap();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 16];
+            while far.recv(&mut bytes).is_ok() {
+                let came = base.elapsed();
+                let number = u64::from_be_bytes(bytes[..8].try_into().unwrap());
+                let sent = u64::from_be_bytes(bytes[8..].try_into().unwrap());
+                let sent = Duration::from_nanos(sent);
+                if tell.send(Arrival { number, sent, came }).is_err() {
+                    return;
+                }
             }
-        }
-    });
-    (near, told, base)
+        });
+        (Line { near, base, sent: Vec::new() }, told)
+    }
+
+    fn send(&mut self) {
+        let mut bytes = (self.sent.len() as u64).to_be_bytes().to_vec();
+        let now = self.base.elapsed();
+        bytes.extend((now.as_nanos() as u64).to_be_bytes());
+        self.near.send(&bytes).unwrap();
+        self.sent.push(now);
+    }
 }
 
-fn send(near: &UdpSocket, base: Instant) {
-    near.send(&(base.elapsed().as_nanos() as u64).to_be_bytes()).unwrap();
-}
-
-/// How long after the call to cut all links a packet that still passes was sent, and after the
-/// call to heal them the first that passes again.
+/// How long after the call to cut all links a packet was sent that still passed, and after the
+/// call to heal them one that was still dropped.
 fn cuts(prepared: &Prepared) {
     const ROUNDS: usize = 300;
     let net = open(prepared);
@@ -200,7 +222,8 @@ fn cuts(prepared: &Prepared) {
         let changes: Vec<_> = all.iter().map(|link| (*link, policy)).collect();
         net.set(&changes).unwrap();
     };
-    let (near, told, base) = moments(&net);
+    let (mut wire, told) = Line::open(&net);
+    let base = wire.base;
     let stop = Arc::new(AtomicBool::new(false));
     let sender = std::thread::spawn({
         let stop = Arc::clone(&stop);
@@ -208,27 +231,32 @@ fn cuts(prepared: &Prepared) {
             // Without it a sleep of microseconds is one of many.
             let _ = nix::sys::prctl::set_timerslack(1);
             while !stop.load(Ordering::Relaxed) {
-                send(&near, base);
+                wire.send();
                 std::thread::sleep(Duration::from_micros(20));
             }
+            wire.sent
         }
     });
-    let (mut calls, mut cut, mut heal) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut calls, mut cut, mut healed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         std::thread::sleep(Duration::from_millis(3));
         let (cut_at, start) = (base.elapsed(), Instant::now());
         set(Policy::CUT);
         calls.push(start.elapsed());
         std::thread::sleep(Duration::from_millis(4));
-        let before = told.try_iter().last().map_or(cut_at, |(sent, _)| sent);
+        let before = told.try_iter().last().map_or(cut_at, |last| last.sent);
         cut.push(before.saturating_sub(cut_at));
         let heal_at = base.elapsed();
         set(Policy::default());
-        let (first, _) = told.recv_timeout(Duration::from_secs(5)).unwrap();
-        heal.push(first.saturating_sub(heal_at));
+        let first = told.recv_timeout(Duration::from_secs(5)).unwrap();
+        healed.push((heal_at, first.number));
     }
     stop.store(true, Ordering::Relaxed);
-    sender.join().unwrap();
+    let sent = sender.join().unwrap();
+    let last_dropped = |(at, first): (Duration, u64)| {
+        (first as usize).checked_sub(1).map_or(Duration::ZERO, |last| sent[last].saturating_sub(at))
+    };
+    let heal: Vec<_> = healed.into_iter().map(last_dropped).collect();
     for (what, mut times) in [("call", calls), ("cut", cut), ("heal", heal)] {
         times.sort();
         let (p50, p99) = (times[ROUNDS / 2], times[ROUNDS * 99 / 100]);
@@ -241,7 +269,7 @@ fn cuts(prepared: &Prepared) {
 /// How much later than the delay packets arrive.
 fn delays(prepared: &Prepared) {
     let net = open(prepared);
-    let (near, told, base) = moments(&net);
+    let (mut wire, told) = Line::open(&net);
     for micros in [0, 100, 500, 1_000, 2_000, 5_000, 20_000, 100_000] {
         let mean = Duration::from_micros(micros);
         let delay = Delay { mean, ..Delay::default() };
@@ -250,9 +278,9 @@ fn delays(prepared: &Prepared) {
         let count = (1_000_000 / micros.max(5_000)).clamp(30, 200);
         let late = (0..count).map(|_| {
             std::thread::sleep(Duration::from_micros(700));
-            send(&near, base);
-            let (sent, at) = told.recv_timeout(Duration::from_secs(5)).unwrap();
-            (at - sent).as_secs_f64() * 1e6 - micros as f64
+            wire.send();
+            let arrival = told.recv_timeout(Duration::from_secs(5)).unwrap();
+            (arrival.came - arrival.sent).as_secs_f64() * 1e6 - micros as f64
         });
         let late = median(late.collect());
         let what = format!("later than a delay of {mean:?}, p50");

@@ -248,8 +248,7 @@ impl Network for Switch {
 
     fn set(&self, changes: &[(Link, Policy)]) -> Result<(), NetworkError> {
         self.table.set(&self.roster.numbered(Backend::Switch, changes)?);
-        self.forwarder.nudge();
-        Ok(())
+        self.forwarder.nudge()
     }
 
     fn stats(&self, link: Link) -> LinkStats {

@@ -32,7 +32,7 @@ const FULL: [(&str, Case); 11] = [
 ];
 
 /// Of networks that can do anything to a packet.
-const SHAPED: [(&str, Case); 24] = [
+const SHAPED: [(&str, Case); 26] = [
     ("loss", datagrams::loss),
     ("bursts_by_seed", datagrams::bursts_by_seed),
     ("duplicates", datagrams::duplicates),
@@ -40,6 +40,7 @@ const SHAPED: [(&str, Case); 24] = [
     ("delays", datagrams::delays),
     ("reordering", datagrams::reordering),
     ("long_packets_vanish", datagrams::long_packets_vanish),
+    ("parts_of_datagrams", datagrams::parts_of_datagrams),
     ("bandwidth", datagrams::bandwidth),
     ("held_is_released_in_order", datagrams::held_is_released_in_order),
     ("changes_reach_what_is_under_way", datagrams::changes_reach_what_is_under_way),
@@ -53,6 +54,7 @@ const SHAPED: [(&str, Case); 24] = [
     ("held_connections_go_on", streams::held_connections_go_on),
     ("ends_linger", streams::ends_linger),
     ("clean_links_keep_super_packets", streams::clean_links_keep_super_packets),
+    ("storms_are_survived", streams::storms_are_survived),
     ("six::reach", reach_over_ipv6),
     ("captures_are_what_passed", files::captures_are_what_passed),
     ("the_traffic_log_tells", files::the_traffic_log_tells),

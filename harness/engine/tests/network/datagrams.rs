@@ -64,7 +64,7 @@ impl Line {
         let base = Instant::now();
         let (tell, arrivals) = channel();
         std::thread::spawn(move || {
-            let mut bytes = [0; 2048];
+            let mut bytes = [0; 8192];
             while let Ok(length) = far.recv(&mut bytes) {
                 if tell.send(Arrival::of(&bytes[..length], base)).is_err() {
                     return;
@@ -307,6 +307,29 @@ pub(crate) fn long_packets_vanish(setup: Setup) {
         line.send(100, 800);
         these(&numbers(&line.receive(QUIET)), 0..100, "short ones");
         assert_eq!(line.stats().stopped, 100);
+        line.heals();
+    });
+}
+
+/// A datagram longer than a packet goes in parts, each a packet of its own.
+pub(crate) fn parts_of_datagrams(setup: Setup) {
+    lines(setup, |line, _| {
+        line.set(Policy { longest: Some(1500), ..Policy::default() });
+        line.send(20, 5000);
+        let arrivals = line.receive(QUIET);
+        these(&numbers(&arrivals), 0..20, "in parts");
+        assert!(arrivals.iter().all(|a| a.flipped == 0));
+        assert_eq!(line.stats().passed, 80);
+        line.set(Policy {
+            corrupt: Chance::of(1.0),
+            corrupt_believably: true,
+            ..Policy::default()
+        });
+        line.send(20, 5000);
+        // Only the first part has the checksum, and can be changed to fit.
+        let arrivals = line.receive(QUIET);
+        assert_eq!(arrivals.len(), 20);
+        assert_eq!(line.stats().touched, 20);
         line.heals();
     });
 }

@@ -203,3 +203,50 @@ pub(crate) fn clean_links_keep_super_packets(setup: Setup) {
         assert_eq!(net.stats(Link { from: node(1), to: node(2) }).stopped, 0);
     });
 }
+
+/// Policies of all kinds in quick succession, and a stream that arrives whole.
+pub(crate) fn storms_are_survived(setup: Setup) {
+    connections(setup, |net, near, far| {
+        let weather = std::thread::spawn({
+            let net = net.clone();
+            move || {
+                let mut rng = danso_vocab::Rng::new(11);
+                for _ in 0..60 {
+                    let policy = any_weather(&mut rng);
+                    let ends = if rng.chance(1, 2) { (1, 2) } else { (2, 1) };
+                    let link = Link { from: node(ends.0), to: node(ends.1) };
+                    net.set(&[(link, policy)]).unwrap();
+                    std::thread::sleep(Duration::from_millis(rng.below(25)));
+                }
+                set(&net, Policy::default());
+            }
+        });
+        assert_eq!(transfer(&near, &far, 6 << 20), 0);
+        weather.join().unwrap();
+        assert_eq!(transfer(&far, &near, 1 << 20), 0);
+        assert_eq!(net.shortfall().lost, 0);
+    });
+}
+
+/// Anything TCP copes with.
+fn any_weather(rng: &mut danso_vocab::Rng) -> Policy {
+    let chance = |rng: &mut danso_vocab::Rng| Chance {
+        share: rng.below(20) as f64 / 100.0,
+        correlation: rng.below(50) as f64 / 100.0,
+    };
+    let mut policy = Policy::default();
+    match rng.below(8) {
+        0 => policy = Policy::CUT,
+        1 => policy = Policy::blocked(Block::Hold),
+        2 => policy.delay.mean = Duration::from_millis(rng.below(40)),
+        3 => policy.bandwidth = Some(1_000_000 + rng.below(50_000_000)),
+        4 => policy.longest = Some(1500 - rng.below(1000) as u32),
+        5 => policy.loss = chance(rng),
+        6 => (policy.reorder, policy.duplicate) = (chance(rng), chance(rng)),
+        _ => {
+            policy.corrupt = chance(rng);
+            policy.delay.jitter = Duration::from_millis(rng.below(10));
+        }
+    }
+    policy
+}

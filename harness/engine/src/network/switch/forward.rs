@@ -23,6 +23,7 @@ use super::packet::LONGEST;
 use super::table::{Changes, Mode, Table, View};
 use super::tap::Tap;
 use super::{Wire, address, now, segment};
+use crate::network::NetworkError;
 
 /// Packets read from one port before the others get their turn.
 const TURN: usize = 64;
@@ -42,10 +43,16 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     /// Has the thread look at the table now, and not when the next packet comes.
-    pub(super) fn nudge(&self) {
-        if let Err(error) = self.news.write(1) {
-            tracing::warn!(%error, "the switch cannot be woken");
+    ///
+    /// # Errors
+    /// If there is no thread any more.
+    pub(super) fn nudge(&self) -> Result<(), NetworkError> {
+        let gone = |why: &str| NetworkError(format!("the packet switch has failed: {why}"));
+        // The thread holds the other one.
+        if Arc::strong_count(&self.stop) < 2 {
+            return Err(gone("its thread has ended; danso's log says why"));
         }
+        self.news.write(1).map(drop).map_err(|error| gone(error.desc()))
     }
 }
 

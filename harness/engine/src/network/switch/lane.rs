@@ -321,7 +321,7 @@ impl Lane {
         packet[layout.transport + 13] &= !PSH;
         if layout.version == 4 {
             super::packet::put_word(packet, 2, layout.payload as u16);
-            super::segment::seal_header(packet, 20);
+            super::segment::seal_header(packet, layout.transport);
         } else {
             super::packet::put_word(packet, 4, (layout.payload - 40) as u16);
         }

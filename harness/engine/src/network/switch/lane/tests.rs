@@ -223,4 +223,43 @@ proptest! {
         prop_assert!(seen.delivered.len() + seen.stopped + seen.held >= sent);
         prop_assert!(released <= seen.held);
     }
+
+    /// Nodes may send anything, whole or not.
+    #[test]
+    fn no_frame_is_too_strange(
+        bytes in prop::collection::vec(any::<u8>(), 0..120), kind in 0..4u8, seed in any::<u64>(),
+        believably in any::<bool>(), flip in any::<(usize, u8)>(),
+    ) {
+        let half = Chance::of(0.5);
+        let policy = Policy {
+            loss: Chance::of(0.1),
+            duplicate: half,
+            reorder: half,
+            corrupt: half,
+            corrupt_believably: believably,
+            reset: half,
+            linger: Duration::from_millis(1),
+            ..slow(1)
+        };
+        // Something that looks right at first, with a byte that is not.
+        let mut packet = match kind {
+            0 => bytes,
+            1 => tcp(4, 1, bytes.first().copied().unwrap_or(FIN), &bytes),
+            2 => tcp(6, 1, bytes.first().copied().unwrap_or(FIN), &bytes),
+            _ => udp(if believably { 4 } else { 6 }, &bytes),
+        };
+        if !packet.is_empty() {
+            let at = flip.0 % packet.len().min(60);
+            packet[at] ^= flip.1;
+        }
+        let mut lane = Lane::new(VNET_HEADER, Rng::new(seed));
+        let mut seen = Seen::default();
+        for now in 0..8 {
+            let mut frame = framed(&packet);
+            lane.pass(&policy, now, &mut frame, Journey::default(), &mut seen);
+            lane.block(Block::Reject, &frame, Journey::default(), &mut seen);
+        }
+        lane.drain(&policy, u64::MAX, &mut seen);
+        prop_assert_eq!(seen.reserved, 0);
+    }
 }

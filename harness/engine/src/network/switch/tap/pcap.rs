@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -16,6 +16,7 @@ const SNAP: u32 = 262_144;
 /// A capture of one interface.
 pub(super) struct Pcap {
     out: BufWriter<File>,
+    path: PathBuf,
     left: u64,
     /// What to add to a monotonic time to have the time of day, nanoseconds.
     epoch: u64,
@@ -32,7 +33,7 @@ impl Pcap {
         for word in [MAGIC, 0x0004_0002, 0, 0, SNAP, LINKTYPE_RAW] {
             out.write_all(&word.to_le_bytes())?;
         }
-        Ok(Pcap { out, left: most, epoch: day.saturating_sub(now) })
+        Ok(Pcap { out, path: path.to_owned(), left: most, epoch: day.saturating_sub(now) })
     }
 
     /// Appends a packet; whether there was room.
@@ -40,6 +41,9 @@ impl Pcap {
         let cost = 16 + packet.len() as u64;
         if cost > self.left {
             // Nothing shorter either: a capture with holes misleads.
+            if self.left > 0 {
+                tracing::warn!(path = %self.path.display(), "a capture is full, and ends here");
+            }
             self.left = 0;
             return Ok(false);
         }
