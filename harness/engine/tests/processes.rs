@@ -106,7 +106,7 @@ async fn killing_a_node_ends_all_of_it_and_it_can_start_again() {
         assert!(nodes.processes(N1).len() >= FAMILY, "{:?}", nodes.processes(N1));
         let (killed, status) = nodes.kill(N1).await.unwrap().unwrap();
         assert_eq!((killed, status.signal()), (pid, Some(9)), "{isolation:?}");
-        assert_eq!(marked(&word), [PathBuf::new(); 0], "{isolation:?}: all went too");
+        assert!(marked(&word).is_empty(), "{isolation:?}: all went too");
         assert!(nodes.pid(N1).is_none());
         assert_eq!(nodes.kill(N1).await.unwrap(), None);
         start().unwrap();
