@@ -71,7 +71,6 @@ impl Door<'_> {
     fn log(&mut self, frame: &[u8], journey: Journey, ends: Option<Fate>) {
         if let Some(tap) = &mut self.gate.tap {
             tap.fate(self.link, now(), frame, journey, ends);
-            tap.relieve();
         }
     }
 }
