@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use danso_vocab::event::note;
-use danso_vocab::{Event, Generator, Injection, NodeId, Note, Plan, Rng, Seat, Value};
+use danso_vocab::{Event, Generator, NodeId, Note, Plan, Rng, Seat, Value};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -216,12 +216,7 @@ impl Conductor {
 
     async fn start(&self) -> Result<Duration, String> {
         let since = Instant::now();
-        let wants = |injection: &Injection| {
-            let args = injection.fault.args.map().cloned().unwrap_or_default();
-            let needs = nemesis::find(&injection.fault.kind).map(|n| n.needs(&args));
-            needs.unwrap_or_default().contains(&Need::Disk)
-        };
-        if self.plan.schedule.injections.iter().any(wants) {
+        if nemesis::needed(&self.plan.schedule, Need::Disk) {
             self.cluster.give_disks().map_err(|e| format!("no disks for nodes: {e}"))?;
         }
         for node in self.cluster.nodes() {

@@ -334,7 +334,9 @@ impl Wound for Cuts {
             let now: u64 = self.links.iter().map(|l| cluster.network.stats(*l).stopped).sum();
             let stopped = now.saturating_sub(self.before);
             let unit = match cluster.network.backend() {
-                crate::network::Backend::Switch => "packets were dropped",
+                crate::network::Backend::Switch | crate::network::Backend::Nft => {
+                    "packets were dropped"
+                }
                 _ => "chunks or connections were held",
             };
             Ok(match stopped {

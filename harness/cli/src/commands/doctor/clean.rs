@@ -1,5 +1,5 @@
 //! `danso doctor --clean`: undoes what killed runs have left behind. Only what a run's own undo log
-//! names, and only of runs whose controller is gone.
+//! names or what bears danso's mark, and only of runs whose controller is gone.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,20 @@ pub(super) fn clean(out: &Path) -> anyhow::Result<Exit> {
             }
         }
     }
-    if dead == 0 && failed == 0 {
+    let mut removed = 0;
+    for done in danso_engine::process::clean() {
+        match done {
+            Ok(what) => {
+                println!("{what}");
+                removed += 1;
+            }
+            Err(error) => {
+                println!("{error}");
+                failed += 1;
+            }
+        }
+    }
+    if dead + removed == 0 && failed == 0 {
         println!("nothing to clean under {}", out.display());
     }
     Ok(if failed == 0 { Exit::Valid } else { Exit::Internal })
