@@ -8,7 +8,7 @@ use danso_vocab::traffic::Fate;
 use nix::errno::Errno;
 use nix::unistd::write;
 
-use super::lane::{Exit, Journey};
+use super::journey::{Exit, Journey};
 use super::table::Table;
 use super::tap::Tap;
 use super::{now, segment};

@@ -19,7 +19,7 @@ use danso_vocab::traffic::Fate;
 
 use self::messages::Messages;
 use self::pcap::Pcap;
-use super::lane::{Journey, Marks};
+use super::journey::{Journey, Marks};
 use super::packet::{FIN, Layout, RST, SYN};
 use super::segment;
 use crate::network::{NetworkError, Party, Spec};
