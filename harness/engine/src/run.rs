@@ -66,6 +66,8 @@ pub struct Facts {
     pub teardown: Duration,
     /// CPU time of this process, and operations, during the load.
     pub cpu: Duration,
+    /// How each node's processes were kept together.
+    pub isolation: String,
     /// Why it ended early, if it did.
     pub interrupted: Option<String>,
 }
@@ -197,7 +199,12 @@ impl Conductor {
             self.note(Note::new(note::INTERRUPTED, reason.as_str()));
         }
         self.phase("end");
-        Ok(Facts { ready, teardown: Duration::ZERO, cpu, interrupted })
+        let isolation = match self.cluster.processes.isolation() {
+            Ok((isolation, None)) => isolation.word().to_owned(),
+            Ok((isolation, Some(obstacle))) => format!("{} ({obstacle})", isolation.word()),
+            Err(error) => error.to_string(),
+        };
+        Ok(Facts { ready, teardown: Duration::ZERO, cpu, isolation, interrupted })
     }
 
     fn bench(&self) -> Vec<Worker> {
