@@ -13,8 +13,6 @@ use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
-use crate::means::Need;
-use crate::nemesis;
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
@@ -68,6 +66,8 @@ pub struct Facts {
     pub teardown: Duration,
     /// CPU time of this process, and operations, during the load.
     pub cpu: Duration,
+    /// How each node's processes were kept together.
+    pub isolation: String,
     /// Why it ended early, if it did.
     pub interrupted: Option<String>,
 }
@@ -199,7 +199,12 @@ impl Conductor {
             self.note(Note::new(note::INTERRUPTED, reason.as_str()));
         }
         self.phase("end");
-        Ok(Facts { ready, teardown: Duration::ZERO, cpu, interrupted })
+        let isolation = match self.cluster.processes.isolation() {
+            Ok((isolation, None)) => isolation.word().to_owned(),
+            Ok((isolation, Some(obstacle))) => format!("{} ({obstacle})", isolation.word()),
+            Err(error) => error.to_string(),
+        };
+        Ok(Facts { ready, teardown: Duration::ZERO, cpu, isolation, interrupted })
     }
 
     fn bench(&self) -> Vec<Worker> {
@@ -216,9 +221,6 @@ impl Conductor {
 
     async fn start(&self) -> Result<Duration, String> {
         let since = Instant::now();
-        if nemesis::needed(&self.plan.schedule, Need::Disk) {
-            self.cluster.give_disks().map_err(|e| format!("no disks for nodes: {e}"))?;
-        }
         for node in self.cluster.nodes() {
             self.cluster.start(node)?;
         }

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     println!("checking…");
     // What ended the run may have kept the history from saying so.
     let (loaded, mut results) = conclude(&site, &budget, interrupt.raised())?;
-    results.environment = environment(&about, facts.as_ref());
+    results.environment = environment(&about, carrier.backend(), facts.as_ref());
     let shortfall = carrier.shortfall();
     if shortfall != Shortfall::default() {
         results.environment.insert("not carried".to_owned(), shortfall.to_string());
@@ -332,12 +332,18 @@ fn reproduce(plan: &Plan) -> String {
 }
 
 /// What the run ran on.
-fn environment(network: &str, facts: Option<&Facts>) -> BTreeMap<String, String> {
+fn environment(network: &str, backend: Backend, facts: Option<&Facts>) -> BTreeMap<String, String> {
     let mut environment = super::doctor::machine();
     environment.insert("network".to_owned(), network.to_owned());
+    for (name, can) in [("links can have", true), ("links cannot have", false)] {
+        let abilities = Ability::ALL.into_iter().filter(|a| backend.can(*a) == can);
+        let words: Vec<_> = abilities.map(Ability::word).collect();
+        environment.insert(name.to_owned(), words.join(", "));
+    }
     if let Some(facts) = facts {
         let seconds = |d: Duration| format!("{:.3} s", d.as_secs_f64());
         environment.insert("cluster ready after".to_owned(), seconds(facts.ready));
+        environment.insert("nodes kept together by".to_owned(), facts.isolation.clone());
         environment.insert("teardown".to_owned(), seconds(facts.teardown));
         environment.insert("controller CPU during the load".to_owned(), seconds(facts.cpu));
     }

@@ -103,12 +103,14 @@ impl Clocks {
     /// If there can be no such process.
     pub fn witness(&self, node: NodeId) -> Result<i64, String> {
         let page = self.of(node)?.path();
-        let before = now(libc::CLOCK_REALTIME);
-        let reading = match &self.library {
+        match &self.library {
             None => witness(&page, libc::CLOCK_REALTIME).map_err(|e| e.to_string()),
-            Some(library) => library.witness(&page).map_err(|e| e.to_string()),
-        };
-        reading.map(|reading| reading - before)
+            Some(library) => {
+                let before = now(libc::CLOCK_REALTIME);
+                let reading = library.witness(&page).map_err(|e| e.to_string())?;
+                Ok(reading - before)
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use nix::unistd::Pid;
 use super::arch::{self, GADGET, Shim};
 use super::elf::{self, Function};
 use super::line::MAGIC;
+use super::skew::now;
 use super::tracee::{PatchError, Tracee};
 
 const PAGE: u64 = 4096;
@@ -67,17 +68,28 @@ pub fn patch(pid: Pid, page: &Path, best: Method) -> Result<Method, PatchError> 
     finish(tracee, patched).map(|p| p.method)
 }
 
-/// As [`patch`], and then has the patched process say what its clock with this id reads, in nanoseconds.
+/// What a process said when it was asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) method: Method,
+    /// What its clock read, in nanoseconds.
+    pub(super) reading: i64,
+    /// What the true clock read a moment before.
+    pub(super) asked: i64,
+}
+
+/// As [`patch`], and then has the patched process say what its clock with this id reads.
 pub(super) fn patch_and_ask(
     pid: Pid,
     page: &Path,
     best: Method,
     clock: libc::clockid_t,
-) -> Result<(Method, i64), PatchError> {
+) -> Result<Answer, PatchError> {
     let mut tracee = Tracee::new(pid)?;
     let asked = patch_by(&mut tracee, page, best).and_then(|patched| {
+        let asked = now(clock);
         let reading = ask(&mut tracee, &patched, clock)?;
-        Ok((patched.method, reading))
+        Ok(Answer { method: patched.method, reading, asked })
     });
     finish(tracee, asked)
 }

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use super::arch;
 use super::page::{Lines, Page};
-use super::patch::{self, Method};
+use super::patch::{self, Answer, Method};
 use super::preload::Library;
 use super::skew::now;
 use super::tracee::{PatchError, stop};
@@ -70,8 +70,10 @@ fn find(page: impl Fn() -> io::Result<Page>) -> Result<Way, Obstacle> {
     let page = page().map_err(|e| no_page(&e))?;
     let mut last = String::new();
     for best in [Method::Relocate, Method::InPlace] {
-        let asked =
-            || witness_by(page.path(), best, libc::CLOCK_REALTIME).map_err(|e| e.to_string());
+        let asked = || {
+            let asked = witness_by(page.path(), best, libc::CLOCK_REALTIME);
+            asked.map(|a| (a.method, a.reading)).map_err(|e| e.to_string())
+        };
         match ahead(asked) {
             Ok(Method::Relocate) => return Ok(Way::Relocated),
             Ok(Method::InPlace) => return Ok(Way::InPlace),
@@ -125,21 +127,17 @@ fn mend() -> String {
     }
 }
 
-/// Starts a process with the clocks of the page at `page` and returns what its clock `clock`
-/// reads, in nanoseconds: what any process of that node would be told if it began now. Blocks
-/// for a few milliseconds.
+/// Starts a process with the clocks of the page at `page` and returns how many nanoseconds its
+/// clock `clock` is ahead of the machine's, within some microseconds: what any process of that
+/// node would be told if it began now. Blocks for a few milliseconds.
 ///
 /// # Errors
 /// If there can be no such process.
 pub fn witness(page: &Path, clock: libc::clockid_t) -> Result<i64, PatchError> {
-    witness_by(page, Method::Relocate, clock).map(|(_, reading)| reading)
+    witness_by(page, Method::Relocate, clock).map(|answer| answer.reading - answer.asked)
 }
 
-fn witness_by(
-    page: &Path,
-    best: Method,
-    clock: libc::clockid_t,
-) -> Result<(Method, i64), PatchError> {
+fn witness_by(page: &Path, best: Method, clock: libc::clockid_t) -> Result<Answer, PatchError> {
     std::thread::scope(|scope| {
         // A thread of its own: a tracer is a thread, and nobody else waits for this child.
         let asking = scope.spawn(|| on_this_thread(page, best, clock));
@@ -147,11 +145,7 @@ fn witness_by(
     })
 }
 
-fn on_this_thread(
-    page: &Path,
-    best: Method,
-    clock: libc::clockid_t,
-) -> Result<(Method, i64), PatchError> {
+fn on_this_thread(page: &Path, best: Method, clock: libc::clockid_t) -> Result<Answer, PatchError> {
     let mut command = Command::new("/proc/self/exe");
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and ptrace.
@@ -184,14 +178,15 @@ mod tests {
             let before = now(libc::CLOCK_REALTIME);
             let answer = witness_by(page.path(), best, libc::CLOCK_REALTIME);
             let after = now(libc::CLOCK_REALTIME);
-            let (method, reading) = match answer {
+            let Answer { method, reading, asked } = match answer {
                 Ok(answer) => answer,
                 Err(error) => return println!("skipped: {error}"),
             };
             assert_eq!(method, best);
             assert!((before + AHEAD..=after + AHEAD).contains(&reading));
-            let (_, monotonic) = witness_by(page.path(), best, libc::CLOCK_MONOTONIC).unwrap();
-            assert!(monotonic <= now(libc::CLOCK_MONOTONIC));
+            assert!((before..=reading - AHEAD).contains(&asked));
+            let monotonic = witness_by(page.path(), best, libc::CLOCK_MONOTONIC).unwrap();
+            assert!((monotonic.asked..=now(libc::CLOCK_MONOTONIC)).contains(&monotonic.reading));
         }
     }
 

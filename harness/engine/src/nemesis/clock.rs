@@ -164,7 +164,7 @@ const DRAWN: [&str; 8] =
 /// 1.5^6 to 1.5^31 ms either way, which is 11 ms to 5 min: in nanoseconds.
 fn random_span(rng: &mut Rng) -> i64 {
     let exponent = rng.between(6, 31) as u32;
-    let ns = (3_u128.pow(exponent) * 1_000_000 / 2_u128.pow(exponent)) as i64;
+    let ns = (3_u64.pow(exponent) >> exponent).cast_signed() * 1_000_000;
     if rng.chance(1, 2) { ns } else { -ns }
 }
 
