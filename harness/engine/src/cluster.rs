@@ -35,14 +35,14 @@ pub struct Cluster {
     pub processes: Supervisor,
     /// Their network.
     pub network: Arc<dyn Network>,
+    /// Their disks, if any fault needs them.
+    pub disks: Disks,
     /// Their clocks, if this run needs any.
     pub clocks: Clocks,
     /// The limits of their resources.
     pub tight: Tight,
     /// Their control groups, if any fault needs them.
     pub groups: Option<Groups>,
-    /// Disks of their own, if the run needs them.
-    disks: Mutex<Arc<Disks>>,
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
@@ -99,10 +99,10 @@ impl Cluster {
             members,
             processes: Supervisor::new(exe)?,
             network,
+            disks: Disks::default(),
             clocks: Clocks::default(),
             tight: Tight::default(),
             groups: None,
-            disks: Mutex::default(),
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
@@ -118,6 +118,12 @@ impl Cluster {
         if nemesis::needed(schedule, Need::Clock) {
             let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
             self.clocks = Clocks::create(&self.site, &self.nodes(), way)?;
+        }
+        if nemesis::needed(schedule, Need::Disk)
+            && let Some(first) = self.members.first()
+        {
+            let place = |node| (node, self.site.data(node), self.site.node(node).join("disk.log"));
+            self.disks = Disks::open(&first.exe, self.nodes().into_iter().map(place))?;
         }
         let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
         let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
@@ -142,27 +148,6 @@ impl Cluster {
     pub fn member(&self, node: NodeId) -> Result<&Member, String> {
         let member = self.members.get(node.index());
         member.ok_or_else(|| format!("{node} is no member of a cluster of {}", self.members.len()))
-    }
-
-    /// Gives each node a disk of its own. To be called before any node is started.
-    ///
-    /// # Errors
-    /// If there can be none, or the target has no processes.
-    pub fn give_disks(&self) -> Result<(), String> {
-        let (Some(first), nodes) = (self.members.first(), self.nodes()) else { return Ok(()) };
-        if self.target.command(first)?.is_none() {
-            return Err("nodes that are not danso's have no disks it could give them".to_owned());
-        }
-        let places = nodes
-            .into_iter()
-            .map(|node| (node, self.site.data(node), self.site.node(node).join("disk.log")));
-        *lock(&self.disks) = Arc::new(Disks::open(&first.exe, places).map_err(|e| e.to_string())?);
-        Ok(())
-    }
-
-    /// The nodes' disks, if they have any.
-    pub fn disks(&self) -> Arc<Disks> {
-        lock(&self.disks).clone()
     }
 
     /// A node's data directory, as everybody but the node sees it.
@@ -194,12 +179,11 @@ impl Cluster {
         order.limits = self.tight.of(node);
         order.cgroups = self.groups.as_ref().map(|g| g.of(node)).unwrap_or_default();
         order.network = self.network.namespace(node);
-        order.group = self.network.group(node);
-        self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
-        let disks = self.disks();
-        if let Some(disk) = disks.get(node) {
+        if let Some(disk) = self.disks.get(node) {
             (order.users, order.mounts) = (disk.users(), Some(disk.mounts()));
         }
+        order.group = self.network.group(node);
+        self.clocks.equip(node, &mut order).map_err(|e| format!("{node}: {e}"))?;
         order.hosts = Some(self.names(node, &logs)?);
         if order.network.is_some() {
             // No way leads to the machine's name servers: not to know them saves the waiting.
@@ -309,9 +293,14 @@ impl Cluster {
         };
         match wipe() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(format!("{} cannot be emptied: {error}", data.display()))
+                return Err(format!("{} cannot be emptied: {error}", data.display()));
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        // An empty disk is what the next power failure leaves at least.
+        match self.disks.get(node) {
+            Some(disk) => disk.settle().map_err(|e| format!("{node}: its disk: {e}")),
+            None => Ok(()),
         }
     }
 
@@ -396,7 +385,5 @@ impl Cluster {
             }
         });
         join_all(stopping).await;
-        // Nobody sees them any more.
-        *lock(&self.disks) = Arc::default();
     }
 }

@@ -13,8 +13,6 @@ use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::interpreter::{Bench, Pace, Worker};
-use crate::means::Need;
-use crate::nemesis;
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
@@ -216,9 +214,6 @@ impl Conductor {
 
     async fn start(&self) -> Result<Duration, String> {
         let since = Instant::now();
-        if nemesis::needed(&self.plan.schedule, Need::Disk) {
-            self.cluster.give_disks().map_err(|e| format!("no disks for nodes: {e}"))?;
-        }
         for node in self.cluster.nodes() {
             self.cluster.start(node)?;
         }

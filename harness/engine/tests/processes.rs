@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use danso_engine::process::{Bounded, Isolation, Limit, Order, Supervisor, probe};
+use danso_engine::process::cgroup::{Controller, Groups, probe_cpu, probe_memory};
+use danso_engine::process::{Bounded, Isolation, Limit, Order, Supervisor, clean, probe};
 use danso_engine::target::NodeCommand;
 use danso_vocab::NodeId;
 use nix::sys::signal::{Signal, kill};
@@ -105,7 +106,7 @@ async fn killing_a_node_ends_all_of_it_and_it_can_start_again() {
         assert!(nodes.processes(N1).len() >= FAMILY, "{:?}", nodes.processes(N1));
         let (killed, status) = nodes.kill(N1).await.unwrap().unwrap();
         assert_eq!((killed, status.signal()), (pid, Some(9)), "{isolation:?}");
-        assert_eq!(marked(&word), [PathBuf::new(); 0], "{isolation:?}: all went too");
+        assert!(marked(&word).is_empty(), "{isolation:?}: all went too");
         assert!(nodes.pid(N1).is_none());
         assert_eq!(nodes.kill(N1).await.unwrap(), None);
         start().unwrap();
@@ -225,7 +226,7 @@ async fn a_daemon_is_the_node_until_it_ends() {
         wait_for("the daemon", || dir.path().join("on").exists().then_some(()));
         assert!(nodes.pid(N1).is_some(), "it lives on without its first process");
         assert!(deaths.try_recv().is_err());
-        assert_eq!(nodes.processes(N1).len(), 1);
+        wait_for("the daemon alone", || (nodes.processes(N1).len() == 1).then_some(()));
         std::fs::write(dir.path().join("fifo"), "\n").unwrap();
         assert_eq!(deaths.recv().await.unwrap().status, "exit status 4", "{isolation:?}");
         assert!(nodes.pid(N1).is_none());
@@ -307,14 +308,35 @@ fn hold() {
         _ => Isolation::UserNamespace,
     };
     let dir = PathBuf::from(std::env::var("HOLD_DIR").unwrap());
-    let nodes = Supervisor::with(dir.join("danso"), isolation).unwrap();
-    nodes.start(N1, sh(&family(&word), &dir), &dir).unwrap();
+    let exe = dir.join("danso");
+    let nodes = Supervisor::with(exe.clone(), isolation).unwrap();
+    let mut order = sh(&family(&word), &dir);
+    let mut held = None;
+    if std::env::var_os("HOLD_GROUPS").is_some() {
+        // One is never entered: a node that is down when the controller is killed.
+        let all = NodeId::all(2);
+        let groups = Groups::new(&exe, &all, &[Controller::Cpu, Controller::Memory]).unwrap();
+        order.cgroups = groups.of(N1);
+        held = Some(groups);
+    }
+    nodes.start(N1, order, &dir).unwrap();
     std::io::stdout().write_all(b"held\n").unwrap();
     let _ = std::io::stdin().read(&mut [0]);
+    drop(held);
 }
 
 /// A controller with a node, as this user.
 fn controller(isolation: Isolation, dir: &Path, word: &str, nobody: bool) -> Child {
+    spawn_controller(isolation, dir, word, nobody, false)
+}
+
+fn spawn_controller(
+    isolation: Isolation,
+    dir: &Path,
+    word: &str,
+    nobody: bool,
+    groups: bool,
+) -> Child {
     let open = std::os::unix::fs::PermissionsExt::from_mode;
     std::fs::set_permissions(dir, open(0o777)).unwrap();
     let exe = dir.join("danso");
@@ -331,6 +353,9 @@ fn controller(isolation: Isolation, dir: &Path, word: &str, nobody: bool) -> Chi
         Isolation::UserNamespace => "user-namespace",
     };
     command.env("HOLD_WORD", word).env("HOLD_DIR", dir).env("HOLD_ISOLATION", words);
+    if groups {
+        command.env("HOLD_GROUPS", "yes");
+    }
     if nobody {
         command.uid(65534).gid(65534);
     }
@@ -415,5 +440,116 @@ fn an_ordinary_user_is_told_what_there_is() {
             assert!(words.contains("make a PID namespace: no space left"), "{words}");
         }
         Err(error) => println!("skipped: unshare: {error}"),
+    }
+}
+
+/// Control groups whose name has this in it, wherever they are.
+fn groups_named(part: &str) -> Vec<PathBuf> {
+    let mut todo = vec![PathBuf::from("/sys/fs/cgroup")];
+    let mut found = Vec::new();
+    while let Some(dir) = todo.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.starts_with("danso-") && name.contains(part) {
+                    found.push(entry.path());
+                }
+                todo.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_control_group_outlives_a_killed_controller() {
+    if let Err(obstacle) = probe_cpu().and_then(|()| probe_memory()) {
+        println!("skipped: {obstacle}");
+        return;
+    }
+    for isolation in isolations() {
+        for janitor_too in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let word = unique();
+            let mut held = spawn_controller(isolation, dir.path(), &word, false, true);
+            wait_for("the family", || {
+                assert!(held.try_wait().unwrap().is_none(), "{isolation:?}");
+                (marked(&word).len() == FAMILY).then_some(())
+            });
+            let part = format!("-{}-", held.id());
+            let groups = groups_named(&part);
+            assert!(groups.len() >= 2, "{groups:?}");
+            let inside: usize =
+                groups.iter().map(|g| read(g.join("cgroup.procs")).lines().count()).sum();
+            assert!(inside >= FAMILY, "the whole family is in them: {inside}");
+            if janitor_too {
+                for helper in running(&dir.path().join("danso")) {
+                    if read(helper.join("cmdline")).contains("janitor") {
+                        let pid = helper.file_name().unwrap().to_str().unwrap().parse().unwrap();
+                        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+                    }
+                }
+            }
+            held.kill().unwrap();
+            held.wait().unwrap();
+            if janitor_too {
+                // What only `doctor --clean` can remove, then.
+                assert!(!groups_named(&part).is_empty());
+                wait_for("a clean machine", || {
+                    clean();
+                    groups_named(&part).is_empty().then_some(())
+                });
+            } else {
+                wait_for("no group", || groups_named(&part).is_empty().then_some(()));
+            }
+            wait_for("nobody", || marked(&word).is_empty().then_some(()));
+        }
+    }
+}
+
+#[test]
+fn cleaning_finds_what_a_dead_controller_and_its_warden_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let word = unique();
+    let mut held = controller(Isolation::Tree, dir.path(), &word, false);
+    wait_for("the family", || (marked(&word).len() == FAMILY).then_some(()));
+    // Both at once, as when memory runs out: where there are no namespaces somebody is left.
+    let stop = |pid: u32, signal| kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+    stop(held.id(), Signal::SIGSTOP);
+    for warden in running(&dir.path().join("danso")) {
+        stop(warden.file_name().unwrap().to_str().unwrap().parse().unwrap(), Signal::SIGKILL);
+    }
+    wait_for("orphans", || running(&dir.path().join("danso")).is_empty().then_some(()));
+    assert!(!marked(&word).is_empty(), "some have lost everybody who could kill them");
+    clean();
+    assert!(!marked(&word).is_empty(), "their controller lives: not ours to clean");
+    held.kill().unwrap();
+    held.wait().unwrap();
+    wait_for("a clean machine", || {
+        clean();
+        marked(&word).is_empty().then_some(())
+    });
+}
+
+#[tokio::test]
+async fn a_node_can_be_somebody_else() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can become somebody else");
+        return;
+    }
+    for isolation in isolations() {
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
+        let script = "id -u; id -g; id -G; grep CapEff /proc/self/status; exec sleep 1000";
+        let order = Order { user: Some(61_234), dir: "/".into(), ..sh(script, dir.path()) };
+        nodes.start(N1, order, dir.path()).unwrap();
+        let said = wait_for("its words", || {
+            let said = read(dir.path().join("stdout.log"));
+            said.contains("CapEff").then_some(said)
+        });
+        assert_eq!(said, "61234\n61234\n61234\nCapEff:\t0000000000000000\n");
+        assert!(!nodes.pause(N1).await.unwrap().unwrap().is_empty());
+        nodes.resume(N1).await.unwrap();
+        assert_eq!(nodes.kill(N1).await.unwrap().unwrap().1.signal(), Some(9));
     }
 }

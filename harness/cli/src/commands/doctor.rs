@@ -4,6 +4,7 @@ mod clean;
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use danso_engine::means::{Means, Need, Obstacle};
 use danso_engine::nemesis::{NEMESES, Nemesis};
 use danso_engine::network::{self, Backend, Choice};
@@ -23,6 +24,13 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<Exit> {
     for capability in network::probe() {
         row(capability.name, "", capability.obstacle.as_ref());
     }
+    println!("\nhow nodes' processes are kept together");
+    let exe = std::env::current_exe().context("the danso binary cannot be found")?;
+    let (isolation, obstacle) = danso_engine::process::probe(&exe)?;
+    if let Some(obstacle) = &obstacle {
+        row("PID namespaces", "", Some(obstacle));
+    }
+    row(isolation.word(), "", None);
     println!("\nwhat can be done to links");
     print!("{}", network::table_text());
     let backend = network::choose(Choice::Auto).map_err(|e| usage(e.to_string()))?;

@@ -69,7 +69,7 @@ const MATRIX: &[&[Row]] = &[
         row("disk-error", "nodes = 'n1', op = 'fsync'"),
         row("disk-full", "nodes = 'n1'"),
         row("read-only", "nodes = 'n1'"),
-        row("memory", "nodes = 'n1', most = 4"),
+        row("memory", "nodes = 'n1'"),
         row("limit-file-size", "nodes = 'n1', most = 10"),
     ],
     &[Row { exits: LOSES, ..row("fsync-lie", "nodes = 'n1'") }],

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 
 use super::args::Args;
-use super::outage::{Outage, off, start};
+use super::ends::revive;
+use super::outage::{Outage, off};
 use super::select::select;
 use super::storage::patterns;
 use super::{Effect, Ground, Nemesis, Wound};
@@ -156,7 +157,7 @@ impl Nemesis for Damage {
             }
             let settled = settle(cluster, &outage.nodes).await;
             let nodes = outage.nodes.clone();
-            outage.end(cluster)?;
+            outage.end(cluster).await?;
             settled?;
             let mut hurt = Vec::new();
             for (node, result) in done {
@@ -185,8 +186,9 @@ fn guarded(nodes: &Nodes, all: usize, guard: &str) -> Result<(), String> {
 
 /// What changed on disks from outside is as durable as the rest.
 async fn settle(cluster: &Arc<Cluster>, nodes: &[NodeId]) -> Result<(), String> {
-    let disks = cluster.disks();
-    for disk in nodes.iter().filter_map(|n| disks.get(*n)).cloned() {
+    let disks = &cluster.disks;
+    for disk in nodes.iter().filter_map(|n| disks.get(*n)) {
+        let disk = disk.clone();
         off(move || disk.settle()).await?;
     }
     Ok(())
@@ -276,16 +278,14 @@ impl Wound for Hurt {
                     }
                 }
                 let settled = settle(cluster, &outage.nodes).await;
-                outage.end(cluster)?;
+                outage.end(cluster).await?;
                 settled?;
                 if !failed.is_empty() {
                     return Err(failed.join("; "));
                 }
                 words.push(format!("{back} flipped back"));
             } else {
-                for node in &self.nodes {
-                    start(cluster, *node)?;
-                }
+                words.extend(revive(cluster, &self.nodes).await?);
                 words.push("left so".to_owned());
             }
             Ok(Effect { bit, words: words.join("; ") })
@@ -446,7 +446,7 @@ impl Wound for Copied {
                 }
             }
             let settled = settle(cluster, &outage.nodes).await;
-            outage.end(cluster)?;
+            outage.end(cluster).await?;
             remove(self.copies).await;
             settled?;
             if !failed.is_empty() {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use danso_vocab::NodeId;
 
+use super::ends::{How, let_up, take_down};
 use super::links::Reach;
-use crate::cluster::{Cluster, Hold, Shape};
+use crate::cluster::{Cluster, Shape};
 use crate::disk::{Loss, Tally};
 use crate::network::Policy;
 
 /// Nodes that are down, cut off or not.
 pub(super) struct Outage {
     pub(super) nodes: Vec<NodeId>,
-    /// Those that ran when it came.
-    pub(super) killed: Vec<NodeId>,
+    /// How those went that ran.
+    pub(super) killed: Vec<String>,
     shape: Option<Shape>,
     /// Why they are not cut off, if they should be.
     pub(super) betrayed: Option<String>,
@@ -24,9 +25,6 @@ impl Outage {
     /// Kills nodes and holds them down. With `cut`, they are cut off first, so that no other
     /// machine hears of their end.
     pub(super) async fn begin(cluster: &Arc<Cluster>, nodes: Vec<NodeId>, cut: bool) -> Outage {
-        for node in &nodes {
-            cluster.hold(*node, Hold::Down);
-        }
         let (mut shape, mut betrayed) = (None, None);
         if cut {
             // Also links among themselves: none of them is to hear of another's end.
@@ -43,57 +41,30 @@ impl Outage {
         }
         // A process ends only when its disk has answered.
         hurry(cluster, &nodes, true).await;
-        let kills = nodes.iter().map(|n| cluster.processes.kill(*n));
-        let mut killed = Vec::new();
-        for (node, result) in nodes.iter().zip(futures_util::future::join_all(kills).await) {
-            match result {
-                Ok(Some(_)) => killed.push(*node),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, %node, "kill"),
-            }
-        }
+        let killed = take_down(cluster, &nodes, How::Kill).await;
         hurry(cluster, &nodes, false).await;
         Outage { nodes, killed, shape, betrayed }
     }
 
     /// Connects them again and starts them.
-    pub(super) fn end(mut self, cluster: &Arc<Cluster>) -> Result<(), String> {
-        let mut failed = Vec::new();
-        if let Some(shape) = self.shape.take()
-            && let Err(error) = cluster.unshape(&shape)
-        {
-            failed.push(error.to_string());
-        }
-        for node in &self.nodes {
-            if cluster.release(*node, Hold::Down)
-                && let Err(error) = start(cluster, *node)
-            {
-                failed.push(error);
-            }
-        }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        Err(format!("cannot be started again: {}", failed.join("; ")))
+    pub(super) async fn end(mut self, cluster: &Cluster) -> Result<(), String> {
+        let joined = match self.shape.take() {
+            Some(shape) => cluster.unshape(&shape).map_err(|e| e.to_string()),
+            None => Ok(()),
+        };
+        let_up(cluster, &self.nodes).await.and(joined)
     }
 }
 
 /// Lets disks answer at once, or no longer.
 async fn hurry(cluster: &Arc<Cluster>, nodes: &[NodeId], on: bool) {
-    let disks = cluster.disks();
-    for disk in nodes.iter().filter_map(|n| disks.get(*n)).cloned() {
+    let disks = &cluster.disks;
+    for disk in nodes.iter().filter_map(|n| disks.get(*n)) {
+        let disk = disk.clone();
         if let Err(error) = off(move || disk.hurry(on)).await {
             tracing::warn!(error, "a disk does not answer");
         }
     }
-}
-
-/// Starts a node, unless it runs or another fault holds it down.
-pub(super) fn start(cluster: &Cluster, node: NodeId) -> Result<bool, String> {
-    if cluster.is_held(node, Hold::Down) || cluster.processes.pid(node).is_some() {
-        return Ok(false);
-    }
-    cluster.start(node)
 }
 
 /// Does blocking work on files.

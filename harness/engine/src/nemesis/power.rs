@@ -70,10 +70,10 @@ impl Nemesis for PowerFailure {
             let outage = Outage::begin(cluster, nodes, true).await;
             match crash(cluster, &outage.nodes, keep, &rng).await {
                 Ok(losses) => Ok(Box::new(Dark { outage, losses }) as Box<dyn Wound>),
-                Err(reason) => Err(outage
-                    .end(cluster)
-                    .err()
-                    .map_or(reason.clone(), |more| format!("{reason}; {more}"))),
+                Err(reason) => {
+                    let ended = outage.end(cluster).await;
+                    Err(ended.err().map_or(reason.clone(), |more| format!("{reason}; {more}")))
+                }
             }
         })
     }
@@ -110,7 +110,7 @@ async fn crash(
     keep: Keep,
     rng: &Rng,
 ) -> Result<Vec<(NodeId, Loss)>, String> {
-    let disks = cluster.disks();
+    let disks = &cluster.disks;
     let mut losses = Vec::new();
     for node in nodes {
         let (disk, seed) = (disks.of(*node)?, rng.split(&node.to_string()).bits());
@@ -152,7 +152,7 @@ impl Wound for Dark {
             if hit < all {
                 said = format!("{hit} of {all} nodes were running; {said}");
             }
-            self.outage.end(cluster)?;
+            self.outage.end(cluster).await?;
             Ok(Effect { bit: hit == all, words: said })
         })
     }
@@ -251,7 +251,7 @@ impl Wound for Lying {
             let outage = Outage::begin(cluster, self.nodes.clone(), true).await;
             let losses = crash(cluster, &self.nodes, self.keep, &self.rng).await;
             let tallies = super::storage::lift(cluster, self.rules).await;
-            outage.end(cluster)?;
+            outage.end(cluster).await?;
             let (losses, tallies) = (losses?, tallies?);
             let lies: u64 = tallies.iter().map(|(_, t)| t.total()).sum();
             let lied =

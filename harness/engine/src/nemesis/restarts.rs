@@ -185,11 +185,12 @@ async fn roll(
     how: How,
     rest: Duration,
 ) -> Result<Effect, String> {
-    let mut ended = Vec::new();
+    let (mut ended, mut reached) = (Vec::new(), 0);
     for node in &nodes {
         if over.is_over() {
             break;
         }
+        reached += 1;
         ended.extend(take_down(&cluster, &[*node], how).await);
         let_up(&cluster, &[*node]).await?;
         tokio::select! {
@@ -202,7 +203,12 @@ async fn roll(
         }
         over.wait(rest).await;
     }
-    Ok(effect(&ended, &nodes))
+    let mut effect = effect(&ended, &nodes[..reached]);
+    if reached < nodes.len() {
+        effect.words += &format!("; no time for {} more", nodes.len() - reached);
+    }
+    effect.bit &= reached > 0;
+    Ok(effect)
 }
 
 /// Kills all of them, once a period.

@@ -45,7 +45,7 @@ impl Nemesis for Starve {
         match self.of {
             Controller::Cpu => &[
                 ("nodes", "a node selector (default: one)"),
-                ("percent", "of one processor (default: 1 to 20)"),
+                ("percent", "of one processor (default: 1 to 5)"),
             ],
             Controller::Memory => &[
                 ("nodes", "a node selector (default: one)"),
@@ -81,7 +81,7 @@ impl Nemesis for Starve {
         let nodes = select(args.get("nodes"), "one", ground.nodes, rng)?;
         let drawn = match self.of {
             Controller::Cpu => {
-                let drawn = rng.between(1, 20);
+                let drawn = rng.between(1, 5);
                 let percent = Args(args).number("percent", 1, 10_000)?.unwrap_or(drawn);
                 BTreeMap::from([("percent".to_owned(), Value::Int(percent.cast_signed()))])
             }

@@ -8,13 +8,17 @@ use std::time::Duration;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::{Args, percent, time};
-use super::outage::{off, start, tally_words};
+use super::ends::revive;
+use super::outage::{off, tally_words};
 use super::select::select;
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
-use crate::cluster::{Cluster, Hold};
+use crate::cluster::Cluster;
 use crate::disk::{Harm, LONGEST, Op, Rule, RuleId, Tally};
 use crate::means::Need;
 use crate::target::Fut;
+
+/// Arguments by name.
+type Drawn = Vec<(&'static str, Value)>;
 
 /// A kind of fault that puts a rule in force for the whole of its window.
 pub(super) struct Storage {
@@ -25,10 +29,12 @@ pub(super) struct Storage {
     fair: bool,
     /// What happens to an operation it hits.
     what: &'static str,
-    /// The operations it may be about; which of them, unless told.
-    ops: (&'static [Op], fn(&mut Rng) -> Vec<Op>),
+    /// The operations it may be about.
+    ops: &'static [Op],
+    /// Which of them it is about, unless told.
+    usual: fn(&mut Rng) -> Vec<Op>,
     /// Draws what the arguments leave open.
-    draw: fn(Args<'_>, &mut Rng) -> Result<Vec<(&'static str, Value)>, String>,
+    draw: fn(Args<'_>, &mut Rng) -> Result<Drawn, String>,
     /// What complete arguments come to.
     harm: fn(Args<'_>) -> Result<Harm, String>,
 }
@@ -76,7 +82,8 @@ pub(super) static ERROR: Storage = Storage {
     ],
     fair: false,
     what: "failed",
-    ops: (&Op::ALL, |rng| vec![[Op::Read, Op::Write, Op::Sync][rng.below(3) as usize]]),
+    ops: &Op::ALL,
+    usual: |rng| vec![[Op::Read, Op::Write, Op::Sync][rng.below(3) as usize]],
     draw: |args, _| {
         let known: Vec<_> = ERRORS.iter().map(|(name, _)| *name).collect();
         Ok(vec![("errno", args.word("errno", &known)?.unwrap_or("EIO").into())])
@@ -95,7 +102,8 @@ pub(super) static FULL: Storage = Storage {
     args: &[NODES, FILES],
     fair: false,
     what: "refused",
-    ops: (&[Op::Create, Op::Write], |_| vec![Op::Create, Op::Write]),
+    ops: &[Op::Create, Op::Write],
+    usual: |_| vec![Op::Create, Op::Write],
     draw: |_, _| Ok(Vec::new()),
     harm: |_| Ok(Harm::Full),
 };
@@ -117,7 +125,8 @@ pub(super) static SLOW: Storage = Storage {
     ],
     fair: true,
     what: "delayed",
-    ops: (&Op::ALL, |_| vec![Op::Write, Op::Sync]),
+    ops: &Op::ALL,
+    usual: |_| vec![Op::Write, Op::Sync],
     draw: |args, rng| {
         let by = args.duration("by")?;
         let by = by.unwrap_or_else(|| Duration::from_millis(rng.between(5, 200)));
@@ -143,7 +152,8 @@ pub(super) static READ_ONLY: Storage = Storage {
     args: &[NODES, FILES],
     fair: false,
     what: "refused",
-    ops: (CHANGING, |_| CHANGING.to_vec()),
+    ops: CHANGING,
+    usual: |_| CHANGING.to_vec(),
     draw: |_, _| Ok(Vec::new()),
     harm: |_| Ok(Harm::ReadOnly),
 };
@@ -161,7 +171,8 @@ pub(super) static CORRUPTION: Storage = Storage {
     ],
     fair: false,
     what: "with a bit flipped",
-    ops: (&[Op::Read, Op::Write], |rng| vec![[Op::Read, Op::Write][rng.below(2) as usize]]),
+    ops: &[Op::Read, Op::Write],
+    usual: |rng| vec![[Op::Read, Op::Write][rng.below(2) as usize]],
     draw: |args, _| match args.get("count") {
         Some(_) => Ok(Vec::new()),
         None => Ok(vec![("count", 1.into())]),
@@ -171,14 +182,14 @@ pub(super) static CORRUPTION: Storage = Storage {
 
 impl Storage {
     fn ops(&self, args: Args<'_>, rng: &mut Rng) -> Result<Vec<Op>, String> {
-        let Some(value) = args.get("op") else { return Ok(self.ops.1(rng)) };
+        let Some(value) = args.get("op") else { return Ok((self.usual)(rng)) };
         let words = match value {
             Value::List(list) => list.as_slice(),
             one => std::slice::from_ref(one),
         };
         let named = |word: &Value| {
-            let op = word.str().and_then(Op::named).filter(|op| self.ops.0.contains(op));
-            let known: Vec<_> = self.ops.0.iter().map(|op| op.word()).collect();
+            let op = word.str().and_then(Op::named).filter(|op| self.ops.contains(op));
+            let known: Vec<_> = self.ops.iter().map(|op| op.word()).collect();
             op.ok_or_else(|| format!("op = {word} is none of {}", known.join(", ")))
         };
         let ops = words.iter().map(named).collect::<Result<Vec<_>, _>>()?;
@@ -295,7 +306,7 @@ pub(super) async fn put(
     nodes: &[NodeId],
     rule: impl Fn(NodeId) -> Rule,
 ) -> Result<Vec<(NodeId, RuleId)>, String> {
-    let disks = cluster.disks();
+    let disks = &cluster.disks;
     let mut rules = Vec::new();
     for node in nodes {
         let (disk, rule) = (disks.of(*node), rule(*node));
@@ -319,7 +330,7 @@ pub(super) async fn lift(
     cluster: &Arc<Cluster>,
     rules: Vec<(NodeId, RuleId)>,
 ) -> Result<Vec<(NodeId, Tally)>, String> {
-    let disks = cluster.disks();
+    let disks = &cluster.disks;
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
     for (node, id) in rules {
         let disk = disks.of(node)?;
@@ -355,13 +366,7 @@ impl Wound for Ruled {
                 .iter()
                 .map(|(node, tally)| format!("{node}: {}", tally_words(tally, self.what)))
                 .collect();
-            for node in &self.nodes {
-                let ended = cluster.processes.pid(*node).is_none();
-                // Those another fault holds down are its to start.
-                if ended && !cluster.is_held(*node, Hold::Down) && start(cluster, *node)? {
-                    words.push(format!("{node} had ended and was started again"));
-                }
-            }
+            words.extend(revive(cluster, &self.nodes).await?);
             Ok(Effect { bit, words: words.join("; ") })
         })
     }

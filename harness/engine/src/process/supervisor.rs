@@ -262,7 +262,8 @@ impl Supervisor {
 
     /// Whether the start of `node` is under way and its program has not been started yet.
     pub fn is_delayed(&self, node: NodeId) -> bool {
-        self.running(node, |r| !lock(&r.told).started).unwrap_or(false)
+        // What the warden says of it may still be on its way.
+        self.running(node, |r| !lock(&r.told).started && r.processes().is_empty()).unwrap_or(false)
     }
 
     /// The last lines `node` printed to stderr since its last start.
@@ -476,19 +477,22 @@ impl End {
         let told = lock(&self.told).clone();
         // Killed together with its namespace: nobody was left to say so.
         let status = told.ended.unwrap_or(killed);
-        if !*lock(&self.expected) {
-            // Its last words may still be in the pipe.
-            for _ in 0..50 {
-                if self.pumps.iter().all(std::thread::JoinHandle::is_finished) {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(2));
+        // Its last words may still be in the pipe, which nobody of it holds open any more.
+        for _ in 0..500 {
+            if self.pumps.iter().all(std::thread::JoinHandle::is_finished) {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let expected = *lock(&self.expected);
+        // First, so that whoever hears of its death can start it again.
+        tell.send_replace(Some(status));
+        if !expected {
             let status = told.failed.unwrap_or_else(|| words(status));
             let stderr = self.stderr.text();
+            // No listener is no error.
             let _ = self.deaths.send(Died { node: self.node, status, stderr });
         }
-        tell.send_replace(Some(status));
     }
 }
 

@@ -20,13 +20,13 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_child_subreaper, set_dumpable, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{ForkResult, Gid, Pid, fork, getppid, setgid};
+use nix::unistd::{ForkResult, Gid, Pid, fork, getppid, pipe2, setgid};
 
 use super::isolation::Isolation;
 use super::order::Brief;
@@ -101,11 +101,15 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
         }
         isolation => {
             enter::begin(isolation)?;
+            // The keeper sees no pid of ours; the end of this pipe tells it that we are gone.
+            let (ours_ends, ours) = pipe2(OFlag::O_CLOEXEC).map_err(Failure::of("make a pipe"))?;
             // SAFETY: this process has one thread, so the child may do anything.
             match unsafe { fork() }.map_err(Failure::of("fork the keeper"))? {
                 ForkResult::Child => {
+                    drop(ours);
                     let failed = set_pdeathsig(Signal::SIGKILL)
                         .map_err(Failure::of("ask for a signal"))
+                        .and_then(|()| still_there(&ours_ends))
                         .and_then(|()| enter::inside(order, mouth))
                         .and_then(|()| {
                             keeper::keep(order, mouth, signals, keeper::Place::Namespace)
@@ -119,6 +123,16 @@ fn guard(order: File, mouth: &Mouth) -> Result<(), Failure> {
                 ForkResult::Parent { child } => watch(child, mouth, &mut signals),
             }
         }
+    }
+}
+
+/// Ends this process if the warden died before its death could be noticed by a signal.
+fn still_there(ours_ends: &OwnedFd) -> Result<(), Failure> {
+    let mut watched = [PollFd::new(ours_ends.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut watched, PollTimeout::ZERO) {
+        Ok(0) => Ok(()),
+        Ok(_) => std::process::exit(1),
+        Err(errno) => Err(Failure::of("look for the warden")(errno)),
     }
 }
 

@@ -58,27 +58,31 @@ impl Bench {
     }
 
     /// A program that will see the disk and start in it.
-    #[allow(dead_code, reason = "used by some tests")]
     pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(args);
-        let (mounts, users) = (self.disk.mounts(), self.disk.users());
-        let data = std::ffi::CString::new(self.data.as_os_str().as_encoded_bytes()).unwrap();
-        let check = |result: i32| match result {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        };
-        // SAFETY: only async-signal-safe calls; the disk keeps the descriptors open.
-        unsafe {
-            command.pre_exec(move || {
-                if let Some(users) = users {
-                    check(libc::setns(users, libc::CLONE_NEWUSER))?;
-                }
-                check(libc::setns(mounts, libc::CLONE_NEWNS))?;
-                check(libc::chdir(data.as_ptr()))?;
-                check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
-            });
-        }
-        command
+        command(&self.disk, program, args)
     }
+}
+
+/// A program that will see the disk and start in it.
+pub(crate) fn command(disk: &Disk, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    let (mounts, users) = (disk.mounts(), disk.users());
+    let data = std::ffi::CString::new(disk.data().as_os_str().as_encoded_bytes()).unwrap();
+    let check = |result: i32| match result {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    };
+    // SAFETY: only async-signal-safe calls; the disk keeps the descriptors open.
+    unsafe {
+        command.pre_exec(move || {
+            if let Some(users) = users {
+                check(libc::setns(users, libc::CLONE_NEWUSER))?;
+            }
+            check(libc::setns(mounts, libc::CLONE_NEWNS))?;
+            check(libc::chdir(data.as_ptr()))?;
+            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))
+        });
+    }
+    command
 }

@@ -4,7 +4,9 @@
 
 mod inside;
 mod model;
+mod nemeses;
 mod random;
 mod remains;
 mod rules;
 mod servers;
+mod user;

@@ -1,5 +1,5 @@
 //! `danso doctor --clean`: undoes what killed runs have left behind. Only what a run's own undo log
-//! names or what bears danso's mark, and only of runs whose controller is gone.
+//! names or what carries a run's mark, and only of runs whose controller is gone.
 
 use std::path::{Path, PathBuf};
 
@@ -41,20 +41,18 @@ pub(super) fn clean(out: &Path) -> anyhow::Result<Exit> {
             }
         }
     }
-    let mut removed = 0;
+    // What outlives a controller only if its helpers were killed with it.
     for done in danso_engine::process::clean() {
+        dead += 1;
         match done {
-            Ok(what) => {
-                println!("{what}");
-                removed += 1;
-            }
+            Ok(how) => println!("{how}"),
             Err(error) => {
-                println!("{error}");
+                println!("not removed: {error}");
                 failed += 1;
             }
         }
     }
-    if dead + removed == 0 && failed == 0 {
+    if dead == 0 && failed == 0 {
         println!("nothing to clean under {}", out.display());
     }
     Ok(if failed == 0 { Exit::Valid } else { Exit::Internal })

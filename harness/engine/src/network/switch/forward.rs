@@ -17,7 +17,7 @@ use nix::unistd::read;
 
 use super::failure::{Failure, Step};
 use super::gate::{Gate, Port};
-use super::lane::{Exit, Journey};
+use super::journey::{Exit, Journey};
 use super::lanes::Lanes;
 use super::packet::LONGEST;
 use super::table::{Changes, Mode, Table, View};

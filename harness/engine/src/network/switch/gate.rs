@@ -8,7 +8,7 @@ use danso_vocab::traffic::Fate;
 use nix::errno::Errno;
 use nix::unistd::write;
 
-use super::lane::{Exit, Journey};
+use super::journey::{Exit, Journey};
 use super::table::Table;
 use super::tap::Tap;
 use super::{now, segment};
@@ -71,7 +71,6 @@ impl Door<'_> {
     fn log(&mut self, frame: &[u8], journey: Journey, ends: Option<Fate>) {
         if let Some(tap) = &mut self.gate.tap {
             tap.fate(self.link, now(), frame, journey, ends);
-            tap.relieve();
         }
     }
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use danso_vocab::Rng;
 
 use super::chance::{Luck, delay, nanos};
-use super::packet::{FIN, Layout, PSH, RST, put_long};
-use super::segment::seal;
+use super::ending::{self, Parted};
+use super::journey::{Exit, Journey, Marks};
+use super::packet::Layout;
 use super::{damage, reply};
 use crate::network::{Block, Policy};
 
@@ -23,56 +24,6 @@ const QUEUE_BYTES: usize = 30 * 1500;
 const MOST_WAITING: usize = 32 << 20;
 /// What a waiting packet costs beside its bytes.
 const OVERHEAD: usize = 96;
-
-/// What has been done to a packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(pub(super) u8);
-
-impl Marks {
-    pub(super) const HELD: Marks = Marks(1);
-    pub(super) const DELAYED: Marks = Marks(2);
-    pub(super) const OVERTAKEN: Marks = Marks(4);
-    pub(super) const DOUBLED: Marks = Marks(8);
-    pub(super) const CORRUPTED: Marks = Marks(16);
-    pub(super) const RESET: Marks = Marks(32);
-
-    pub(super) fn with(self, other: Marks) -> Marks {
-        Marks(self.0 | other.0)
-    }
-
-    pub(super) fn has(self, other: Marks) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-/// A packet's way so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Journey {
-    /// When it was sent, nanoseconds.
-    pub(super) since: u64,
-    /// What has been done to it.
-    pub(super) marks: Marks,
-}
-
-/// Where packets leave a lane.
-pub(super) trait Exit {
-    /// To the receiver.
-    fn deliver(&mut self, frame: &[u8], journey: Journey);
-    /// Back to the sender.
-    fn answer(&mut self, frame: &[u8]);
-    /// Nowhere. `refused` if the sender is told.
-    fn stop(&mut self, frame: &[u8], journey: Journey, refused: bool);
-    /// Something was done to a packet for the first time.
-    fn touch(&mut self);
-    /// A packet waits for its link to open.
-    fn hold(&mut self, frame: &[u8]);
-    /// It waits no longer, and never arrives.
-    fn discard(&mut self, frame: &[u8], journey: Journey);
-    /// Asks for room for a waiting packet, of all links together.
-    fn reserve(&mut self, bytes: usize) -> bool;
-    /// Gives it back.
-    fn release(&mut self, bytes: usize);
-}
 
 struct Waiting {
     at: u64,
@@ -212,9 +163,9 @@ impl Lane {
         } else if !policy.linger.is_zero()
             && let Some(layout) = layout
         {
-            end = self.split_end(frame, layout);
+            end = ending::part(frame, self.offset, layout);
         }
-        if let Some((data, end)) = end {
+        if let Some(Parted { data, end }) = end {
             let at = now.saturating_add(nanos(policy.linger));
             let mut journey = journey;
             mark(&mut journey, Marks::DELAYED, exit);
@@ -299,34 +250,6 @@ impl Lane {
             self.forget(waiting.frame.len(), exit);
             self.queue_up(policy, now, &waiting.frame, waiting.journey, exit);
         }
-    }
-
-    /// The end of a connection on its own, and the data before it, if this segment has an end.
-    fn split_end(&self, frame: &[u8], layout: Layout) -> Option<(Option<Vec<u8>>, Vec<u8>)> {
-        let flags = layout.flags(&frame[self.offset..]);
-        if flags & (FIN | RST) == 0 {
-            return None;
-        }
-        if layout.length() == 0 {
-            return Some((None, frame.to_vec()));
-        }
-        let mut data = frame.to_vec();
-        let packet = &mut data[self.offset..];
-        packet[layout.transport + 13] &= !(FIN | RST);
-        seal(packet, layout);
-        let mut end = frame[..self.offset + layout.payload].to_vec();
-        let packet = &mut end[self.offset..];
-        let sequence = super::packet::long(packet, layout.transport + 4);
-        put_long(packet, layout.transport + 4, sequence.wrapping_add(layout.length() as u32));
-        packet[layout.transport + 13] &= !PSH;
-        if layout.version == 4 {
-            super::packet::put_word(packet, 2, layout.payload as u16);
-            super::segment::seal_header(packet, layout.transport);
-        } else {
-            super::packet::put_word(packet, 4, (layout.payload - 40) as u16);
-        }
-        seal(packet, Layout { end: layout.payload, ..layout });
-        Some((Some(data), end))
     }
 
     fn linger(&mut self, at: u64, end: Vec<u8>, journey: Journey, exit: &mut impl Exit) {

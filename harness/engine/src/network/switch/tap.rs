@@ -19,7 +19,7 @@ use danso_vocab::traffic::Fate;
 
 use self::messages::Messages;
 use self::pcap::Pcap;
-use super::lane::{Journey, Marks};
+use super::journey::{Journey, Marks};
 use super::packet::{FIN, Layout, RST, SYN};
 use super::segment;
 use crate::network::{NetworkError, Party, Spec};
@@ -59,6 +59,18 @@ struct Batch {
     /// Whose, when, and how long it is.
     frames: Vec<(usize, u64, usize)>,
     events: Vec<Event>,
+}
+
+impl Batch {
+    /// Whose each frame is, when it was seen, and the frame.
+    fn each(&self) -> impl Iterator<Item = (usize, u64, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.frames.iter().map(move |&(party, at, length)| {
+            let (frame, behind) = rest.split_at(length);
+            rest = behind;
+            (party, at, frame)
+        })
+    }
 }
 
 /// What is missing in the files.
@@ -167,6 +179,7 @@ impl Tap {
         if self.captures {
             self.batch.bytes.extend_from_slice(frame);
             self.batch.frames.push((party, now, frame.len()));
+            self.relieve();
         }
     }
 
@@ -195,6 +208,7 @@ impl Tap {
             packets: segment::count(frame, self.offset),
             fate: ends.unwrap_or_else(|| fate_of(journey.marks)),
         });
+        self.relieve();
     }
 
     /// Hands over what has gathered.
@@ -205,14 +219,15 @@ impl Tap {
         match self.sender.try_send(std::mem::take(&mut self.batch)) {
             Ok(()) => {}
             Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
-                self.missing.captured.fetch_add(batch.frames.len() as u64, Ordering::Relaxed);
+                let captured = batch.each().map(|(.., frame)| segment::count(frame, self.offset));
+                self.missing.captured.fetch_add(captured.sum(), Ordering::Relaxed);
                 self.missing.logged.fetch_add(batch.events.len() as u64, Ordering::Relaxed);
             }
         }
     }
 
     /// Hands over what has gathered if it is much.
-    pub(super) fn relieve(&mut self) {
+    fn relieve(&mut self) {
         if self.batch.bytes.len() + self.batch.events.len() * size_of::<Event>() > BATCH {
             self.flush();
         }
@@ -259,24 +274,25 @@ impl Scribe {
     }
 
     fn write(&mut self, batch: &Batch, scratch: &mut Vec<u8>) {
-        let mut rest = &batch.bytes[..];
-        for &(party, at, length) in &batch.frames {
-            let (frame, behind) = rest.split_at(length);
-            rest = behind;
+        for (party, at, frame) in batch.each() {
             let mut missing = 0;
             let capture = &mut self.captures[party];
-            segment::each(frame, self.offset, scratch, |packet| {
-                let taken = capture.as_mut().map(|pcap| pcap.packet(at, &packet[self.offset..]));
-                match taken {
-                    Some(Ok(true)) => {}
-                    Some(Ok(false)) | None => missing += 1,
-                    Some(Err(error)) => {
-                        tracing::warn!(%error, "a capture ends: it cannot be written");
-                        *capture = None;
-                        missing += 1;
+            if capture.as_ref().is_none_or(Pcap::is_full) {
+                missing = segment::count(frame, self.offset);
+            } else {
+                segment::each(frame, self.offset, scratch, |packet| {
+                    let packet = &packet[self.offset..];
+                    match capture.as_mut().map(|pcap| pcap.packet(at, packet)) {
+                        Some(Ok(true)) => {}
+                        Some(Ok(false)) | None => missing += 1,
+                        Some(Err(error)) => {
+                            tracing::warn!(%error, "a capture ends: it cannot be written");
+                            *capture = None;
+                            missing += 1;
+                        }
                     }
-                }
-            });
+                });
+            }
             self.missing.captured.fetch_add(missing, Ordering::Relaxed);
         }
         if let Some(log) = &mut self.log {

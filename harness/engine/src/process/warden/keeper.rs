@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::{ForkResult, Pid, Uid, fork, getpid, setuid};
 
 use super::launch::{Attendant, Attended, launch};
 use super::{Signals, stirred};
@@ -72,7 +72,7 @@ pub(super) fn keep(
         }
     };
     if place == Place::Tree {
-        kill_all(mouth);
+        kill_all(order.user, mouth);
     }
     result
 }
@@ -188,11 +188,11 @@ fn raw(status: WaitStatus) -> Option<i32> {
 
 /// Kills everybody below this process until nobody is. Orphans come to us, so nobody escapes by
 /// losing a parent; who forks meanwhile is met in the next round.
-fn kill_all(mouth: &Mouth) {
+fn kill_all(user: Option<u32>, mouth: &Mouth) {
     let mut told = false;
     loop {
         for pid in tree::below(getpid()) {
-            if let Err(error) = tree::signal(pid, Signal::SIGKILL)
+            if let Err(error) = kill_as(user, pid)
                 && !std::mem::replace(&mut told, true)
             {
                 mouth.say(&Said::Note(format!("pid {pid} cannot be killed: {error}")));
@@ -210,5 +210,23 @@ fn kill_all(mouth: &Mouth) {
             }
         }
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Kills a process; as the node's own user where we ourselves may not.
+fn kill_as(user: Option<u32>, pid: Pid) -> io::Result<()> {
+    let Err(error) = tree::signal(pid, Signal::SIGKILL) else { return Ok(()) };
+    let Some(user) = user else { return Err(error) };
+    // SAFETY: this process has one thread, so the child may do anything.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            let killed = setuid(Uid::from_raw(user)).map_err(io::Error::from);
+            let killed = killed.and_then(|()| tree::signal(pid, Signal::SIGKILL));
+            std::process::exit(i32::from(killed.is_err()));
+        }
+        ForkResult::Parent { child } => match waitpid(child, None)? {
+            WaitStatus::Exited(_, 0) => Ok(()),
+            _ => Err(error),
+        },
     }
 }

@@ -4,7 +4,7 @@ use danso_vocab::Rng;
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 
 use super::super::packet::tests::{tcp, transport_checksum, udp};
-use super::super::packet::{ACK, VNET_HEADER, long};
+use super::super::packet::{ACK, FIN, PSH, VNET_HEADER, long};
 use super::*;
 use crate::network::{Chance, Delay};
 

@@ -57,6 +57,15 @@ impl Pcap {
         Ok(true)
     }
 
+    /// Whether it takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Hands on what has been written so far.
+    ///
+    /// # Errors
+    /// If it cannot be written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
