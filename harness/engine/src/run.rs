@@ -23,6 +23,8 @@ use crate::undo::UndoLog;
 
 /// How long nodes may take to serve, at start and after healing.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The most a kernel lets pass between two retransmissions (RFC 6298 with Linux' TCP_RTO_MAX).
+const LONGEST_SILENCE: Duration = Duration::from_secs(120);
 /// How long the closing operations may take beyond their own timeouts.
 const CLOSING: Duration = Duration::from_secs(20);
 
@@ -304,7 +306,8 @@ impl Conductor {
             }
         }
         let nodes = self.cluster.nodes();
-        let recovering = join_all(nodes.iter().map(|n| self.cluster.ready(*n, PATIENCE)));
+        let patience = self.recovery();
+        let recovering = join_all(nodes.iter().map(|n| self.cluster.ready(*n, patience)));
         let recovered = tokio::select! {
             recovered = recovering => recovered,
             () = self.setup.interrupt.wait() => return,
@@ -314,6 +317,14 @@ impl Conductor {
                 self.note(Note::new("not-recovered", reason).nodes([node]));
             }
         }
+    }
+
+    /// How long nodes may take to serve after healing. A connection that was cut is silent, once
+    /// it is whole again, for up to as long as it had been cut: its kernel doubles the time
+    /// between retransmissions, up to two minutes.
+    fn recovery(&self) -> Duration {
+        let lasted = self.plan.schedule.injections.iter().map(|i| i.lasts).max();
+        PATIENCE + lasted.unwrap_or_default().min(LONGEST_SILENCE)
     }
 
     async fn closing(&self, workers: Vec<Worker>) -> Result<(), RunError> {

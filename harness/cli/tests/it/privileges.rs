@@ -18,9 +18,15 @@ fn an_ordinary_user_gets_the_switch_where_user_namespaces_are_allowed() {
     // The binary may lie where an ordinary user cannot go.
     let script = format!(
         "cp \"$DANSO\" danso; chmod 755 danso; chmod 777 .
-         {nobody} ./danso run raft-kv --time 6s --rate 100 --faults partition,kill"
+         {nobody} ./danso run raft-kv --time 9s --rate 100 --seed 4 \\
+            --faults partition,delay,loss,kill,stop,pause,clock \\
+            --set schedule.lasts='[\"500ms\", \"700ms\"]' --set schedule.gap='[\"300ms\", \"400ms\"]'"
     );
-    shell(dir.path(), &script).exits(0).says("network: switch").says("rootless");
+    let said = shell(dir.path(), &script);
+    said.exits(0).says("network: switch").says("rootless");
+    for kind in ["partition", "delay", "loss", "kill", "stop", "pause", "clock"] {
+        said.says(&format!(" {kind} n"));
+    }
 }
 
 /// Runs danso where no privilege is left and no user namespace can be made.

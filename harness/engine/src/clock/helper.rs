@@ -1,5 +1,6 @@
-//! `danso internal clocked [--in-place] PAGE PROGRAM ARGS…`: runs a program, and whatever it starts, with the
-//! clocks of a page. Ends as the program ended, and takes the program along when it dies.
+//! `danso internal clocked [--in-place] [--first-only] PAGE PROGRAM ARGS…`: runs a program, and
+//! whatever it starts, with the clocks of a page. Ends as the program ended, and takes the program
+//! along when it dies.
 
 use std::ffi::{CString, OsString};
 use std::os::fd::AsFd;
@@ -33,18 +34,20 @@ fn say(words: &str) {
 }
 
 fn run(mut args: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    let mut page = args.next().ok_or("which page?")?;
-    let best = if page == "--in-place" {
-        page = args.next().ok_or("which page?")?;
-        Method::InPlace
-    } else {
-        Method::Relocate
+    let (mut best, mut later) = (Method::Relocate, true);
+    let page = loop {
+        let word = args.next().ok_or("which page?")?;
+        match word.to_str() {
+            Some("--in-place") => best = Method::InPlace,
+            Some("--first-only") => later = false,
+            _ => break word,
+        }
     };
     let command: Result<Vec<CString>, _> = args.map(|a| CString::new(a.into_vec())).collect();
     let command = command.map_err(|_| "an argument contains a NUL")?;
     let program = command.first().ok_or("which program?")?;
     let page = std::path::absolute(page).map_err(|e| format!("the page: {e}"))?;
-    let launch = Launch::new(page, true).map_err(|e| e.to_string())?.best(best);
+    let launch = Launch::new(page, later).map_err(|e| e.to_string())?.best(best);
     die_with_parent();
     // SAFETY: this process has one thread, so the child may do anything.
     let pid = match unsafe { fork() }.map_err(|e| format!("fork: {e}"))? {

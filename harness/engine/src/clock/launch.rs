@@ -13,6 +13,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use super::exec::{self, Filter, Follower};
@@ -105,7 +108,12 @@ impl Launch {
             let method = exec::first(&mut follower, pid)?;
             return Ok(Launched { method, follower: Some(follower), unfollowed: None });
         }
-        stop(pid)?;
+        // Signals meanwhile are none of our business.
+        while let WaitStatus::Stopped(_, signal) = stop(pid)?
+            && signal != Signal::SIGTRAP
+        {
+            ptrace::cont(pid, signal).map_err(|e| PatchError::of(pid, "passing a signal on", e))?;
+        }
         let patched = patch(pid, &page, best);
         detach(pid, &patched)?;
         let unfollowed = filter.map(|_| io::Error::from_raw_os_error(errno));

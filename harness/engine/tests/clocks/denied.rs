@@ -1,4 +1,5 @@
-//! Where nobody may be traced: the same runs, by a preloaded library.
+//! The same runs where less is allowed: where nobody may be traced, by a preloaded library; and for
+//! a user without any privilege.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -30,20 +31,48 @@ fn forbid_ptrace() -> io::Result<()> {
     if done { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-#[test]
-fn runs_are_the_same() {
+/// Runs the tests of whole runs again, in a process made so.
+fn again(env: &[(&str, &str)], make: fn() -> io::Result<()>) -> Option<String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("runs::").args(["--nocapture", "--test-threads=1"]).env(DENIED, "1");
-    // SAFETY: prctl and seccomp are async-signal-safe, and nothing allocates.
-    unsafe { command.pre_exec(forbid_ptrace) };
+    command.arg("runs::").args(["--nocapture", "--test-threads=1"]).current_dir("/");
+    command.envs(env.iter().copied());
+    // SAFETY: only async-signal-safe calls are made, and nothing allocates.
+    unsafe { command.pre_exec(make) };
     let output = match command.output() {
         Ok(output) => output,
-        Err(error) => return println!("skipped: ptrace cannot be forbidden: {error}"),
+        Err(error) => {
+            println!("skipped: it cannot be made so: {error}");
+            return None;
+        }
     };
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     for line in text.lines().filter(|l| l.contains("skipped:")) {
         println!("{line}");
     }
+    Some(text)
+}
+
+#[test]
+fn runs_are_the_same() {
+    let Some(text) = again(&[(DENIED, "1")], forbid_ptrace) else { return };
     assert!(text.contains("clocks by Preloaded") || text.contains("skipped:"), "{text}");
+}
+
+#[test]
+fn runs_are_the_same_for_a_user_without_any_privilege() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: only root can become somebody else; the other tests ran as you");
+    }
+    let nobody = || {
+        // SAFETY: numbers of this process.
+        let done = unsafe {
+            libc::setgroups(0, std::ptr::null()) == 0
+                && libc::setgid(65_534) == 0
+                && libc::setuid(65_534) == 0
+        };
+        if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    let Some(text) = again(&[], nobody) else { return };
+    assert!(text.contains("clocks by") || text.contains("skipped:"), "{text}");
 }

@@ -152,7 +152,7 @@ fn as_a_user_without_any_privilege() {
     if !nix::unistd::geteuid().is_root() {
         return println!("skipped: only root can become somebody else; the other tests ran as you");
     }
-    let how = How { user: Some(65_534), in_place: false };
+    let how = How { user: Some(65_534), ..How::default() };
     if can()
         && let Some(program) = built("cc", "dynamic-nobody", "clocks.c", &["-pthread"], &[])
     {

@@ -30,6 +30,7 @@ pub(super) fn page() -> (tempfile::TempDir, Clock) {
 pub(super) struct How {
     pub(super) user: Option<u32>,
     pub(super) in_place: bool,
+    pub(super) first_only: bool,
 }
 
 /// `program` under the helper, with the clocks of `clock`.
@@ -38,6 +39,9 @@ pub(super) fn command(clock: &Clock, program: &[String], how: How) -> Command {
     command.args(["internal", "clocked"]);
     if how.in_place {
         command.arg("--in-place");
+    }
+    if how.first_only {
+        command.arg("--first-only");
     }
     command.arg(clock.path()).args(program);
     if let Some(user) = how.user {

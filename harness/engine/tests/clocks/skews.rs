@@ -93,7 +93,7 @@ fn no_clock_is_ever_malformed_and_no_monotonic_one_goes_back() {
         let (_dir, clock) = page();
         // Drifts add up to less than this within the test.
         let args = [program.clone(), "2000".to_owned()];
-        let mut command = command(&clock, &args, How { in_place, user: None });
+        let mut command = command(&clock, &args, How { in_place, ..How::default() });
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut rng = Rng::new(11);
         let mut layers = vec![
@@ -162,6 +162,24 @@ fn later_programs_are_met_however_they_are_started() {
         let script = "import subprocess; subprocess.run(['date', '+%s'], close_fds=False)";
         tomorrow(&output(&clock, &["python3", "-c", script]).0);
     }
+}
+
+#[test]
+fn without_a_follower_the_first_program_is_met_and_later_ones_are_not() {
+    if !can() {
+        return;
+    }
+    let (_dir, clock) = page();
+    clock.apply(Skew::Bump(86_400 * SECOND)).unwrap();
+    let how = How { first_only: true, ..How::default() };
+    let run = |program: &[&str]| {
+        let output = command(&clock, &words(program), how).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim().parse::<i64>().unwrap()
+    };
+    let now = true_clock(ClockId::CLOCK_REALTIME) / SECOND;
+    assert!(run(&["date", "+%s"]) >= now + 86_400);
+    assert!(run(&["sh", "-c", "date +%s; exit 0"]) < now + 86_400);
 }
 
 #[test]
