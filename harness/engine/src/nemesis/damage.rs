@@ -26,7 +26,7 @@ pub(super) struct Damage {
 }
 
 const NODES: (&str, &str) =
-    ("nodes", "a node selector (default: one); at most a minority unless guard = false");
+    ("nodes", "a node selector (default: one); at most a minority, unless guard says otherwise");
 const FILES: (&str, &str) =
     ("files", "patterns of names, as in \"*.wal\", or of paths, as in \"wal/*\" (default: all)");
 const GUARD: (&str, &str) = (
@@ -454,5 +454,25 @@ impl Wound for Copied {
             }
             Ok(Effect { bit, words: words.join("; ") })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_chunk_is_lost_by_a_majority() {
+        for nodes in [3, 4, 5, 7] {
+            let plan =
+                Plan { files: Vec::new(), count: None, bytes: 1, align: 1, spread: Some(nodes) };
+            let mut hit = 0;
+            for chunk in 0..200 {
+                let may = (0..nodes).filter(|n| plan.may(Path::new("wal/1"), chunk, *n)).count();
+                assert_eq!(may as u64, (nodes - 1) / 2);
+                hit += usize::from(plan.may(Path::new("wal/1"), chunk, 0));
+            }
+            assert!(hit > 20 && hit < 180, "not always the same nodes: {hit}");
+        }
     }
 }

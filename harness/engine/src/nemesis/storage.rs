@@ -371,3 +371,48 @@ impl Wound for Ruled {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::means::Means;
+    use crate::nemesis::find;
+    use crate::network::Backend;
+
+    fn draw(kind: &str, args: &[(&str, Value)]) -> Result<Fault, String> {
+        let (nodes, means) = (NodeId::all(3), Means::new(Backend::Switch, true, Vec::new()));
+        let ground = Ground { nodes: &nodes, means: &means, load: Duration::from_secs(10) };
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        find(kind).unwrap().draw(&args, &ground, &mut Rng::new(1))
+    }
+
+    #[test]
+    fn what_is_drawn_is_complete_and_comes_to_a_rule() {
+        for row in [&ERROR, &FULL, &SLOW, &READ_ONLY, &CORRUPTION] {
+            let fault = draw(row.kind, &[]).unwrap();
+            let rule = row.rule(Args(fault.args.map().unwrap())).unwrap();
+            assert!(!rule.ops.is_empty() && rule.chance == 1_000_000, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_mend() {
+        for (kind, args, say) in [
+            ("disk-error", vec![("op", Value::from("fly"))], "none of open, create"),
+            ("disk-error", vec![("errno", "EFUN".into())], "EIO, ENOSPC"),
+            ("disk-error", vec![("files", "[a".into())], "files: `[a`"),
+            ("disk-error", vec![("count", 0.into())], "from 1"),
+            ("disk-error", vec![("op", Value::List(Vec::new()))], "hits nothing"),
+            ("disk-slow", vec![("by", "5s".into())], "at most 2s"),
+            ("disk-corruption", vec![("op", "fsync".into())], "read, write"),
+            ("power-failure", vec![("torn", true.into())], "keep = \"50%\""),
+            ("bit-flip", vec![("nodes", "majority".into())], "no minority"),
+            ("truncate", vec![("align", 7.into())], "512"),
+            ("snapshot-restore", vec![("nodes", "all".into())], "no minority"),
+        ] {
+            let error = draw(kind, &args).unwrap_err();
+            assert!(error.contains(say), "{kind}: {error}");
+        }
+        draw("bit-flip", &[("nodes", "all".into()), ("guard", "chunks".into())]).unwrap();
+    }
+}
