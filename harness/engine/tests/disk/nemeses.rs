@@ -33,11 +33,14 @@ while true; do
   else
     echo "refused $i"
   fi
+  if [ $i = 62 ] && [ $NAME = n1 ]; then echo "go $i"; fi
   sleep 0.005
 done
 "#;
 
-struct Writer;
+struct Writer {
+    site: Site,
+}
 
 impl Target for Writer {
     fn name(&self) -> &str {
@@ -48,9 +51,10 @@ impl Target for Writer {
         &[7000]
     }
 
-    fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
+    fn command(&self, member: &Member) -> Result<Option<NodeCommand>, String> {
         let args = vec!["-c".to_owned(), SCRIPT.to_owned()];
-        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() }))
+        let env = vec![("NAME".to_owned(), member.id.to_string())];
+        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env }))
     }
 
     fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {
@@ -62,23 +66,42 @@ impl Target for Writer {
     }
 
     fn connect(&self, _: &[Member], _: NodeId, _: Process) -> Box<dyn Client> {
-        Box::new(Nobody)
+        Box::new(Onlooker(self.site.clone()))
     }
 }
 
-struct Nobody;
+/// Waits until `n1` has synced once more.
+struct Onlooker(Site);
 
-impl Client for Nobody {
+impl Client for Onlooker {
     fn invoke<'a>(&'a mut self, _: &'a Call) -> Fut<'a, Outcome> {
-        Box::pin(async { Outcome::Ok(Value::Nil) })
+        Box::pin(async {
+            let log = self.0.node(NodeId(1)).join("stdout.log");
+            let safe = || {
+                let text = std::fs::read_to_string(&log).unwrap();
+                text.lines().filter(|l| l.starts_with("safe ")).count()
+            };
+            let before = safe();
+            while safe() == before {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Outcome::Ok(Value::Nil)
+        })
     }
 }
 
-struct Nothing;
+/// Calls so many times.
+struct Calls(u32);
 
-impl Generator for Nothing {
+impl Generator for Calls {
     fn next(&mut self, _: &mut Rng) -> Step {
-        Step::Done
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Step::Invoke(Call::new("look", ()))
+            }
+            None => Step::Done,
+        }
     }
 }
 
@@ -119,9 +142,9 @@ fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
         println!("skipped: {obstacle}");
         return None;
     }
-    let time = Duration::from_secs(2);
+    let time = Duration::from_secs(4);
     let (nodes, means) = (NodeId::all(3), Means::new(Backend::None, true, Vec::new()));
-    let timing = [("nodes", "n1".into()), ("at", ["700ms"].into()), ("for", "800ms".into())];
+    let timing = [("nodes", "n1".into()), ("on", "go ".into()), ("for", "800ms".into())];
     let args = timing.iter().chain(args).map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
     let request = Request { kind: kind.to_owned(), args };
     let ground = Ground { nodes: &nodes, means: &means, load: time };
@@ -135,7 +158,7 @@ fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
             seeds: vec![1, 2, 3],
         },
         workload: WorkloadPlan { name: "none".to_owned(), params: Default::default() },
-        load: Load { rate: None, time, timeout: Duration::from_secs(1), streams: vec![1] },
+        load: Load { rate: None, time, timeout: Duration::from_secs(18), streams: vec![1] },
         network: "none".to_owned(),
         ipv6: false,
         schedule: Schedule::new(injections),
@@ -146,12 +169,12 @@ fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
     let site = Site::create(dir.path(), "writer", "now").unwrap();
     let spec = Spec::new(nodes, vec![7000]);
     let setup = Setup {
-        target: Arc::new(Writer),
+        target: Arc::new(Writer { site: site.clone() }),
         network: network::prepare(Choice::None).unwrap().open(&spec).unwrap(),
         site: site.clone(),
         exe: EXE.into(),
-        load: Box::new(|_| Box::new(Nothing)),
-        closing: Box::new(|_| Box::new(Nothing)),
+        load: Box::new(|_| Box::new(Calls(0))),
+        closing: Box::new(|_| Box::new(Calls(2))),
         reads: BTreeSet::new(),
         interrupt: Interrupt::default(),
         observer: None,
