@@ -8,9 +8,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use danso_vocab::Value;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::message::{Stats, Wish, loss_of, receive, send, stats_of, tally_of};
 use super::pages::Keep;
@@ -20,6 +22,9 @@ use crate::progress::lock;
 
 /// How long the helper may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A node's disk. The helper ends with it.
 #[derive(Debug)]
@@ -184,10 +189,20 @@ impl Drop for Disk {
         if let Err(error) = lock(&self.socket).get_ref().shutdown(std::net::Shutdown::Both) {
             tracing::debug!(%error, pid = self.pid, "the disk helper was gone already");
         }
-        if let Some(keeper) = self.keeper.take()
-            && keeper.join().is_err()
-        {
-            tracing::warn!(pid = self.pid, "a disk helper may be left");
+        if let Some(keeper) = self.keeper.take() {
+            let since = Instant::now();
+            while !keeper.is_finished() && since.elapsed() < GRACE {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // As long as the keeper waits for it, the number is still the helper's.
+            if !keeper.is_finished()
+                && let Err(error) = kill(Pid::from_raw(self.pid), Signal::SIGKILL)
+            {
+                tracing::warn!(%error, pid = self.pid, "a disk helper cannot be killed");
+            }
+            if keeper.join().is_err() {
+                tracing::warn!(pid = self.pid, "a disk helper may be left");
+            }
         }
         if let Err(error) = std::fs::remove_dir_all(trash(&self.data))
             && error.kind() != io::ErrorKind::NotFound

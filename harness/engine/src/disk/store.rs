@@ -28,7 +28,7 @@ pub(super) use self::tree::{New, Owner};
 
 /// Bytes of old pages kept at most; beyond that a file becomes durable by itself, as the kernel
 /// writes back what it cannot hold.
-const MOST_HELD: u64 = 512 << 20;
+const MOST_HELD: u64 = 256 << 20;
 
 /// The file system.
 #[derive(Debug)]

@@ -63,9 +63,9 @@ fn controller() {
             if moved { Ok(()) } else { Err(std::io::Error::last_os_error()) }
         });
     }
-    let child = node.stderr(Stdio::null()).spawn().unwrap();
+    let mut child = node.stderr(Stdio::null()).spawn().unwrap();
     println!("\npids {} {}", disk.pid(), child.id());
-    std::thread::sleep(Duration::from_secs(600));
+    child.wait().unwrap();
 }
 
 #[test]

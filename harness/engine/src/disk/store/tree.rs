@@ -5,7 +5,6 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, FileTypeExt};
 use std::path::Path;
-use std::sync::Arc;
 
 use nix::Result;
 use nix::errno::Errno;
@@ -15,7 +14,7 @@ use nix::sys::stat::{
 };
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, fchownat, geteuid, linkat, symlinkat};
+use nix::unistd::{Gid, Uid, fchownat, getegid, geteuid, linkat, symlinkat};
 
 use super::{Entry, Handle, Opened, Store};
 use crate::disk::inode::{Inode, kind};
@@ -23,7 +22,7 @@ use crate::disk::names::{errno, must_be_empty};
 use crate::progress::lock;
 
 /// Who asks, for the owner of what is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::disk) struct Owner {
     pub(in crate::disk) user: u32,
     pub(in crate::disk) group: u32,
@@ -256,17 +255,15 @@ fn list(dir: &Inode) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Gives what was made to who asked for it: a node may run as another user than its disk.
-fn own(dir: &Arc<Inode>, name: &OsStr, owner: Owner) -> Result<()> {
-    if !geteuid().is_root() || owner.user == 0 {
+/// Gives what was made to who asked for it: a node may run as another user, or in another group,
+/// than its disk. In a directory that hands its group down, it has that one already.
+fn own(dir: &Inode, name: &OsStr, owner: Owner) -> Result<()> {
+    let ours = Owner { user: geteuid().as_raw(), group: getegid().as_raw() };
+    if owner == ours {
         return Ok(());
     }
-    let group = Some(Gid::from_raw(owner.group));
-    fchownat(
-        &**dir,
-        name.as_bytes(),
-        Some(Uid::from_raw(owner.user)),
-        group,
-        AtFlags::AT_SYMLINK_NOFOLLOW,
-    )
+    let inherited = Mode::from_bits_truncate(dir.stat()?.st_mode).contains(Mode::S_ISGID);
+    let user = (owner.user != ours.user).then(|| Uid::from_raw(owner.user));
+    let group = (owner.group != ours.group && !inherited).then(|| Gid::from_raw(owner.group));
+    fchownat(dir, name.as_bytes(), user, group, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
