@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`Supervisor`] | all nodes of a run and what becomes of them, in the controller |
 //! | [`Order`] | what shall be started, and the world it shall find itself in |
-//! | [`warden`] | the process between controller and node, which starts it and outlives it |
+//! | `warden` | the process between controller and node, which starts it and outlives it |
 //! | [`Isolation`] | how it is made sure that nothing of a node is left |
 //! | [`Tight`] | limits of file descriptors and file sizes |
 //! | [`cgroup`] | limits of processor time and memory |

@@ -25,7 +25,7 @@ pub struct Line {
     pub strobe_every: i64,
     /// What is added then.
     pub strobe_by: i64,
-    /// Rounds the size up to [`LINE`].
+    /// Rounds the size up to a cache line.
     pub spare: [i64; 7],
 }
 

@@ -1,7 +1,7 @@
 //! Control groups: less processor time, less memory for a node.
 //!
 //! Groups outlive their processes, so they are the one thing a killed controller could leave
-//! behind: their names carry its mark, and a [`janitor`] waits for its end and removes them. They
+//! behind: their names carry its mark, and a janitor process waits for its end and removes them. They
 //! are made only for runs whose plan asks for such faults.
 
 mod home;
