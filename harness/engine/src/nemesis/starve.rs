@@ -54,6 +54,11 @@ impl Nemesis for Starve {
         }
     }
 
+    /// A node that has nothing to do needs no processor time: nothing would be seen.
+    fn fair(&self) -> bool {
+        self.of == Controller::Memory
+    }
+
     fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
         vec![match self.of {
             Controller::Cpu => Need::Cpu,
