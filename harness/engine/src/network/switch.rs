@@ -5,7 +5,6 @@
 //! Must not know what runs in the namespaces.
 
 mod address;
-mod chance;
 mod checksum;
 mod damage;
 mod ending;

@@ -2,14 +2,15 @@
 //! nor the clock: time is told, and what leaves is handed to an [`Exit`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use danso_vocab::Rng;
 
-use super::chance::{Luck, delay, nanos};
 use super::ending::{self, Parted};
 use super::journey::{Exit, Journey, Marks};
 use super::packet::Layout;
 use super::{damage, reply};
+use crate::network::draw::Luck;
 use crate::network::{Block, Policy};
 
 /// How long a packet waits to be overtaken where nothing else comes, nanoseconds.
@@ -24,6 +25,11 @@ const QUEUE_BYTES: usize = 30 * 1500;
 const MOST_WAITING: usize = 32 << 20;
 /// What a waiting packet costs beside its bytes.
 const OVERHEAD: usize = 96;
+
+/// Nanoseconds; centuries saturate.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4)
+}
 
 struct Waiting {
     at: u64,
@@ -222,7 +228,7 @@ impl Lane {
             self.free_at = self.free_at.max(now).saturating_add(time);
             at = self.free_at;
         }
-        at = at.saturating_add(delay(policy.delay, &mut self.rng)).max(self.last_at);
+        at = at.saturating_add(nanos(policy.delay.draw(&mut self.rng))).max(self.last_at);
         self.last_at = at;
         if at <= now && self.queue.is_empty() {
             exit.deliver(frame, journey);
