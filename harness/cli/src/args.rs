@@ -19,10 +19,11 @@ Exit codes: 0 valid, 1 invalid (an anomaly was found), 2 unknown,
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  danso run raft-kv                         a 3-node Raft cluster under partitions, kills and pauses
+  danso run raft-kv                         a 3-node Raft cluster under every fault it should stand
   danso run raft-kv --time 60s --seed 7     the same operations and faults each time
   danso run raft-kv --bug stale-read        a planted bug: danso should find it
   danso run raft-kv --time 1h --check-live  ends at the first violation
+  danso run raft-kv --faults swarm          half of the faults, in a rhythm of the seed's own
   danso run raft-kv --faults kill --nodes 5 --set params.keys=2
   danso run my-test.toml                    a declarative test";
 
@@ -127,7 +128,7 @@ pub(crate) struct RunArgs {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "danso-runs")]
     pub(crate) out: PathBuf,
-    /// Write what passes each node's network interface to nodes/*/capture.pcap.
+    /// Write what passes each node's network interface to nodes/*.pcap.
     #[arg(long)]
     pub(crate) pcap: bool,
     /// Write who sent how many bytes to whom, and what became of them, to traffic.jsonl.

@@ -40,6 +40,7 @@ use crate::target::Fut;
 
 pub use self::arrange::{arrange, auto};
 pub use self::style::{Phases, SETTINGS, Style};
+pub use self::timing::ARGS as TIMING;
 
 /// A kind of fault.
 pub trait Nemesis: Send + Sync {

@@ -62,6 +62,8 @@ pub struct Setup {
 /// What is known of a run beside its history.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Time 0 of the history.
+    pub base: Instant,
     /// From the first start of a process until all nodes served.
     pub ready: Duration,
     /// From the end of the closing operations until no process was left.
@@ -206,7 +208,8 @@ impl Conductor {
             Ok((isolation, Some(obstacle))) => format!("{} ({obstacle})", isolation.word()),
             Err(error) => error.to_string(),
         };
-        Ok(Facts { ready, teardown: Duration::ZERO, cpu, isolation, interrupted })
+        let base = self.recorder.base();
+        Ok(Facts { base, ready, teardown: Duration::ZERO, cpu, isolation, interrupted })
     }
 
     fn bench(&self) -> Vec<Worker> {

@@ -1,7 +1,7 @@
 //! `danso list`: what there is.
 
 use danso_checkers::models::MODELS;
-use danso_engine::nemesis::NEMESES;
+use danso_engine::nemesis::{NEMESES, SETTINGS, TIMING};
 use danso_targets::TARGETS;
 use danso_vocab::{ParamSpec, Params};
 use danso_workloads::WORKLOADS;
@@ -59,12 +59,20 @@ fn faults() {
         println!("{:<16} {}", nemesis.kind(), nemesis.about());
         let needs = nemesis.needs(&Default::default());
         let needs: Vec<_> = needs.iter().map(ToString::to_string).collect();
-        println!("  needs {}", needs.join(", "));
+        let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
+        println!("  needs {needs}");
         for (name, about) in nemesis.args() {
             println!("  {name:<14} {about}");
         }
     }
-    println!("every fault also takes: for, every, at, jitter, on");
+    println!("\nevery fault also takes");
+    for (name, about) in TIMING {
+        println!("  {name:<14} {about}");
+    }
+    println!("\nand [schedule], or --set schedule.NAME=VALUE, puts them together");
+    for (name, about) in SETTINGS {
+        println!("  {name:<14} {about}");
+    }
 }
 
 fn checkers() {

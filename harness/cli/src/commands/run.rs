@@ -75,6 +75,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if shortfall != Shortfall::default() {
         results.environment.insert("not carried".to_owned(), shortfall.to_string());
     }
+    if let (Some(opened), Some(facts)) = (carrier.opened(), &facts) {
+        let ahead = facts.base.saturating_duration_since(opened).as_nanos();
+        let said = format!("times count from {ahead} ns before time 0 of the history");
+        results.environment.insert("traffic.jsonl".to_owned(), said);
+    }
     drop(carrier);
     if let Some(said) = watched {
         results.environment.insert("live check".to_owned(), said);

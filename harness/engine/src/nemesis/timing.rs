@@ -8,7 +8,7 @@ use danso_vocab::{Rng, Start, Time, Value};
 use super::args::duration;
 
 /// The timing arguments, name and meaning.
-pub(super) const ARGS: &[(&str, &str)] = &[
+pub const ARGS: &[(&str, &str)] = &[
     ("for", "how long each lasts, as in \"5s\" (default: half of every, or 2s)"),
     ("every", "one each so often (default: 10s, unless at or on is given)"),
     ("at", "a list of starts instead, as in [\"2s\", \"9s\"]"),
