@@ -8,6 +8,7 @@ use danso_vocab::{Fault, FaultId, Injection, NodeId, Nodes, Rng, Schedule, Start
 
 use super::style::Style;
 use super::{Ground, Impairs, Nemesis, find, quorum};
+use crate::means::Need;
 
 /// Between the end of a fault and one that waited for it.
 const BREATH: Duration = Duration::from_millis(100);
@@ -116,15 +117,24 @@ fn in_the_way(injection: &Injection, placed: &[Injection], style: &Style, nodes:
     Way::Free
 }
 
-/// Whether both take the same node from the quorum, or may.
+/// Whether one of them may keep the other from biting: both take the same node from the quorum,
+/// or one does and the other wants that node busy.
 fn meet(one: &Fault, other: &Fault) -> bool {
-    let takes = |f: &Fault| find(&f.kind).is_none_or(|n| n.impairs(f) == Impairs::Nodes);
+    let impairs = |f: &Fault| find(&f.kind).map_or(Impairs::Nodes, |n| n.impairs(f));
+    let takes = |f: &Fault| impairs(f) == Impairs::Nodes;
+    let wants_busy = |f: &Fault| {
+        let args = f.args.map().cloned().unwrap_or_default();
+        let needs = find(&f.kind).map(|n| n.needs(&args)).unwrap_or_default();
+        impairs(f) == Impairs::Nothing && !needs.iter().any(|n| matches!(n, Need::Link(_)))
+    };
+    let idles =
+        |busy: &Fault, other: &Fault| wants_busy(busy) && impairs(other) != Impairs::Nothing;
     let shared = match (&one.nodes, &other.nodes) {
         (Nodes::These(one), Nodes::These(other)) => one.iter().any(|n| other.contains(n)),
         // Roles may be anybody.
         _ => true,
     };
-    takes(one) && takes(other) && shared
+    shared && (takes(one) && takes(other) || idles(one, other) || idles(other, one))
 }
 
 fn impairs(injection: &Injection) -> Impairs {
