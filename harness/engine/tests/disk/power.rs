@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use danso_engine::disk::{self, Disk, Harm, Keep, Op, Rule, Way};
-use danso_vocab::Value;
+use danso_engine::means::Means;
+use danso_engine::nemesis::{Ground, Request, draw};
+use danso_engine::network::Backend;
+use danso_vocab::{NodeId, Rng, Value};
 
 use crate::inside::{self, Bench, EXE};
 use crate::nemeses::meet;
@@ -120,9 +123,32 @@ fn a_node_loses_what_it_had_not_synced() {
     assert!(seen.last("safe", 2) > found, "it goes on");
     let lines = String::from_utf8(seen.log()).unwrap().lines().count() as u64;
     assert!(lines >= seen.last("safe", 2), "the run's folder shows the files: {lines}");
-    let folder = seen.site.node(danso_vocab::NodeId(1));
+    let folder = seen.site.node(NodeId(1));
     assert!(detached(&folder) && mounts_of(&folder) == 0);
     assert_eq!(seen.detail.get("lost").and_then(Value::str), Some(seen.effect.as_str()));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_when_drawn() {
+    let (nodes, means) = (NodeId::all(3), Means::new(Backend::None, true, Vec::new()));
+    let ground = Ground { nodes: &nodes, means: &means, load: Duration::from_secs(60) };
+    let said = |args: &[(&str, &str)]| {
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+        let request = Request { kind: "power-failure".to_owned(), args };
+        draw(&request, &ground, &mut Rng::new(5)).map(drop)
+    };
+    for args in [&[("disk", "floppy")][..], &[("disk", "loop"), ("keep", "50%")]] {
+        let error = said(args).unwrap_err().to_string();
+        let obstacle = disk::probe().is_err();
+        assert!(error.contains("disk = ") || obstacle, "{error}");
+    }
+    for (word, probe) in [("loop", disk::probe_image()), ("fuse", disk::probe())] {
+        assert_eq!(said(&[("disk", word)]).is_ok(), probe.is_ok(), "{word}: {probe:?}");
+    }
+    let either = disk::probe().or_else(|_| disk::probe_image());
+    assert_eq!(said(&[]).is_ok(), either.is_ok());
+    assert_eq!(said(&[("keep", "50%")]).is_ok(), disk::probe().is_ok());
+    assert_eq!(said(&[("keep", "0%")]).is_ok(), either.is_ok());
 }
 
 /// The controller of the next test, in a process of its own.
