@@ -119,11 +119,11 @@ impl Cluster {
             let way = crate::clock::way().map_err(|e| io::Error::other(e.to_string()))?;
             self.clocks = Clocks::create(&self.site, &self.nodes(), way)?;
         }
-        if nemesis::needed(schedule, Need::Disk)
+        if let Some(way) = crate::disk::way(|need| nemesis::needed(schedule, need))?
             && let Some(first) = self.members.first()
         {
             let place = |node| (node, self.site.data(node), self.site.node(node).join("disk.log"));
-            self.disks = Disks::open(&first.exe, self.nodes().into_iter().map(place))?;
+            self.disks = Disks::open(&first.exe, way, self.nodes().into_iter().map(place))?;
         }
         let wanted = [(Need::Cpu, Controller::Cpu), (Need::Memory, Controller::Memory)];
         let wanted = wanted.into_iter().filter(|(need, _)| nemesis::needed(schedule, *need));
@@ -152,7 +152,7 @@ impl Cluster {
 
     /// A node's data directory, as everybody but the node sees it.
     pub fn data(&self, node: NodeId) -> PathBuf {
-        self.site.data(node)
+        self.disks.get(node).map_or_else(|| self.site.data(node), |disk| disk.seen())
     }
 
     /// Starts the process of `node`, if the target has processes. Returns whether it does.
@@ -278,7 +278,7 @@ impl Cluster {
     /// # Errors
     /// One line: what could not be removed.
     pub fn wipe(&self, node: NodeId) -> Result<(), String> {
-        let data = self.site.data(node);
+        let data = self.data(node);
         let wipe = || -> io::Result<()> {
             // Its contents only: the folder itself may be in use.
             for entry in std::fs::read_dir(&data)? {

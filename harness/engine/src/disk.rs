@@ -15,12 +15,17 @@
 //! | `helper`, `message` | the helper process, and what is said between the two |
 //! | `mount`, `later` | the kernel's requests; those that are delayed |
 //! | `store`, `inode`, `pages`, `names` | files and directories, and their durable past |
+//! | `image`, `device` | the other way, where FUSE cannot be had: ext4 on a loop device |
+//! | `contents` | what a tree of files holds |
 //! | `rules` | what goes wrong, where, how often |
 //! | [`offline`] | harm to the files of nodes that are down |
-//! | `survey` | what can be had here |
+//! | `survey`, `trial` | what can be had here |
 
 mod all;
+mod contents;
+mod device;
 mod helper;
+mod image;
 mod inode;
 mod later;
 mod message;
@@ -32,12 +37,15 @@ mod pages;
 mod rules;
 mod store;
 mod survey;
+mod trial;
 
 pub use self::all::Disks;
 pub(crate) use self::helper::helper;
 pub use self::message::Stats;
-pub use self::node::{Disk, RuleId};
+pub use self::node::{Disk, RuleId, Way};
 pub use self::pages::Keep;
 pub use self::rules::{Harm, LONGEST, Op, Rule, Tally};
 pub use self::store::Loss;
+pub(crate) use self::survey::way;
 pub use self::survey::{probe, survey};
+pub use self::trial::probe_image;

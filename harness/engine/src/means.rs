@@ -39,6 +39,10 @@ pub enum Need {
     Clock,
     /// Disks that fail on command while nodes run.
     Disk,
+    /// Disks that can lose what was not synced.
+    PowerLoss,
+    /// Disks on loop devices, which lose what was not synced.
+    Loop,
     /// Control groups that limit processor time.
     Cpu,
     /// Control groups that limit memory.
@@ -56,6 +60,8 @@ impl fmt::Display for Need {
             }
             Need::Clock => out.write_str("clocks of their own for nodes"),
             Need::Disk => out.write_str("disks of their own for nodes"),
+            Need::PowerLoss => out.write_str("disks of nodes that can lose power"),
+            Need::Loop => out.write_str("disks of nodes on loop devices"),
             Need::Cpu => out.write_str("control groups for processor time"),
             Need::Memory => out.write_str("control groups for memory"),
             Need::Hook(hook) => write!(out, "a target with `{hook}`"),
@@ -74,6 +80,7 @@ pub struct Means {
     pub hooks: Vec<&'static str>,
     clock: OnceLock<Result<(), Obstacle>>,
     disk: OnceLock<Result<(), Obstacle>>,
+    image: OnceLock<Result<(), Obstacle>>,
     cpu: OnceLock<Result<(), Obstacle>>,
     memory: OnceLock<Result<(), Obstacle>>,
 }
@@ -87,6 +94,7 @@ impl Means {
             hooks,
             clock: OnceLock::new(),
             disk: OnceLock::new(),
+            image: OnceLock::new(),
             cpu: OnceLock::new(),
             memory: OnceLock::new(),
         }
@@ -97,7 +105,8 @@ impl Means {
     /// # Errors
     /// Why not, and the mend.
     pub fn have(&self, need: Need) -> Result<(), Obstacle> {
-        if matches!(need, Need::Clock | Need::Disk | Need::Cpu | Need::Memory) {
+        let machine = !matches!(need, Need::Processes | Need::Link(_) | Need::Hook(_));
+        if machine {
             self.have(Need::Processes)?;
         }
         match need {
@@ -124,8 +133,19 @@ impl Means {
             )),
             Need::Clock => self.clock.get_or_init(crate::clock::probe).clone(),
             Need::Disk => self.disk.get_or_init(crate::disk::probe).clone(),
+            Need::Loop => self.image.get_or_init(crate::disk::probe_image).clone(),
+            Need::PowerLoss => self.power_loss(),
             Need::Cpu => self.cpu.get_or_init(crate::process::cgroup::probe_cpu).clone(),
             Need::Memory => self.memory.get_or_init(crate::process::cgroup::probe_memory).clone(),
         }
+    }
+    /// Either way of losing power will do.
+    fn power_loss(&self) -> Result<(), Obstacle> {
+        self.have(Need::Disk).or_else(|fuse| {
+            self.have(Need::Loop).map_err(|image| {
+                let reason = format!("{}; and without FUSE: {}", fuse.reason, image.reason);
+                Obstacle::new(reason, format!("{}; or {}", fuse.mend, image.mend))
+            })
+        })
     }
 }

@@ -31,6 +31,10 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<Exit> {
         row("PID namespaces", "", Some(obstacle));
     }
     row(isolation.word(), "", None);
+    println!("\ndisks");
+    for (name, way) in danso_engine::disk::survey() {
+        row(name, "", way.as_ref().err());
+    }
     println!("\nwhat can be done to links");
     print!("{}", network::table_text());
     let backend = network::choose(Choice::Auto).map_err(|e| usage(e.to_string()))?;

@@ -20,6 +20,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{getegid, geteuid, getppid};
 
+use super::image::Image;
 use super::later::Later;
 use super::message::{Stats, Wish, loss_value, receive, send, stats_value, tally_value};
 use super::mount::Mounted;
@@ -42,7 +43,7 @@ pub(crate) fn helper(_: Args) -> ExitCode {
 }
 
 /// What a failed step was about.
-trait While<T> {
+pub(super) trait While<T> {
     fn during(self, step: &str) -> Result<T, String>;
 }
 
@@ -57,10 +58,15 @@ fn work() -> Result<(), String> {
     let socket = UnixStream::from(socket);
     let mut reader = BufReader::new(socket.try_clone().during("share the socket")?);
     let Some(first) = receive(&mut reader).during("read the first wish")? else { return Ok(()) };
-    let Wish::Serve { data, trash, controller } = Wish::of(&first)? else {
-        return Err("the first wish must be to serve".to_owned());
+    let served = match Wish::of(&first)? {
+        Wish::Serve { data, trash, controller } => {
+            serve(Path::new(&data), Path::new(&trash), controller).map(Served::Store)
+        }
+        Wish::Image { data, image, bytes, controller } => begin(part_as_root, controller)
+            .and_then(|()| Image::mount(Path::new(&data), Path::new(&image), bytes))
+            .map(Served::Image),
+        _ => return Err("the first wish must be to serve".to_owned()),
     };
-    let served = serve(Path::new(&data), Path::new(&trash), controller);
     let server = match served {
         Ok(server) => server,
         Err(reason) => {
@@ -80,6 +86,35 @@ fn work() -> Result<(), String> {
     Ok(())
 }
 
+/// What is mounted.
+enum Served {
+    Store(Server),
+    Image(Image),
+}
+
+impl Served {
+    fn grant(&self, wish: Wish) -> Result<Value, String> {
+        let image = match self {
+            Served::Store(server) => return server.grant(wish),
+            Served::Image(image) => image,
+        };
+        match wish {
+            Wish::Crash(keep, _) if keep.chance > 0 => {
+                Err("on a loop device nothing unsynced is kept by chance".to_owned())
+            }
+            Wish::Crash(..) => image.crash().map(|loss| loss_value(&loss)).during("crash"),
+            Wish::Settle => image.settle().map(|()| Value::Nil).during("settle"),
+            Wish::MoveOut => image.move_out().map(|()| Value::Nil).during("move the files out"),
+            // Nothing is ever delayed.
+            Wish::Hurry(_) => Ok(Value::Nil),
+            Wish::Serve { .. } | Wish::Image { .. } => Err("it serves already".to_owned()),
+            Wish::Add(_) | Wish::Tally(_) | Wish::Lift(_) | Wish::Stats => {
+                Err("a disk on a loop device can lose power, no more".to_owned())
+            }
+        }
+    }
+}
+
 struct Server {
     store: Arc<Store>,
     later: Later,
@@ -88,12 +123,7 @@ struct Server {
 
 /// Mounts the file system over its own backing directory, in a mount namespace of its own.
 fn serve(data: &Path, trash: &Path, controller: i32) -> Result<Server, String> {
-    part().during("make a mount namespace")?;
-    // Becoming another's namespace may have cost the signal the parent had asked for.
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).during("ask for a signal")?;
-    if getppid().as_raw() != controller {
-        return Err("the controller is gone".to_owned());
-    }
+    begin(part, controller)?;
     nix::sys::stat::umask(Mode::empty());
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).during("read the limit of open files")?;
     // Every file the kernel remembers is a descriptor here.
@@ -124,6 +154,24 @@ fn serve(data: &Path, trash: &Path, controller: i32) -> Result<Server, String> {
     // It serves until this process ends; nobody will wait for it.
     std::mem::forget(session);
     Ok(Server { store, later, notifier })
+}
+
+/// Parts from the machine's mounts, and makes sure to end with the controller.
+fn begin(part: fn() -> io::Result<()>, controller: i32) -> Result<(), String> {
+    part().during("make a mount namespace")?;
+    // Becoming another's namespace may have cost the signal the parent had asked for.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).during("ask for a signal")?;
+    if getppid().as_raw() != controller {
+        return Err("the controller is gone".to_owned());
+    }
+    Ok(())
+}
+
+/// As [`part`], but never with a user namespace: whoever has only that may not mount devices.
+fn part_as_root() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)?;
+    Ok(())
 }
 
 /// Leaves the machine's mounts: what happens to them is seen here, what is mounted here is not
@@ -158,7 +206,8 @@ impl Server {
     fn grant(&self, wish: Wish) -> Result<Value, String> {
         let none = |id| format!("there is no rule {id}");
         match wish {
-            Wish::Serve { .. } => Err("it serves already".to_owned()),
+            Wish::Serve { .. } | Wish::Image { .. } => Err("it serves already".to_owned()),
+            Wish::MoveOut => Err("the files are in their place".to_owned()),
             Wish::Add(rule) => {
                 let id = self.store.rules.add(rule)?;
                 if self.store.rules.reading() {

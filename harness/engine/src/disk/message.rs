@@ -15,6 +15,10 @@ use super::store::Loss;
 pub(super) enum Wish {
     /// Serve this directory; the controller is this process.
     Serve { data: String, trash: String, controller: i32 },
+    /// Serve this directory from a file system in the file `image`, of so many bytes.
+    Image { data: String, image: String, bytes: u64, controller: i32 },
+    /// Put what is in the image in its place in the directory.
+    MoveOut,
     /// Put a rule in force.
     Add(Rule),
     /// Say how a rule has bitten.
@@ -64,6 +68,14 @@ impl Wish {
                 ("trash", trash.as_str().into()),
                 ("controller", i64::from(*controller).into()),
             ]),
+            Wish::Image { data, image, bytes, controller } => Value::of([
+                ("do", "image".into()),
+                ("data", data.as_str().into()),
+                ("image", image.as_str().into()),
+                ("bytes", int(*bytes)),
+                ("controller", i64::from(*controller).into()),
+            ]),
+            Wish::MoveOut => Value::of([("do", "move-out".into())]),
             Wish::Add(rule) => Value::of([("do", "add".into()), ("rule", rule_value(rule))]),
             Wish::Tally(id) => Value::of([("do", "tally".into()), ("id", int(*id))]),
             Wish::Lift(id) => Value::of([("do", "lift".into()), ("id", int(*id))]),
@@ -86,6 +98,13 @@ impl Wish {
                 trash: text(value, "trash")?,
                 controller: number(value, "controller")? as i32,
             },
+            "image" => Wish::Image {
+                data: text(value, "data")?,
+                image: text(value, "image")?,
+                bytes: number(value, "bytes")?,
+                controller: number(value, "controller")? as i32,
+            },
+            "move-out" => Wish::MoveOut,
             "add" => Wish::Add(rule_of(value.get("rule").unwrap_or(&Value::Nil))?),
             "tally" => Wish::Tally(number(value, "id")?),
             "lift" => Wish::Lift(number(value, "id")?),
@@ -282,6 +301,13 @@ mod tests {
         let slow = Harm::Slow(Duration::from_nanos(5), Duration::from_secs(2));
         for wish in [
             Wish::Serve { data: "/a b".to_owned(), trash: "/t".to_owned(), controller: 7 },
+            Wish::Image {
+                data: "/a".to_owned(),
+                image: "/i".to_owned(),
+                bytes: 1 << 28,
+                controller: 7,
+            },
+            Wish::MoveOut,
             Wish::Add(rule(slow)),
             Wish::Add(rule(Harm::Fail(5))),
             Wish::Add(rule(Harm::Lie)),

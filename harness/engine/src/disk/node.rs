@@ -26,10 +26,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Bytes a disk on a loop device holds, at most.
+const IMAGE_SIZE: u64 = 256 << 20;
+
+/// What a disk is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A file system of danso's own: it can do all there is.
+    Fuse,
+    /// An ext4 file system in a file, on a loop device: it can lose power. For root only.
+    Loop,
+}
+
 /// A node's disk. The helper ends with it.
 #[derive(Debug)]
 pub struct Disk {
     data: PathBuf,
+    way: Way,
     socket: Mutex<BufReader<UnixStream>>,
     /// Of the helper.
     pid: i32,
@@ -50,6 +63,14 @@ impl Disk {
     /// # Errors
     /// If there can be no such disk here.
     pub fn open(exe: &Path, data: &Path, log: &Path) -> io::Result<Disk> {
+        Disk::open_as(exe, data, log, Way::Fuse)
+    }
+
+    /// The same, made of this.
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    pub fn open_as(exe: &Path, data: &Path, log: &Path, way: Way) -> io::Result<Disk> {
         let data = data.canonicalize()?;
         let (ours, theirs) = UnixStream::pair()?;
         let log = File::options().append(true).create(true).open(log)?;
@@ -90,12 +111,22 @@ impl Disk {
             text.ok_or_else(|| io::Error::other(format!("{} is not UTF-8", path.display())))
         };
         let controller = std::process::id().cast_signed();
-        let serve = Wish::Serve { data: text(&data)?, trash: text(&trash(&data))?, controller };
+        let serve = match way {
+            Way::Fuse => {
+                Wish::Serve { data: text(&data)?, trash: text(&trash(&data))?, controller }
+            }
+            Way::Loop => Wish::Image {
+                data: text(&data)?,
+                image: text(&image(&data))?,
+                bytes: IMAGE_SIZE,
+                controller,
+            },
+        };
         ask(&mut socket, &serve)?;
         let mounts = File::open(format!("/proc/{pid}/ns/mnt"))?.into();
         let users = foreign(pid)?;
         let socket = Mutex::new(socket);
-        Ok(Disk { data, socket, pid, mounts, users, keeper: Some(keeper) })
+        Ok(Disk { data, way, socket, pid, mounts, users, keeper: Some(keeper) })
     }
 
     /// The mount namespace a process has to enter to see it.
@@ -111,6 +142,24 @@ impl Disk {
     /// The directory.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Where everybody finds the node's files as they are now.
+    pub fn seen(&self) -> PathBuf {
+        match self.way {
+            Way::Fuse => self.data.clone(),
+            Way::Loop => {
+                let mut path = PathBuf::from(format!("/proc/{}/root", self.pid));
+                // Joined, an absolute path would stand for itself.
+                path.extend(self.data.components().skip(1));
+                path
+            }
+        }
+    }
+
+    /// What it is made of.
+    pub fn way(&self) -> Way {
+        self.way
     }
 
     /// The helper's process.
@@ -185,6 +234,10 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        let moved = match self.way {
+            Way::Fuse => Ok(()),
+            Way::Loop => self.ask(&Wish::MoveOut).map(drop),
+        };
         // The helper ends with its socket.
         if let Err(error) = lock(&self.socket).get_ref().shutdown(std::net::Shutdown::Both) {
             tracing::debug!(%error, pid = self.pid, "the disk helper was gone already");
@@ -204,6 +257,13 @@ impl Drop for Disk {
                 tracing::warn!(pid = self.pid, "a disk helper may be left");
             }
         }
+        if self.way == Way::Loop {
+            let image = image(&self.data);
+            if let Err(error) = moved.and_then(|()| std::fs::remove_file(&image)) {
+                tracing::warn!(%error, image = %image.display(), "a node's files are still in its image");
+            }
+            return;
+        }
         if let Err(error) = std::fs::remove_dir_all(trash(&self.data))
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -214,9 +274,18 @@ impl Drop for Disk {
 
 /// Where removed files wait until that is durable: beside the directory, on its file system.
 fn trash(data: &Path) -> PathBuf {
+    beside(data, ".removed")
+}
+
+fn beside(data: &Path, suffix: &str) -> PathBuf {
     let mut name = data.file_name().unwrap_or_default().to_owned();
-    name.push(".removed");
+    name.push(suffix);
     data.with_file_name(name)
+}
+
+/// The file system in a file: beside the directory.
+fn image(data: &Path) -> PathBuf {
+    beside(data, ".ext4")
 }
 
 /// Ends the child with the thread that starts it.

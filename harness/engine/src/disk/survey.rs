@@ -8,11 +8,16 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
-use crate::means::Obstacle;
+use super::Way;
+use crate::means::{Need, Obstacle};
 
 /// What disk faults stand on, each with why it cannot be had, if so.
 pub fn survey() -> Vec<(&'static str, Result<(), Obstacle>)> {
-    vec![("disks of their own for nodes (FUSE)", probe()), ("files of stopped nodes", Ok(()))]
+    vec![
+        ("disks of their own for nodes (FUSE)", probe()),
+        ("disks that lose power (ext4 on a loop device)", super::probe_image()),
+        ("files of stopped nodes", Ok(())),
+    ]
 }
 
 /// Whether nodes can have disks of their own here: a child really mounts one, where nobody sees
@@ -31,7 +36,7 @@ pub fn probe() -> Result<(), Obstacle> {
     tried
 }
 
-fn tempfile_name() -> std::path::PathBuf {
+pub(super) fn tempfile_name() -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -40,6 +45,24 @@ fn tempfile_name() -> std::path::PathBuf {
 
 /// The steps of a trial; a child's exit status says at which it failed.
 const STEPS: [&str; 4] = ["user namespaces", "mount namespaces", "/dev/fuse", "mounting FUSE"];
+
+/// What disks are to be made of for these needs, if any needs a disk: FUSE where it can be had,
+/// unless it must be another way.
+pub(crate) fn way(needed: impl Fn(Need) -> bool) -> io::Result<Option<Way>> {
+    Ok(match (needed(Need::Disk), needed(Need::Loop), needed(Need::PowerLoss)) {
+        (true, true, _) => {
+            return Err(io::Error::other(
+                "disks on loop devices can only lose power, and other faults of this run need \
+                 more of them: leave disk = \"loop\" out",
+            ));
+        }
+        (true, false, _) => Some(Way::Fuse),
+        (false, true, _) => Some(Way::Loop),
+        (false, false, true) if probe().is_ok() => Some(Way::Fuse),
+        (false, false, true) => Some(Way::Loop),
+        (false, false, false) => None,
+    })
+}
 
 fn attempt(folder: &std::path::Path) -> Result<(), Obstacle> {
     let mend = "run as root, or allow user namespaces and make /dev/fuse accessible to this user \

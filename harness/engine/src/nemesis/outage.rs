@@ -80,7 +80,7 @@ pub(super) async fn off<T: Send + 'static>(
 /// What a power failure took, in words.
 pub(super) fn loss_words(loss: &Loss) -> String {
     if loss.files + loss.changes == 0 {
-        return "nothing was unsynced".to_owned();
+        return "nothing was lost".to_owned();
     }
     let mut words = format!("lost {} pages and {} changes to directories", loss.lost, loss.names);
     if loss.torn > 0 {

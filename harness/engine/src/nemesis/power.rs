@@ -11,7 +11,7 @@ use super::outage::{Outage, loss_words, off, tally_words};
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::Cluster;
-use crate::disk::{Harm, Keep, Loss, Op, Rule, RuleId};
+use crate::disk::{Harm, Keep, Loss, Op, Rule, RuleId, Way};
 use crate::means::Need;
 use crate::target::Fut;
 
@@ -31,6 +31,12 @@ const TORN: (&str, &str) = (
     "true: each sector of 512 bytes has that chance by itself, so that pages tear (default: false)",
 );
 
+const DISK: (&str, &str) = (
+    "disk",
+    "what nodes' disks are: \"fuse\", \"loop\" (ext4 on a loop device: root only, keeps nothing by \
+     chance) or \"auto\" (default: fuse where it can be had)",
+);
+
 impl Nemesis for PowerFailure {
     fn kind(&self) -> &'static str {
         "power-failure"
@@ -41,11 +47,19 @@ impl Nemesis for PowerFailure {
     }
 
     fn args(&self) -> &'static [(&'static str, &'static str)] {
-        &[NODES, KEEP, TORN]
+        &[NODES, KEEP, TORN, DISK]
     }
 
-    fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
-        vec![Need::Processes, Need::Disk]
+    fn needs(&self, args: &BTreeMap<String, Value>) -> Vec<Need> {
+        // What makes no sense is refused when drawn.
+        let chance = |share| matches!(share, Ok(Some(share)) if share > 0.0);
+        let disk = match made_of(Args(args)) {
+            _ if chance(Args(args).share("keep")) => Need::Disk,
+            Ok(None) | Err(_) => Need::PowerLoss,
+            Ok(Some(Way::Fuse)) => Need::Disk,
+            Ok(Some(Way::Loop)) => Need::Loop,
+        };
+        vec![Need::Processes, disk]
     }
 
     fn draw(
@@ -55,7 +69,16 @@ impl Nemesis for PowerFailure {
         rng: &mut Rng,
     ) -> Result<Fault, String> {
         let nodes = select(args.get("nodes"), "one", ground.nodes, rng)?;
-        let drawn = survival(Args(args), rng)?;
+        let mut drawn = survival(Args(args), rng)?;
+        if let Some(way) = made_of(Args(args))? {
+            if way == Way::Loop && Args(args).share("keep")?.is_some_and(|share| share > 0.0) {
+                return Err("on disk = \"loop\" all is lost that was not synced: leave keep out, \
+                            or say disk = \"fuse\""
+                    .to_owned());
+            }
+            let word = if way == Way::Loop { "loop" } else { "fuse" };
+            drawn.insert("disk".to_owned(), word.into());
+        }
         Ok(Fault { kind: self.kind().into(), nodes, args: Value::Map(drawn) })
     }
 
@@ -76,6 +99,19 @@ impl Nemesis for PowerFailure {
                 }
             }
         })
+    }
+}
+
+/// What disks must be made of, if that is said.
+fn made_of(args: Args<'_>) -> Result<Option<Way>, String> {
+    match args.get("disk") {
+        None => Ok(None),
+        Some(value) => match value.str() {
+            Some("auto") => Ok(None),
+            Some("fuse") => Ok(Some(Way::Fuse)),
+            Some("loop") => Ok(Some(Way::Loop)),
+            _ => Err(format!("disk = {value} is none of \"auto\", \"fuse\", \"loop\"")),
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use danso_engine::disk::{self, Disk};
+use danso_engine::disk::{self, Disk, Way};
 use nix::sched::{CloneFlags, setns, unshare};
 
 /// Helpers come from this binary.
@@ -16,7 +16,7 @@ pub(crate) struct Bench {
     pub(crate) disk: Disk,
     /// The data directory.
     pub(crate) data: PathBuf,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -34,7 +34,22 @@ impl Bench {
             println!("skipped: a thread cannot enter a user namespace");
             return None;
         }
-        Some(Bench { disk, data, _folder: folder })
+        Some(Bench { disk, data, folder })
+    }
+
+    /// One on a loop device, filled beforehand.
+    pub(crate) fn on_loop(fill: impl FnOnce(&Path)) -> Option<Bench> {
+        if let Err(obstacle) = disk::probe_image() {
+            println!("skipped: {obstacle}");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().canonicalize().unwrap().join("data");
+        std::fs::create_dir(&data).unwrap();
+        fill(&data);
+        let log = folder.path().join("log");
+        let disk = Disk::open_as(Path::new(EXE), &data, &log, Way::Loop).unwrap();
+        Some(Bench { disk, data, folder })
     }
 
     /// Does something where the disk is seen.

@@ -5,6 +5,7 @@
 mod inside;
 mod model;
 mod nemeses;
+mod power;
 mod random;
 mod remains;
 mod rules;

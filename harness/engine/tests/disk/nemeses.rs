@@ -106,19 +106,19 @@ impl Generator for Calls {
 }
 
 /// What became of a fault of `n1`.
-struct Seen {
-    bit: bool,
-    effect: String,
-    detail: Value,
+pub(crate) struct Seen {
+    pub(crate) bit: bool,
+    pub(crate) effect: String,
+    pub(crate) detail: Value,
     /// What the script printed: a word and a number each.
     said: Vec<(String, u64)>,
-    site: Site,
+    pub(crate) site: Site,
     _dir: tempfile::TempDir,
 }
 
 impl Seen {
     /// The last number said with this word before the node started for the `nth` time.
-    fn last(&self, word: &str, nth: usize) -> u64 {
+    pub(crate) fn last(&self, word: &str, nth: usize) -> u64 {
         let mut starts = 0;
         let before = self.said.iter().take_while(|(w, _)| {
             starts += usize::from(w == "found");
@@ -131,14 +131,21 @@ impl Seen {
         self.said.iter().filter(|(w, _)| w == word).count()
     }
 
-    fn log(&self) -> Vec<u8> {
+    pub(crate) fn log(&self) -> Vec<u8> {
         std::fs::read(self.site.data(NodeId(1)).join("log")).unwrap()
     }
 }
 
 /// Runs with one fault of `n1`; none where it cannot be had, which is said.
-fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
-    if let Err(obstacle) = disk::probe() {
+pub(crate) fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
+    let on_loop = args.contains(&("disk", "loop".into()));
+    let tried = match disk::probe() {
+        _ if on_loop => disk::probe_image(),
+        // Either will do.
+        Err(_) if kind == "power-failure" && args.is_empty() => disk::probe_image(),
+        tried => tried,
+    };
+    if let Err(obstacle) = tried {
         println!("skipped: {obstacle}");
         return None;
     }

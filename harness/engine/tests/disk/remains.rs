@@ -10,13 +10,13 @@ use danso_engine::disk::{self, Disk};
 
 use crate::inside::{Bench, EXE};
 
-fn alive(pid: i32) -> bool {
+pub(crate) fn alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some('Z'))
 }
 
-fn gone(pid: i32) -> bool {
+pub(crate) fn gone(pid: i32) -> bool {
     let since = Instant::now();
     while alive(pid) && since.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(10));
@@ -24,7 +24,7 @@ fn gone(pid: i32) -> bool {
     !alive(pid)
 }
 
-fn mounts_of(path: &Path) -> usize {
+pub(crate) fn mounts_of(path: &Path) -> usize {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     mounts.lines().filter(|line| line.contains(path.to_str().unwrap())).count()
 }
