@@ -21,7 +21,7 @@ pub(crate) fn judge(
 ) -> Results {
     let faults = plan.map(|p| fault_reports(history, p)).unwrap_or_default();
     let interrupted = interrupted.or_else(|| interruption(history, plan.is_some()));
-    findings.extend(crashes(history, &faults));
+    findings.extend(crashes(history, &begun(history), &faults));
     findings.push(coverage(history, plan, ops, &faults, interrupted.as_deref()));
     let worst = findings.iter().max_by_key(|f| f.verdict);
     let (verdict, reason) = worst.map(|f| (f.verdict, f.reason.clone())).unwrap_or_default();
@@ -101,12 +101,27 @@ fn fault_report(injection: &Injection, notes: &[(Time, &Note)]) -> FaultReport {
 /// A node may die of a fault a little later than the fault lasts.
 const AFTERMATH: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// When injections began, where that is told: they are recorded once all of it is done, and its
+/// first node may be dead by then.
+fn begun(history: &History) -> BTreeMap<FaultId, Time> {
+    let told = history.notes().filter_map(|(_, time, note)| {
+        let took = u64::try_from(note.value.get(note::TOOK)?.int()?).ok()?;
+        Some((note.fault?, Time(time.0.saturating_sub(took))))
+    });
+    told.collect()
+}
+
 /// Nodes that died although nobody asked them to and no fault excuses it.
-fn crashes(history: &History, faults: &[FaultReport]) -> Option<Finding> {
+fn crashes(
+    history: &History,
+    begun: &BTreeMap<FaultId, Time>,
+    faults: &[FaultReport],
+) -> Option<Finding> {
     let excused = |time: Time, note: &Note| {
         faults.iter().any(|fault| {
             let may = danso_engine::nemesis::find(&fault.kind).is_some_and(|n| n.excuses());
-            let during = fault.start.is_some_and(|s| s <= time)
+            let start = begun.get(&fault.id).copied().or(fault.start);
+            let during = start.is_some_and(|s| s <= time)
                 && fault.stop.is_none_or(|s| time <= s + AFTERMATH);
             may && during && note.nodes.iter().all(|n| fault.nodes.contains(n))
         })
@@ -218,7 +233,7 @@ fn after_healing(history: &History, plan: &Plan) -> Option<String> {
 }
 
 /// Faults that were not seen to bite. Of faults waiting for the same line of log one is enough:
-/// nobody can promise how often a node prints.
+/// nobody can promise how often a node prints. One that began and was never healed always counts.
 fn blunt<'a>(plan: &'a Plan, faults: &'a [FaultReport]) -> impl Iterator<Item = String> + 'a {
     let trigger = |report: &FaultReport| {
         let injection = plan.schedule.injections.iter().find(|i| i.id == report.id)?;
@@ -230,7 +245,10 @@ fn blunt<'a>(plan: &'a Plan, faults: &'a [FaultReport]) -> impl Iterator<Item = 
     let bitten: BTreeSet<_> = faults.iter().filter(|f| f.bit).filter_map(trigger).collect();
     faults
         .iter()
-        .filter(move |f| !f.bit && trigger(f).is_none_or(|t| !bitten.contains(&t)))
+        .filter(move |f| {
+            let open = f.start.is_some() && f.stop.is_none();
+            !f.bit && (open || trigger(f).is_none_or(|t| !bitten.contains(&t)))
+        })
         .map(|f| format!("fault {} ({}) was not seen to bite: {}", f.id, f.kind, f.effect))
 }
 

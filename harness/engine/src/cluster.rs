@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
+use tokio::sync::RwLock;
 
 use crate::clock::Clocks;
 use crate::disk::Disks;
@@ -46,6 +47,7 @@ pub struct Cluster {
     site: Site,
     layers: Mutex<Layers>,
     holds: Mutex<BTreeMap<(NodeId, Hold), u32>>,
+    starts: Mutex<BTreeMap<NodeId, Arc<RwLock<()>>>>,
     winner: Mutex<Option<NodeId>>,
 }
 
@@ -106,6 +108,7 @@ impl Cluster {
             site,
             layers: Mutex::default(),
             holds: Mutex::default(),
+            starts: Mutex::default(),
             winner: Mutex::default(),
         })
     }
@@ -262,17 +265,6 @@ impl Cluster {
         done.map_err(|e| format!("{hook} {node}: {e}"))
     }
 
-    /// Kills `node`, empties its disk and starts it again.
-    ///
-    /// # Errors
-    /// One line: what could not be done.
-    pub async fn empty(&self, node: NodeId) -> Result<(), String> {
-        let held = |e: io::Error| format!("{node} cannot be killed: {e}");
-        self.processes.kill(node).await.map_err(held)?;
-        self.wipe(node)?;
-        self.start(node).map(drop)
-    }
-
     /// Empties the disk of `node`, which must not run.
     ///
     /// # Errors
@@ -375,6 +367,12 @@ impl Cluster {
             return true;
         }
         false
+    }
+
+    /// Held to write by whoever starts `node`, to read by whoever ends it: a node that is to be
+    /// down is not started by one who looked a moment before.
+    pub(crate) fn starts(&self, node: NodeId) -> Arc<RwLock<()>> {
+        lock(&self.starts).entry(node).or_default().clone()
     }
 
     /// Stops all processes, politely first.

@@ -165,7 +165,11 @@ async fn settle(
     end: Instant,
 ) -> Result<Vec<NodeId>, String> {
     match nodes {
-        Nodes::These(nodes) => Ok(nodes.clone()),
+        // A stored plan may name anybody.
+        Nodes::These(nodes) => {
+            nodes.iter().try_for_each(|n| cluster.member(*n).map(drop))?;
+            Ok(nodes.clone())
+        }
         Nodes::Speaker => speaker
             .map(|s| vec![s])
             .ok_or_else(|| "nodes = speaker wants a fault that begins on a log line".to_owned()),
@@ -211,10 +215,16 @@ impl Context {
             let reason = format!("the undo log cannot be written: {error}");
             return Err(self.failed(injection, reason));
         }
+        let begun = Instant::now();
         match nemesis.inject(&self.cluster, fault, nodes).await {
             Ok(wound) => {
                 let mut detail = fault.args.map().cloned().unwrap_or_default();
                 detail.extend(wound.detail().map().cloned().unwrap_or_default());
+                if nemesis.excuses() {
+                    // A node may have ended of it before all of it was done.
+                    let took = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
+                    detail.insert(note::TOOK.to_owned(), took.into());
+                }
                 let note = Note::new(fault.kind.clone(), Value::Map(detail));
                 let note = note.nodes(wound.nodes()).fault(id);
                 self.recorder.record(&Event::Note(note));

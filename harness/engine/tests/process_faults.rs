@@ -250,6 +250,34 @@ async fn a_slow_start_takes_its_time() {
     world.cluster.down().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_to_be_down_is_not_started_by_another_fault() {
+    let world = World::new(POLITE, "kill");
+    for _ in 0..20 {
+        let first = world.hurt("kill", &[on_n1()]).await;
+        // The one ends as the other begins: whichever comes first, it is down now.
+        let healing = tokio::spawn({
+            let cluster = world.cluster.clone();
+            async move { first.heal(&cluster).await }
+        });
+        let second = world.hurt("kill", &[on_n1()]).await;
+        healing.await.unwrap().unwrap();
+        assert_eq!(world.cluster.processes.pid(N1), None, "it is held down");
+        world.heal(second).await;
+    }
+    world.cluster.down().await;
+}
+
+#[tokio::test]
+async fn a_stored_delay_beyond_all_times_is_refused() {
+    let world = World::new(POLITE, "kill");
+    let args = Value::of([("by", "99999999h".into())]);
+    let fault = Fault { kind: "delay".into(), nodes: Nodes::These(vec![N1]), args };
+    let failed = find("delay").unwrap().inject(&world.cluster, &fault, vec![N1]).await;
+    assert!(failed.err().unwrap().contains("more than"));
+    world.cluster.down().await;
+}
+
 /// Says how many files it can open, and how large a file it can write, again and again.
 const GREEDY: &str = r#"exec python3 -u -c '
 import errno, signal, time
@@ -301,6 +329,9 @@ async fn limits_of_files_bite_and_are_put_back() {
         }
     };
     last(free).await;
+    // A limit above what it has already lowers nothing.
+    let vain = world.hurt("limit-files", &[on_n1(), ("most", (1_i64 << 40).into())]).await;
+    assert!(!world.heal(vain).await.bit);
     let pid = world.cluster.processes.pid(N1).unwrap();
     let limits = || std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     let before = limits();

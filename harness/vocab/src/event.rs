@@ -100,6 +100,8 @@ pub mod note {
     pub const HEAL: &str = "heal";
     /// An injection could not be carried out; its value is the reason.
     pub const FAULT_FAILED: &str = "fault-failed";
+    /// In the value of an injection that nodes may end of: how long it took to inject, ns.
+    pub const TOOK: &str = "took";
     /// A node's process came up (first start or restart).
     pub const NODE_UP: &str = "node-up";
     /// A node died although no fault asked it to; its value carries `status` and `stderr`.

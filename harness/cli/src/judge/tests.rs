@@ -158,3 +158,35 @@ fn an_interruption_is_told_and_never_valid() {
     events.insert(5, Event::Note(Note::new(note::INTERRUPTED, "SIGINT")));
     unknown(events, &plan(vec![]), "cut short: SIGINT");
 }
+
+#[test]
+fn a_fault_that_was_never_healed_is_never_valid() {
+    let on = || Start::OnLog { from: Time(1), text: "leader".to_owned(), delay: Duration::ZERO };
+    let two = plan(vec![on(), on()]);
+    let id = two.schedule.injections[1].id;
+    let mut events = with_fault(0, true);
+    let at = events.len() - 1;
+    let inject = Note::new("kill", ()).fault(id).nodes([NodeId(1)]);
+    events.insert(at, Event::Note(inject));
+    let failed = Note::new(note::FAULT_FAILED, "healing failed: it runs on").fault(id);
+    events.insert(at + 1, Event::Note(failed));
+    unknown(events, &two, "healing failed: it runs on");
+}
+
+#[test]
+fn a_node_may_end_of_a_fault_that_is_still_being_injected_but_not_before() {
+    let mut two = plan(vec![Start::At(Time(1))]);
+    two.schedule.injections[0].fault.kind = "bit-flip".into();
+    let crash = |took: i64| {
+        let mut events = with_fault(0, true);
+        if let Event::Note(note) = &mut events[1] {
+            note.value = Value::of([(note::TOOK, took.into())]);
+        }
+        let value = Value::of([("status", "exit status 3".into())]);
+        let died = Note::new(note::NODE_CRASHED, value).nodes([NodeId(1)]);
+        events.insert(1, Event::Note(died));
+        judged(events, &two).verdict
+    };
+    assert_eq!(crash(1), Verdict::Valid);
+    assert_eq!(crash(0), Verdict::Invalid, "it was dead when the fault began");
+}

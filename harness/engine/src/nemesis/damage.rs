@@ -8,12 +8,12 @@ use std::sync::Arc;
 use danso_vocab::{Fault, NodeId, Nodes, Rng, Value};
 
 use super::args::Args;
-use super::ends::revive;
+use super::ends::{all_down, revive};
 use super::outage::{Outage, off};
 use super::select::select;
 use super::storage::patterns;
 use super::{Effect, Ground, Nemesis, Wound};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Hold};
 use crate::disk::offline::{self, Flip};
 use crate::means::Need;
 use crate::target::Fut;
@@ -148,6 +148,10 @@ impl Nemesis for Damage {
             };
             let rng = Rng::new(seed.cast_unsigned());
             let outage = Outage::begin(cluster, nodes, false).await;
+            if let Err(reason) = all_down(cluster, &outage.nodes) {
+                outage.end(cluster).await?;
+                return Err(reason);
+            }
             let mut done = Vec::new();
             for node in &outage.nodes {
                 let (data, plan, index) = (cluster.data(*node), plan.clone(), node.index() as u64);
@@ -271,6 +275,10 @@ impl Wound for Hurt {
                 let mut back = 0;
                 let mut failed = Vec::new();
                 for (node, done) in self.hurt {
+                    if let Err(reason) = all_down(cluster, &[node]) {
+                        failed.push(reason);
+                        continue;
+                    }
                     let data = cluster.data(node);
                     match off(move || offline::flip_back(&data, &done.flips)).await {
                         Ok(count) => back += count,
@@ -303,9 +311,9 @@ fn damage((node, done): &(NodeId, Done)) -> String {
 
 /// Nodes that do not run although they should, with their last words.
 fn refused(cluster: &Cluster, nodes: &[NodeId]) -> Vec<String> {
-    let down = nodes.iter().filter(|n| {
-        cluster.processes.pid(**n).is_none() && !cluster.is_held(**n, crate::cluster::Hold::Down)
-    });
+    let down = nodes
+        .iter()
+        .filter(|n| cluster.processes.pid(**n).is_none() && !cluster.is_held(**n, Hold::Down));
     let words = down.map(|node| {
         let stderr = cluster.processes.stderr(*node);
         let last = stderr.lines().last().unwrap_or("it printed nothing").to_owned();
@@ -366,12 +374,22 @@ impl Nemesis for SnapshotRestore {
             for node in &nodes {
                 let data = cluster.data(*node);
                 let to = beside(&data);
-                let paused = cluster.processes.pause(*node).await.map_err(|e| e.to_string())?;
-                let (from, into) = (data.clone(), to.clone());
-                let copied = off(move || offline::copy(&from, &into)).await;
-                if paused.is_some() && !cluster.is_held(*node, crate::cluster::Hold::Paused) {
-                    cluster.processes.resume(*node).await.map_err(|e| e.to_string())?;
-                }
+                // Held, so that the end of a pause does not let it go on under the copy.
+                cluster.hold(*node, Hold::Paused);
+                let copied = match cluster.processes.pause(*node).await {
+                    Ok(_) => {
+                        let (from, into) = (data.clone(), to.clone());
+                        off(move || offline::copy(&from, &into)).await
+                    }
+                    Err(error) => Err(error.to_string()),
+                };
+                let copied = match cluster.release(*node, Hold::Paused) {
+                    true => {
+                        let resumed = cluster.processes.resume(*node).await;
+                        copied.and_then(|n| resumed.map(|_| n).map_err(|e| e.to_string()))
+                    }
+                    false => copied,
+                };
                 let bytes = match copied {
                     Ok(bytes) => bytes,
                     Err(reason) => {
@@ -431,6 +449,10 @@ impl Wound for Copied {
             let outage = Outage::begin(cluster, self.nodes.clone(), false).await;
             let (mut words, mut failed, mut bit) = (Vec::new(), Vec::new(), true);
             for (node, copy, _) in &self.copies {
+                if let Err(reason) = all_down(cluster, &[*node]) {
+                    failed.push(reason);
+                    continue;
+                }
                 let (copy, data) = (copy.clone(), cluster.data(*node));
                 let back = off(move || {
                     let different = offline::differences(&copy, &data)?.len();

@@ -34,6 +34,9 @@ pub(super) async fn take_down(cluster: &Cluster, nodes: &[NodeId], how: How) -> 
 
 /// Ends a node; `None` if it did not run.
 pub(super) async fn end(cluster: &Cluster, node: NodeId, how: How) -> Option<String> {
+    // Whoever is starting it comes first: what does not run yet cannot be ended.
+    let starts = cluster.starts(node);
+    let _none = starts.read().await;
     let ended = match how {
         How::Kill => cluster.processes.kill(node).await,
         How::Stop(grace) => cluster.processes.stop(node, grace).await,
@@ -74,14 +77,41 @@ pub(super) async fn let_up(cluster: &Cluster, nodes: &[NodeId]) -> Result<(), St
 /// # Errors
 /// One line: why it cannot be started.
 pub(super) async fn start(cluster: &Cluster, node: NodeId, delay: Duration) -> Result<(), String> {
-    if cluster.processes.pid(node).is_some() {
-        return Ok(());
+    start_unless(cluster, node, delay, 0).await.map(drop)
+}
+
+/// The same for one who holds it down himself: it is started unless more than `holds` faults
+/// keep it down. Returns whether it was.
+///
+/// # Errors
+/// As [`start`].
+pub(super) async fn start_unless(
+    cluster: &Cluster,
+    node: NodeId,
+    delay: Duration,
+    holds: u32,
+) -> Result<bool, String> {
+    let starts = cluster.starts(node);
+    let _alone = starts.write().await;
+    if cluster.holds(node, Hold::Down) > holds || cluster.processes.pid(node).is_some() {
+        return Ok(false);
     }
     cluster.start_late(node, delay)?;
     if cluster.is_held(node, Hold::Paused) {
         cluster.processes.pause(node).await.map_err(|e| e.to_string())?;
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Whether the disks of `nodes`, which were taken down, may be touched: somebody may not have
+/// ended.
+///
+/// # Errors
+/// One line: who runs on.
+pub(super) fn all_down(cluster: &Cluster, nodes: &[NodeId]) -> Result<(), String> {
+    let up = nodes.iter().filter(|n| cluster.processes.pid(**n).is_some());
+    let up: Vec<_> = up.map(NodeId::to_string).collect();
+    if up.is_empty() { Ok(()) } else { Err(format!("{} cannot be ended", up.join(", "))) }
 }
 
 /// Starts those of `nodes` that ended under a fault that makes nodes end. Says which.
@@ -93,8 +123,9 @@ pub(super) async fn revive(cluster: &Cluster, nodes: &[NodeId]) -> Result<Vec<St
     for node in nodes {
         let ended = cluster.processes.pid(*node).is_none();
         if ended && !cluster.is_held(*node, Hold::Down) {
-            start(cluster, *node, Duration::ZERO).await?;
-            revived.push(format!("{node} had ended and was started again"));
+            if start_unless(cluster, *node, Duration::ZERO, 0).await? {
+                revived.push(format!("{node} had ended and was started again"));
+            }
         }
     }
     Ok(revived)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::{Args, time};
-use super::ends::{How, effect, let_up, take_down};
+use super::ends::{How, all_down, effect, let_up, take_down};
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::Cluster;
@@ -97,7 +97,8 @@ impl Nemesis for Ending {
                 if !wipe {
                     break;
                 }
-                if let Err(error) = cluster.wipe(*node) {
+                let down_now = all_down(cluster, &[*node]);
+                if let Err(error) = down_now.and_then(|()| cluster.wipe(*node)) {
                     let_up(cluster, &down.nodes).await?;
                     return Err(error);
                 }

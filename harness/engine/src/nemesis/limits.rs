@@ -101,7 +101,9 @@ impl Nemesis for Limits {
                 match cluster.tight.lower(&cluster.processes, node, self.of, most) {
                     Ok((grip, seen)) => {
                         tightened.grips.push(grip);
-                        if !seen.is_empty() && seen.iter().all(|(_, soft)| *soft <= most) {
+                        // Where all may have less already, nothing was lowered.
+                        let lowered = seen.iter().any(|(_, soft)| *soft == most);
+                        if lowered && seen.iter().all(|(_, soft)| *soft <= most) {
                             let count = seen.len();
                             tightened
                                 .seen

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::Args;
+use super::ends::{How, all_down, let_up, take_down};
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::Cluster;
@@ -92,14 +93,33 @@ impl Wound for Left {
 
     fn heal<'a>(mut self: Box<Self>, cluster: &'a Arc<Cluster>) -> Fut<'a, Result<Effect, String>> {
         Box::pin(async move {
+            let mut failed = Vec::new();
+            // One that cannot join keeps no other from it.
             for node in &self.nodes {
-                if self.replace {
-                    cluster.empty(*node).await?;
+                let joined = match self.replace {
+                    true => replace(cluster, *node).await,
+                    false => Ok(()),
+                };
+                let joined = match joined {
+                    Ok(()) => cluster.hook("join", *node).await,
+                    Err(error) => Err(error),
+                };
+                match joined {
+                    Ok(said) => self.said.push(format!("{node} joined: {said}")),
+                    Err(error) => failed.push(error),
                 }
-                let said = cluster.hook("join", *node).await?;
-                self.said.push(format!("{node} joined: {said}"));
+            }
+            if !failed.is_empty() {
+                return Err(failed.join("; "));
             }
             Ok(Effect { bit: true, words: self.said.join(", ") })
         })
     }
+}
+
+/// Kills `node`, empties its disk and starts it again, unless another fault keeps it down.
+async fn replace(cluster: &Cluster, node: NodeId) -> Result<(), String> {
+    take_down(cluster, &[node], How::Kill).await;
+    let emptied = all_down(cluster, &[node]).and_then(|()| cluster.wipe(node));
+    let_up(cluster, &[node]).await.and(emptied)
 }

@@ -5,6 +5,7 @@ pub(super) mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
@@ -14,7 +15,7 @@ use super::select::select;
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::{Cluster, Shape};
 use crate::means::Need;
-use crate::network::{Ability, Backend, Link, LinkStats, Policy};
+use crate::network::{Ability, Backend, Http, Link, LinkStats, Mishap, Policy};
 use crate::target::Fut;
 
 /// Arguments by name.
@@ -32,6 +33,25 @@ pub(super) struct Packets {
     draw: fn(Args<'_>, &mut Rng) -> Result<Drawn, String>,
     /// What complete arguments come to.
     policy: fn(Args<'_>) -> Result<Policy, String>,
+}
+
+/// The longest anything may be delayed: sums of such delays are still times.
+const LATEST: Duration = Duration::from_secs(3_600);
+
+impl Packets {
+    /// The policy of complete arguments.
+    fn bounded(&self, args: Args<'_>) -> Result<Policy, String> {
+        let policy = (self.policy)(args)?;
+        let answer = match policy.http {
+            Some(Http { mishap: Mishap::Delay(by), .. }) => by,
+            _ => Duration::ZERO,
+        };
+        let times = [policy.delay.mean, policy.delay.jitter, policy.linger, answer];
+        if times.iter().any(|t| *t > LATEST) {
+            return Err(format!("nothing can be delayed by more than {LATEST:?}"));
+        }
+        Ok(policy)
+    }
 }
 
 impl Nemesis for Packets {
@@ -79,7 +99,7 @@ impl Nemesis for Packets {
         let mut drawn: BTreeMap<_, _> = drawn.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         Reach::of(args)?.store(&mut drawn);
         // What cannot be carried out is refused now.
-        (self.policy)(Args(&drawn))?;
+        self.bounded(Args(&drawn))?;
         Ok(Fault { kind: self.kind.into(), nodes, args: Value::Map(drawn) })
     }
 
@@ -91,7 +111,7 @@ impl Nemesis for Packets {
     ) -> Fut<'a, Result<Box<dyn Wound>, String>> {
         Box::pin(async move {
             let args = fault.args.map().cloned().unwrap_or_default();
-            let policy = (self.policy)(Args(&args))?;
+            let policy = self.bounded(Args(&args))?;
             let links = Reach::of(&args)?.links(&nodes, &cluster.nodes());
             let before = Tally::of(cluster, &links);
             let policies = links.iter().map(|l| (*l, policy)).collect();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::{Args, percent};
+use super::ends::all_down;
 use super::outage::{Outage, loss_words, off, tally_words};
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
@@ -146,6 +147,7 @@ async fn crash(
     keep: Keep,
     rng: &Rng,
 ) -> Result<Vec<(NodeId, Loss)>, String> {
+    all_down(cluster, nodes)?;
     let disks = &cluster.disks;
     let mut losses = Vec::new();
     for node in nodes {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use danso_vocab::{Fault, NodeId, Rng, Value};
 
 use super::args::{Args, duration, time};
-use super::ends::{Busy, How, Over, effect, end, let_up, start, take_down};
+use super::ends::{Busy, How, Over, effect, end, let_up, start, start_unless, take_down};
 use super::kill::GRACE;
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
@@ -165,10 +165,17 @@ impl Nemesis for Restarts {
                 Which::Slow => {
                     let takes = given("takes")?;
                     let ended = take_down(cluster, &nodes, How::Kill).await;
+                    let mut failed = Vec::new();
+                    // Nobody stays held down because another cannot be started.
                     for node in &nodes {
-                        if cluster.release(*node, Hold::Down) {
-                            start(cluster, *node, takes).await?;
+                        if cluster.release(*node, Hold::Down)
+                            && let Err(error) = start(cluster, *node, takes).await
+                        {
+                            failed.push(error);
                         }
+                    }
+                    if !failed.is_empty() {
+                        return Err(failed.join("; "));
                     }
                     Box::new(Slowed { nodes, ended }) as Box<dyn Wound>
                 }
@@ -246,11 +253,12 @@ async fn nip(
     let mut failed = None;
     for moment in &after {
         // What another fault keeps down too is not ours to start.
-        let ours: Vec<_> =
-            nodes.iter().copied().filter(|n| cluster.holds(*n, Hold::Down) == 1).collect();
-        for node in &ours {
-            if let Err(error) = cluster.start(*node) {
-                failed = Some(error);
+        let mut ours = Vec::new();
+        for node in &nodes {
+            match start_unless(&cluster, *node, Duration::ZERO, 1).await {
+                Ok(true) => ours.push(*node),
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
             }
         }
         let ended = over.wait(*moment).await;

@@ -458,9 +458,14 @@ struct End {
 impl End {
     /// Listens to the warden until it ends, lets the node's output drain, and tells.
     fn wait(mut self, tell: &watch::Sender<Option<ExitStatus>>) {
+        // Whoever ends it after it has ended by itself did not ask for that.
+        let mut unasked = false;
         loop {
             match self.ear.hear(None) {
-                Ok(Some((said, speaker))) => lock(&self.told).hear(self.node, said, speaker),
+                Ok(Some((said, speaker))) => {
+                    unasked |= matches!(said, Said::Ended(_)) && !*lock(&self.expected);
+                    lock(&self.told).hear(self.node, said, speaker);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     tracing::warn!(node = %self.node, %error, "its warden cannot be understood");
@@ -484,7 +489,7 @@ impl End {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let expected = *lock(&self.expected);
+        let expected = *lock(&self.expected) && !unasked;
         // First, so that whoever hears of its death can start it again.
         tell.send_replace(Some(status));
         if !expected {
