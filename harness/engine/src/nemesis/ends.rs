@@ -122,10 +122,8 @@ pub(super) async fn revive(cluster: &Cluster, nodes: &[NodeId]) -> Result<Vec<St
     let mut revived = Vec::new();
     for node in nodes {
         let ended = cluster.processes.pid(*node).is_none();
-        if ended && !cluster.is_held(*node, Hold::Down) {
-            if start_unless(cluster, *node, Duration::ZERO, 0).await? {
-                revived.push(format!("{node} had ended and was started again"));
-            }
+        if ended && start_unless(cluster, *node, Duration::ZERO, 0).await? {
+            revived.push(format!("{node} had ended and was started again"));
         }
     }
     Ok(revived)
