@@ -122,8 +122,7 @@ pub(super) async fn revive(cluster: &Cluster, nodes: &[NodeId]) -> Result<Vec<St
     let mut revived = Vec::new();
     for node in nodes {
         let ended = cluster.processes.pid(*node).is_none();
-        let free = ended && !cluster.is_held(*node, Hold::Down);
-        if free && start_unless(cluster, *node, Duration::ZERO, 0).await? {
+        if ended && start_unless(cluster, *node, Duration::ZERO, 0).await? {
             revived.push(format!("{node} had ended and was started again"));
         }
     }
