@@ -2,7 +2,9 @@
 //! address, a veth pair. Netlink and not `ioctl`, because inside a user namespace only netlink
 //! may set a queue's length; and no `ip` program, because not every machine has one.
 
+use std::net::Ipv6Addr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -14,6 +16,10 @@ use super::address::{Addresses, PREFIX4, PREFIX6};
 use super::failure::{Failure, Step};
 
 const HEADER: usize = 16;
+/// How long the kernel may take to make a route.
+const ROUTED_WITHIN: Duration = Duration::from_secs(2);
+/// `linux/ipv6_route.h`: a route to an address of this machine; not in libc.
+const RTF_LOCAL: u32 = 0x8000_0000;
 /// `linux/veth.h`; not in libc.
 const VETH_INFO_PEER: u16 = 1;
 
@@ -68,6 +74,9 @@ impl Socket {
         self.add_address(index, libc::AF_INET, PREFIX4, &addresses.v4.octets())
             .map_err(|e| Step::Interface.failed(e))?;
         let v6 = self.add_address(index, libc::AF_INET6, PREFIX6, &addresses.v6.octets());
+        if v6.is_ok() {
+            until_routed(addresses.v6);
+        }
         Ok(v6.err().map(|e| Step::Ipv6.failed(e)))
     }
 
@@ -126,6 +135,34 @@ impl Socket {
             0 => Ok(()),
             code => Err(Errno::from_raw(-code)),
         }
+    }
+}
+
+/// Waits until the kernel takes packets for this address of the calling thread's namespace: it
+/// makes the route to it a moment after it has answered, later still on a busy machine.
+fn until_routed(address: Ipv6Addr) {
+    let octets = address.octets();
+    let hex: String = octets.iter().map(|byte| format!("{byte:02x}")).collect();
+    let deadline = Instant::now() + ROUTED_WITHIN;
+    loop {
+        let Ok(routes) = std::fs::read_to_string("/proc/thread-self/net/ipv6_route") else {
+            tracing::debug!("the routes cannot be read, so nobody waits for them");
+            return;
+        };
+        // Destination, prefix length, …, flags, device.
+        let is_ours = |line: &str| {
+            let flags =
+                line.split_whitespace().nth(8).and_then(|f| u32::from_str_radix(f, 16).ok());
+            line.starts_with(&hex) && flags.is_some_and(|f| f & RTF_LOCAL != 0)
+        };
+        if routes.lines().any(is_ours) {
+            return;
+        }
+        if Instant::now() >= deadline {
+            tracing::warn!(%address, "the kernel has made no route to this address yet");
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 
