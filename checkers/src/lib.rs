@@ -10,10 +10,12 @@
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`models`] | nothing: the sequential specifications, by name |
+//! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
 //! [`Model`]: danso_vocab::Model
 //! [`Proof`]: danso_vocab::certificate::Proof
 
+pub mod checks;
 pub mod linearizable;
 pub mod models;
 pub mod verify;

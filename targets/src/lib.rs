@@ -40,6 +40,8 @@ pub struct TargetSpec {
     pub about: &'static str,
     /// How many nodes it may have; the first is the default.
     pub nodes: &'static [u16],
+    /// The workloads its client speaks; the first is what runs if nobody says.
+    pub workloads: &'static [&'static str],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
@@ -73,6 +75,7 @@ mod tests {
         for (i, target) in TARGETS.iter().enumerate() {
             assert!(TARGETS[..i].iter().all(|t| t.name != target.name), "{}", target.name);
             assert!(!target.about.is_empty() && !target.nodes.is_empty(), "{}", target.name);
+            assert!(!target.workloads.is_empty(), "{}", target.name);
             assert_eq!(
                 !target.bugs.is_empty(),
                 target.options.iter().any(|o| o.name == "bug"),

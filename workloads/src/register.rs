@@ -203,7 +203,7 @@ impl Generator for Closing {
 mod tests {
     use super::*;
 
-    const SEAT: Seat = Seat { worker: 1, workers: 4 };
+    const SEAT: Seat = Seat { worker: 1, workers: 4, nodes: 3 };
 
     fn params(given: &[(&str, Value)]) -> Params {
         let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();

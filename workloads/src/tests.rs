@@ -23,7 +23,7 @@ fn calls(
     seed: u64,
     outcome: impl Fn(u64) -> Outcome,
 ) -> Vec<danso_vocab::Call> {
-    let seat = Seat { worker: 2, workers: 5 };
+    let seat = Seat { worker: 2, workers: 5, nodes: 3 };
     let mut load = (workload.generator)(&defaults(workload), seat).unwrap();
     let mut rng = Rng::new(seed);
     let mut calls = Vec::new();

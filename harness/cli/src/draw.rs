@@ -45,11 +45,19 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
     let options = Params::complete(target.options, &spec.options)
         .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
     let recipe = (target.build)(options.all()).map_err(about_target)?;
-    let workload = workload(spec.workload.as_deref().unwrap_or("register"))
-        .map_err(|e| spec.blame(Some(About::Workload), &e))?;
+    let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
+    let workload = workload(spec.workload.as_deref().unwrap_or(target.workloads[0]))
+        .map_err(about_workload)?;
+    if !target.workloads.contains(&workload.name) {
+        let (target, known) = (target.name, target.workloads.join(", "));
+        return Err(about_workload(format!(
+            "{target} does not speak the workload `{}`; it speaks {known}",
+            workload.name
+        )));
+    }
     let params = Params::complete(workload.params, &spec.params)
         .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
-    let seat = danso_vocab::Seat { worker: 0, workers: spec.processes };
+    let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };
     for generator in [workload.generator, workload.closing] {
         let made = generator(&params, seat);
         made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
@@ -79,7 +87,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
         left_out,
         expect: Expect {
             verdict: spec.verdict,
-            anomaly: spec.anomaly.clone(),
+            anomalies: spec.anomalies.clone(),
             ok_rate: spec.ok_rate,
             min_ops: spec.min_ops,
         },

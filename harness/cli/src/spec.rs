@@ -34,7 +34,7 @@ pub(crate) struct Spec {
     /// Settings of `nemesis::Style`.
     pub(crate) schedule: BTreeMap<String, Value>,
     pub(crate) verdict: Verdict,
-    pub(crate) anomaly: Option<String>,
+    pub(crate) anomalies: Vec<String>,
     pub(crate) ok_rate: f64,
     pub(crate) min_ops: u64,
     /// Where things stand in the test file, to blame the right line.
@@ -123,9 +123,17 @@ struct Fault {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Expect {
     verdict: Option<String>,
-    anomaly: Option<String>,
+    anomaly: Option<OneOrMore>,
     ok_rate: Option<f64>,
     min_ops: Option<u64>,
+}
+
+/// A name, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "anomaly wants a name or a list of names")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 impl Spec {
@@ -161,7 +169,7 @@ impl Spec {
             faults: Faults::Auto,
             schedule: BTreeMap::new(),
             verdict: Verdict::Valid,
-            anomaly: None,
+            anomalies: Vec::new(),
             ok_rate: 0.8,
             min_ops: 1,
             places: None,
@@ -227,7 +235,11 @@ impl Spec {
         if let Some(word) = &file.expect.verdict {
             spec.verdict = verdict(word).map_err(in_file)?;
         }
-        spec.anomaly = file.expect.anomaly;
+        spec.anomalies = match file.expect.anomaly {
+            None => Vec::new(),
+            Some(OneOrMore::One(name)) => vec![name],
+            Some(OneOrMore::More(names)) => names,
+        };
         spec.ok_rate = file.expect.ok_rate.unwrap_or(spec.ok_rate);
         spec.min_ops = file.expect.min_ops.unwrap_or(spec.min_ops);
         Ok(spec)

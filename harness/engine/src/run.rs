@@ -284,7 +284,11 @@ impl Conductor {
         let count = self.plan.load.workers();
         let mut working = JoinSet::new();
         for (index, worker) in workers.into_iter().enumerate() {
-            let generator = generators(Seat { worker: index as u32, workers: count });
+            let generator = generators(Seat {
+                worker: index as u32,
+                workers: count,
+                nodes: self.plan.target.nodes(),
+            });
             let rng = Rng::new(self.plan.load.streams[index]).split(label);
             working.spawn_on(worker.work(generator, rng, pace.clone()), &clients);
         }

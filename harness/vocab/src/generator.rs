@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Call, Outcome, Rng};
+use crate::{Call, NodeId, Outcome, Rng};
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,27 @@ pub trait Generator: Send {
     }
 }
 
-/// Which of the workers a generator is for. Lets workers write values nobody else writes.
+/// Which of the workers a generator is for. Lets workers write values nobody else writes, and
+/// share out what has to be asked of every node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// This worker, from 0.
     pub worker: u32,
     /// All workers.
     pub workers: u32,
+    /// The nodes of the cluster.
+    pub nodes: u16,
+}
+
+impl Seat {
+    /// The node this worker asks first.
+    pub fn home(self) -> NodeId {
+        NodeId((self.worker % u32::from(self.nodes.max(1))) as u16 + 1)
+    }
+
+    /// Whether this worker is the first of those whose home is the same: the one that asks what
+    /// needs to be asked of each node once.
+    pub fn speaks_for_home(self) -> bool {
+        self.worker < u32::from(self.nodes.max(1))
+    }
 }

@@ -83,8 +83,8 @@ impl Load {
 pub struct Expect {
     /// The verdict people expect.
     pub verdict: Verdict,
-    /// The anomaly people expect, where they expect `invalid`.
-    pub anomaly: Option<String>,
+    /// The anomalies people expect, where they expect `invalid`: any of these.
+    pub anomalies: Vec<String>,
     /// The least share of operations that must succeed after healing, 0 to 1.
     pub ok_rate: f64,
     /// The fewest operations that must have succeeded.
@@ -93,6 +93,6 @@ pub struct Expect {
 
 impl Default for Expect {
     fn default() -> Self {
-        Expect { verdict: Verdict::Valid, anomaly: None, ok_rate: 0.8, min_ops: 1 }
+        Expect { verdict: Verdict::Valid, anomalies: Vec::new(), ok_rate: 0.8, min_ops: 1 }
     }
 }

@@ -141,12 +141,13 @@ fn note(record: &Record<'_>, state: State) -> Option<String> {
         return Some(format!("The run was cut short as well: {}", inert::clip(why, 600)));
     }
     let expected = &record.plan?.expect;
-    match (&expected.anomaly, expected.verdict) {
-        (None, Verdict::Valid) => None,
-        (Some(anomaly), verdict) => {
-            Some(format!("The plan expected {verdict}, with {}.", inert::clip(anomaly, 80)))
+    let anomalies = expected.anomalies.join(" or ");
+    match (anomalies.as_str(), expected.verdict) {
+        ("", Verdict::Valid) => None,
+        ("", verdict) => Some(format!("The plan expected {verdict}.")),
+        (names, verdict) => {
+            Some(format!("The plan expected {verdict}, with {}.", inert::clip(names, 80)))
         }
-        (None, verdict) => Some(format!("The plan expected {verdict}.")),
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) const SPEC: TargetSpec = TargetSpec {
     name: "raft-kv",
     about: "a key-value store replicated by Raft; linearizable, with exactly-once retries",
     nodes: &[3, 5, 7],
+    workloads: &["register"],
     options: settings::OPTIONS,
     bugs: bug::SPECS,
     build: |options| Ok(Arc::new(RaftKv { settings: Settings::new(options)? })),

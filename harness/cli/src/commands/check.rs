@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use danso_checkers::checks::{self, CHECKS};
 use danso_checkers::linearizable::{Algorithm, Linearizability};
 use danso_checkers::models::{self, MODELS};
 use danso_vocab::codec::history::Format;
@@ -41,11 +42,36 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(worst)
 }
 
-type MakeChecker = fn(Value) -> Box<dyn Linearizability>;
+/// What `--model` names.
+#[derive(Clone, Copy)]
+enum Named {
+    /// An object that must be linearizable.
+    Model(fn(Value) -> Box<dyn Linearizability>),
+    /// Anything else.
+    Check(fn(Value) -> Box<dyn Checker>),
+}
 
-fn find(name: &str) -> anyhow::Result<MakeChecker> {
-    let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
-    Ok(models::find(name).ok_or_else(|| usage(no_such("model", name, &names)))?.checker)
+fn names() -> Vec<&'static str> {
+    MODELS.iter().map(|m| m.name).chain(CHECKS.iter().map(|c| c.name)).collect()
+}
+
+fn find(name: &str) -> anyhow::Result<Named> {
+    let model = models::find(name).map(|model| Named::Model(model.checker));
+    let named = model.or_else(|| checks::find(name).map(|check| Named::Check(check.checker)));
+    named.ok_or_else(|| usage(no_such("model", name, &names())))
+}
+
+impl Named {
+    fn checker(self, initial: Value, algorithm: Algorithm) -> Box<dyn Checker> {
+        match self {
+            Named::Model(make) => {
+                let mut checker = make(initial);
+                checker.decide_by(algorithm);
+                checker
+            }
+            Named::Check(make) => make(initial),
+        }
+    }
 }
 
 impl From<AlgorithmArg> for Algorithm {
@@ -84,7 +110,7 @@ fn check_one(
     path: &Path,
     args: &CheckArgs,
     budget: &Budget,
-    model: Option<MakeChecker>,
+    model: Option<Named>,
     given: Option<&Value>,
 ) -> anyhow::Result<Exit> {
     let mut loaded = load::load_as(path, &args.read)?;
@@ -98,21 +124,16 @@ fn check_one(
     };
     let (mut results, took) = super::run::timed(|| match (model, &loaded.plan) {
         (Some(checker), plan) => {
-            let mut checker = checker(initial.clone());
-            checker.decide_by(args.algorithm.into());
-            let checkers: [Box<dyn Checker>; 1] = [checker];
+            let checkers = [checker.checker(initial.clone(), args.algorithm.into())];
             let findings = checking::check(&loaded.history, &checkers, budget);
             Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings, None))
         }
         (None, Some(_)) => super::run::judged(&loaded, budget, None),
-        (None, None) => {
-            let names: Vec<_> = MODELS.iter().map(|m| m.name).collect();
-            Err(usage(format!(
-                "{}: what is this a history of? say --model {}",
-                loaded.name,
-                names.join(" or --model ")
-            )))
-        }
+        (None, None) => Err(usage(format!(
+            "{}: what is this a history of? say --model {}",
+            loaded.name,
+            names().join(" or --model ")
+        ))),
     });
     if let Ok(results) = &mut results {
         let words: Vec<String> = std::env::args().skip(1).collect();

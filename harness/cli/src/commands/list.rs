@@ -1,5 +1,6 @@
 //! `danso list`: what there is.
 
+use danso_checkers::checks::CHECKS;
 use danso_checkers::models::MODELS;
 use danso_engine::nemesis::{NEMESES, SETTINGS, TIMING};
 use danso_targets::TARGETS;
@@ -17,8 +18,9 @@ pub(crate) fn list(what: Listed) -> anyhow::Result<Exit> {
         Listed::Faults => faults(),
         Listed::Checkers => checkers(),
         Listed::Models => {
-            for model in MODELS {
-                println!("{:<16} {}", model.name, model.about);
+            let models = MODELS.iter().map(|m| (m.name, m.about));
+            for (name, about) in models.chain(CHECKS.iter().map(|c| (c.name, c.about))) {
+                println!("{name:<16} {about}");
             }
         }
     }
@@ -30,6 +32,7 @@ fn targets() {
         println!("{:<16} {}", target.name, target.about);
         let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
         println!("  nodes: {}", sizes.join(", "));
+        println!("  workloads: {}", target.workloads.join(", "));
         options("options", target.options);
         for bug in target.bugs {
             println!("  --bug {:<18} {}", bug.name, bug.about);
@@ -40,6 +43,9 @@ fn targets() {
 fn workloads() {
     for workload in WORKLOADS {
         println!("{:<16} {}", workload.name, workload.about);
+        let speakers = TARGETS.iter().filter(|t| t.workloads.contains(&workload.name));
+        let speakers: Vec<_> = speakers.map(|t| t.name).collect();
+        println!("  spoken by: {}", speakers.join(", "));
         for op in workload.ops {
             println!("  {:<24} {}", op.f, op.about);
         }

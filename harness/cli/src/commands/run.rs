@@ -164,7 +164,8 @@ impl Parts {
         let target = (spec.build)(&plan.target.options).map_err(usage)?;
         let workload = draw::workload(&plan.workload.name).map_err(usage)?;
         let params = Params::stored(plan.workload.params.clone());
-        let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers() };
+        let nodes = plan.target.nodes();
+        let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers(), nodes };
         let sane = |e: ParamError| usage(format!("{}: {e}", workload.name));
         (workload.generator)(&params, seat).map_err(sane)?;
         (workload.closing)(&params, seat).map_err(sane)?;

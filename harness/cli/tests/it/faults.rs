@@ -60,7 +60,7 @@ const MATRIX: &[&[Row]] = &[
         row("crash-loop", "nodes = 'n1', period = '300ms'"),
         Row { shows: again, ..row("kill-on-start", "nodes = 'n1', times = 2, within = '100ms'") },
         Row { shows: again, ..row("slow-start", "nodes = 'n1', takes = '400ms'") },
-        row("cpu", "nodes = 'n1', percent = 2"),
+        row("cpu", "nodes = 'n1', percent = 1"),
         row("limit-files", "nodes = 'n1', most = 5"),
     ],
     &[
@@ -84,6 +84,8 @@ const LOSES: [&[i32]; 2] = [&[1], &[0, 1, 2]];
 /// What is damaged may be noticed, or not be needed.
 const ANY: [&[i32]; 2] = [&[0, 1, 2], &[0, 1, 2]];
 
+/// Requests a second: enough to keep a node on a fast machine busy when it is starved of CPU.
+const RATE: u32 = 1_500;
 /// Time between two faults of a row, and how long each lasts.
 const EVERY: f64 = 1.8;
 const LASTS: f64 = 0.8;
@@ -136,7 +138,7 @@ fn obstacle(doctor: &Said, row: &Row, target: &str) -> Option<String> {
 /// Runs all of these against a target, one after the other.
 fn meet(dir: &Path, target: &str, rows: &[&Row]) {
     let mut test = format!(
-        "name = 'matrix'\nnetwork = '{}'\nload = {{ processes = 6, rate = 300, time = '{:.1}s' }}\n[target]\nkind = '{target}'\n",
+        "name = 'matrix'\nnetwork = '{}'\nload = {{ processes = 6, rate = {RATE}, time = '{:.1}s' }}\n[target]\nkind = '{target}'\n",
         rows[0].network,
         EVERY * rows.len() as f64 + 1.0,
     );

@@ -8,7 +8,7 @@ const SEEDS: [&str; 3] = ["1", "2", "3"];
 #[test]
 fn a_violation_ends_the_load_and_the_report_is_complete() {
     let _turn = turn();
-    let canary = project().join("ci/canary/stale-read.toml");
+    let canary = project().join("ci/canary/raft-kv/stale-read.toml");
     let canary = canary.to_str().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let found = SEEDS.iter().find(|seed| {

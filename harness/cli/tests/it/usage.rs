@@ -125,11 +125,7 @@ fn mistakes_in_a_test_file_name_their_place() {
 
 #[test]
 fn every_shipped_test_file_can_be_planned() {
-    for entry in std::fs::read_dir(project().join("ci/canary")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "toml") {
-            continue;
-        }
+    for path in crate::canaries::files().into_iter().map(|canary| canary.path) {
         danso(&project(), &["plan", path.to_str().unwrap(), "--seed", "1"]).exits(0);
     }
 }

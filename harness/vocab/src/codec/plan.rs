@@ -78,7 +78,8 @@ enum StoredNodes {
 #[serde(deny_unknown_fields)]
 struct StoredExpect {
     verdict: String,
-    anomaly: Option<String>,
+    #[serde(default)]
+    anomalies: Vec<String>,
     ok_rate: f64,
     min_ops: u64,
 }
@@ -107,7 +108,7 @@ pub fn write(plan: &Plan) -> Vec<u8> {
         left_out: plan.left_out.clone(),
         expect: StoredExpect {
             verdict: plan.expect.verdict.word().to_owned(),
-            anomaly: plan.expect.anomaly.clone(),
+            anomalies: plan.expect.anomalies.clone(),
             ok_rate: plan.expect.ok_rate,
             min_ops: plan.expect.min_ops,
         },
@@ -183,7 +184,7 @@ pub fn read(bytes: &[u8]) -> Result<Plan, ReadError> {
         left_out: stored.left_out,
         expect: Expect {
             verdict,
-            anomaly: stored.expect.anomaly,
+            anomalies: stored.expect.anomalies,
             ok_rate: stored.expect.ok_rate,
             min_ops: stored.expect.min_ops,
         },

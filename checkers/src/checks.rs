@@ -1,0 +1,41 @@
+//! Checkers that account for operations instead of ordering them, by name.
+//!
+//! What a model is for linearizability, a row here is for everything else `--model` can name:
+//! sets with final reads, queues with losses and duplicates, snapshots of banks.
+
+use danso_vocab::{Checker, Value};
+
+/// A check users can name on the command line.
+pub struct CheckSpec {
+    /// The name: what the history is of.
+    pub name: &'static str,
+    /// Its operations and what must hold of them, in one line.
+    pub about: &'static str,
+    /// A checker of histories that start with this value.
+    pub checker: fn(initial: Value) -> Box<dyn Checker>,
+}
+
+/// All of them.
+pub const CHECKS: &[CheckSpec] = &[];
+
+/// The check of this name.
+pub fn find(name: &str) -> Option<&'static CheckSpec> {
+    CHECKS.iter().find(|check| check.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models;
+
+    #[test]
+    fn names_are_unique_and_kebab_case() {
+        for (i, check) in CHECKS.iter().enumerate() {
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(check.name.chars().all(kebab), "{}", check.name);
+            assert!(CHECKS[..i].iter().all(|c| c.name != check.name), "{}", check.name);
+            assert!(models::find(check.name).is_none(), "{} is a model too", check.name);
+            assert_eq!(find(check.name).map(|c| c.about), Some(check.about));
+        }
+    }
+}
