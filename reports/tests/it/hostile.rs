@@ -82,7 +82,7 @@ pub(crate) fn poisoned(sharp: &str) -> Sample {
     (plan.target.name, plan.workload.name) = (text(), text());
     plan.target.options = [(text(), value())].into();
     plan.left_out = vec![text()];
-    plan.expect.anomaly = Some(text());
+    plan.expect.anomalies = vec![text()];
     plan.schedule = Schedule::new(vec![Injection {
         id: FaultId(0),
         fault: Fault { kind: text().into(), nodes: Nodes::Speaker, args: value() },
