@@ -77,6 +77,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
             rate: spec.rate,
             time: spec.time,
             timeout: spec.timeout,
+            resilience: spec.resilience.clone(),
             streams: (0..spec.processes)
                 .map(|w| rng.split(&format!("worker-{w}")).seed())
                 .collect(),
