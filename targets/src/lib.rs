@@ -44,6 +44,9 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
+    /// Parameters of those workloads that it wants other than usual, unless the user says them:
+    /// workload, parameter, value.
+    pub params: &'static [(&'static str, &'static str, fn() -> Value)],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
@@ -78,6 +81,9 @@ mod tests {
             assert!(TARGETS[..i].iter().all(|t| t.name != target.name), "{}", target.name);
             assert!(!target.about.is_empty() && !target.nodes.is_empty(), "{}", target.name);
             assert!(!target.workloads.is_empty(), "{}", target.name);
+            for (workload, param, _) in target.params {
+                assert!(target.workloads.contains(workload), "{}: {workload}.{param}", target.name);
+            }
             assert_eq!(
                 !target.bugs.is_empty(),
                 target.options.iter().any(|o| o.name == "bug"),
