@@ -5,6 +5,8 @@
 
 use danso_vocab::{Checker, Value};
 
+use crate::accounting::{Bank, Set};
+
 /// A check users can name on the command line.
 pub struct CheckSpec {
     /// The name: what the history is of.
@@ -16,7 +18,18 @@ pub struct CheckSpec {
 }
 
 /// All of them.
-pub const CHECKS: &[CheckSpec] = &[];
+pub const CHECKS: &[CheckSpec] = &[
+    CheckSpec {
+        name: "set",
+        about: "add value, read -> [value …]: every final read has all that was acknowledged",
+        checker: |_| Box::new(Set),
+    },
+    CheckSpec {
+        name: "bank",
+        about: "transfer {from, to, amount}, read -> {account: balance}: totals stay the same",
+        checker: |initial| Box::new(Bank::starting(&initial)),
+    },
+];
 
 /// The check of this name.
 pub fn find(name: &str) -> Option<&'static CheckSpec> {

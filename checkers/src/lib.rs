@@ -9,15 +9,19 @@
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
+//! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
 //! [`Model`]: danso_vocab::Model
 //! [`Proof`]: danso_vocab::certificate::Proof
 
+pub mod accounting;
 pub mod checks;
+mod ledger;
 pub mod linearizable;
 pub mod models;
+mod numbering;
 pub mod verify;
 
 pub use linearizable::linearizable;

@@ -13,8 +13,6 @@
 //! **Compare-and-set.** It expects the value this worker saw last, on the register it touched
 //! last, so that it succeeds about as often as not. A worker that has seen nothing reads instead.
 
-use std::collections::BTreeMap;
-
 use danso_checkers::models::cas_register;
 use danso_vocab::{
     Call, Generator, OpSpec, Outcome, ParamError, ParamSpec, Params, Rng, Seat, Step, Value,
@@ -22,6 +20,7 @@ use danso_vocab::{
 };
 
 use crate::generators::weighted;
+use crate::mix;
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -81,7 +80,7 @@ impl Values {
         }
         match params.int("values", 1..=i64::MAX) {
             Ok(count) => Ok(Values::Below(count as u64)),
-            Err(_) => Err(bad(params, "values", "`unique` or an integer from 1")),
+            Err(_) => Err(mix::bad(params, "values", "`unique` or an integer from 1")),
         }
     }
 
@@ -95,24 +94,6 @@ impl Values {
             Values::Below(count) => Value::Int(rng.below(*count) as i64),
         }
     }
-}
-
-fn bad(params: &Params, name: &str, want: &str) -> ParamError {
-    ParamError::Bad { name: name.to_owned(), got: params.get(name).clone(), want: want.to_owned() }
-}
-
-/// The weights of [`OPS`], in that order; an operation not named has none.
-fn mix(params: &Params) -> Result<Vec<u64>, ParamError> {
-    let want = "a map from read, write and cas to integers from 0, not all of them 0";
-    let given: &BTreeMap<String, Value> =
-        params.get("mix").map().ok_or_else(|| bad(params, "mix", want))?;
-    let weight = |op: &OpSpec| match given.get(op.f) {
-        None => Some(0),
-        Some(value) => value.int().and_then(|w| u32::try_from(w).ok()).map(u64::from),
-    };
-    let weights: Option<Vec<u64>> = OPS.iter().map(weight).collect();
-    let known = given.keys().all(|f| OPS.iter().any(|op| op.f == f));
-    weights.filter(|w| known && w.iter().any(|w| *w > 0)).ok_or_else(|| bad(params, "mix", want))
 }
 
 /// What a worker does during the load.
@@ -134,7 +115,7 @@ impl Load {
             0 => u64::MAX,
             ops => (ops * keys / u64::from(seat.workers.max(1))).max(1),
         };
-        let (values, weights) = (Values::new(params, seat)?, mix(params)?);
+        let (values, weights) = (Values::new(params, seat)?, mix::weights(params, OPS)?);
         Ok(Load { keys, share, values, weights, calls: 0, seen: None })
     }
 }
@@ -201,6 +182,8 @@ impl Generator for Closing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const SEAT: Seat = Seat { worker: 1, workers: 4, nodes: 3 };

@@ -33,6 +33,9 @@ fn targets() {
         let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
         println!("  nodes: {}", sizes.join(", "));
         println!("  workloads: {}", target.workloads.join(", "));
+        for (workload, name, value) in target.params {
+            println!("  {workload} runs with params.{name}={}", value());
+        }
         options("options", target.options);
         for bug in target.bugs {
             println!("  --bug {:<18} {}", bug.name, bug.about);
