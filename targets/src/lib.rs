@@ -12,6 +12,7 @@ mod paxos_register;
 mod primary_kv;
 mod probe;
 mod raft_kv;
+mod two_phase;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,8 +63,14 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] =
-    &[raft_kv::SPEC, paxos_register::SPEC, primary_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[
+    raft_kv::SPEC,
+    paxos_register::SPEC,
+    primary_kv::SPEC,
+    two_phase::SPEC,
+    probe::SPEC,
+    noop::SPEC,
+];
 
 /// The target called `name`.
 ///
