@@ -54,10 +54,8 @@ pub(super) fn replace(
     if stale || log.has(end) {
         return end.index;
     }
-    records.push(Record::State(store.clone()));
-    records.extend(entries.iter().cloned().map(Record::Entry));
-    *log = Log::new(store);
-    entries.into_iter().for_each(|e| log.put(e));
+    records.push(Record::State(store.clone(), entries.clone()));
+    *log = Log::new(store, entries);
     end.index
 }
 

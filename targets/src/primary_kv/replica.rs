@@ -26,8 +26,9 @@ pub(crate) enum Record {
     View(View),
     /// It comes in the place of what was at its index and after.
     Entry(Entry),
-    /// These registers come in the place of everything.
-    State(Store),
+    /// These registers, and the entries after them, come in the place of everything. All of it is
+    /// one record: half of it would be less than what was acknowledged before.
+    State(Store, Vec<Entry>),
 }
 
 /// What nodes tell each other.
@@ -91,7 +92,7 @@ impl Replica {
             match record {
                 Record::View(newer) => view = newer,
                 Record::Entry(entry) => log.put(entry),
-                Record::State(store) => log = Log::new(store),
+                Record::State(store, entries) => log = Log::new(store, entries),
             }
         }
         let mut replica = Replica {
@@ -401,9 +402,7 @@ impl Replica {
 
     pub(super) fn records(&self) -> Vec<Record> {
         let store = self.log.store.clone();
-        let after = self.log.after(store.at.index, usize::MAX).iter().cloned();
-        let mut records = vec![Record::View(self.view.clone()), Record::State(store)];
-        records.extend(after.map(Record::Entry));
-        records
+        let entries = self.log.after(store.at.index, usize::MAX).to_vec();
+        vec![Record::View(self.view.clone()), Record::State(store, entries)]
     }
 }
