@@ -5,6 +5,8 @@
 
 use danso_vocab::{Checker, Value};
 
+use crate::delivery::{Guarantee, delivery};
+
 /// A check users can name on the command line.
 pub struct CheckSpec {
     /// The name: what the history is of.
@@ -16,7 +18,11 @@ pub struct CheckSpec {
 }
 
 /// All of them.
-pub const CHECKS: &[CheckSpec] = &[];
+pub const CHECKS: &[CheckSpec] = &[CheckSpec {
+    name: "total-queue",
+    about: "enqueue value, dequeue -> any or nil, drain -> list: what goes in must come out, in any order",
+    checker: |_| Box::new(delivery(Guarantee::AtLeastOnce)),
+}];
 
 /// The check of this name.
 pub fn find(name: &str) -> Option<&'static CheckSpec> {

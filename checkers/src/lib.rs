@@ -8,6 +8,7 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
+//! | [`mod@delivery`] | whether a queue delivers what was sent: often enough, not too often, in order |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
@@ -16,8 +17,10 @@
 //! [`Proof`]: danso_vocab::certificate::Proof
 
 pub mod checks;
+pub mod delivery;
 pub mod linearizable;
 pub mod models;
 pub mod verify;
 
+pub use delivery::delivery;
 pub use linearizable::linearizable;
