@@ -8,6 +8,7 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
+//! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
@@ -16,8 +17,10 @@
 //! [`Proof`]: danso_vocab::certificate::Proof
 
 pub mod checks;
+pub mod eventual;
 pub mod linearizable;
 pub mod models;
 pub mod verify;
 
+pub use eventual::eventual;
 pub use linearizable::linearizable;

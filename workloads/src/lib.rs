@@ -6,6 +6,7 @@
 
 pub mod generators;
 pub mod register;
+mod replicas;
 
 use danso_vocab::Workload;
 
