@@ -12,6 +12,8 @@
 //! shows it had ended before a final read that lacks it began, and another final read has it.
 
 mod finals;
+#[cfg(test)]
+mod tests;
 
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Value};
 
