@@ -34,7 +34,7 @@ impl Shape {
 enum Stage {
     Idle,
     Begun(Call),
-    Done(Call, Value),
+    Done(Value),
 }
 
 /// The number of cases: `cases`, or what `DANSO_FUZZ_CASES` says.
@@ -81,7 +81,7 @@ pub(crate) fn events(
                     Outcome::Info("timeout".into())
                 } else {
                     let ret = effect(rng, &call, *process);
-                    *stage = Stage::Done(call, ret);
+                    *stage = Stage::Done(ret);
                     continue;
                 };
                 let unknown = matches!(end, Outcome::Info(_));
@@ -91,7 +91,7 @@ pub(crate) fn events(
                 }
                 Stage::Idle
             }
-            Stage::Done(_, ret) => {
+            Stage::Done(ret) => {
                 let outcome = Outcome::Ok(ret);
                 events.push((Time(time), Event::Complete { process: *process, outcome }));
                 Stage::Idle

@@ -27,10 +27,10 @@ fn list(values: &[i64]) -> Value {
 }
 
 /// What is wrong with a history, by name: which read, and which elements.
-type Wrong = BTreeSet<(&'static str, OpId, Vec<Value>)>;
+pub(in crate::accounting) type Wrong = BTreeSet<(&'static str, OpId, Vec<Value>)>;
 
 /// The definition, read aloud.
-fn oracle(history: &History) -> (Verdict, Wrong) {
+pub(in crate::accounting) fn oracle(history: &History) -> (Verdict, Wrong) {
     let ops: Vec<Op<'_>> = history.ops().collect();
     let adds: Vec<&Op<'_>> = ops.iter().filter(|op| op.f() == "add").collect();
     let reads: Vec<&Op<'_>> = ops.iter().filter(|op| op.f() == "read").collect();
@@ -63,7 +63,7 @@ fn oracle(history: &History) -> (Verdict, Wrong) {
     }
     let mut finals: Vec<&Op<'_>> = finals.into_values().collect();
     if finals.is_empty() {
-        finals.extend(reads.iter().filter(|read| read.is_ok()).last());
+        finals.extend(reads.iter().rfind(|read| read.is_ok()));
     }
     doubt |= finals.is_empty() || acked.is_empty();
     for last in &finals {
@@ -109,7 +109,7 @@ fn oracle(history: &History) -> (Verdict, Wrong) {
     (verdict, wrong)
 }
 
-fn draw(rng: &mut Rng) -> History {
+pub(in crate::accounting) fn draw(rng: &mut Rng) -> History {
     let shape = Shape::small(rng);
     let elements = rng.between(1, 5);
     let (mut set, weight) = (BTreeSet::new(), rng.between(1, 3));
