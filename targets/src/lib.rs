@@ -33,6 +33,9 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
+/// A workload, one of its parameters, and its value.
+pub type Wanted = (&'static str, &'static str, fn() -> Value);
+
 /// A bundled target.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSpec {
@@ -44,9 +47,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
-    /// Parameters of those workloads that it wants other than usual, unless the user says them:
-    /// workload, parameter, value.
-    pub params: &'static [(&'static str, &'static str, fn() -> Value)],
+    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
