@@ -5,7 +5,7 @@
 
 use danso_vocab::{Checker, Value};
 
-use crate::accounting::{Bank, Set};
+use crate::accounting::{Bank, Set, SetFull};
 use crate::eventual::{Object, eventual};
 
 /// A check users can name on the command line.
@@ -24,6 +24,11 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "set",
         about: "add value, read -> [value …]: every final read has all that was acknowledged",
         checker: |_| Box::new(Set),
+    },
+    CheckSpec {
+        name: "set-full",
+        about: "as set, and every read counts: what was there stays there, and nothing is there twice",
+        checker: |_| Box::new(SetFull::new()),
     },
     CheckSpec {
         name: "bank",

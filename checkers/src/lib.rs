@@ -24,6 +24,8 @@ mod ledger;
 pub mod linearizable;
 pub mod models;
 mod numbering;
+#[cfg(test)]
+mod testing;
 pub mod verify;
 
 pub use eventual::eventual;
