@@ -9,6 +9,7 @@ mod kit;
 mod names;
 mod noop;
 mod probe;
+mod raft;
 mod raft_kv;
 
 use std::collections::BTreeMap;
