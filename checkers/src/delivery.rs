@@ -1,6 +1,6 @@
 //! Queues: what goes in comes out, as often as promised and in the order promised.
 //!
-//! Accounting, not search: every message is an entry in a ledger of who sent it, who got it and
+//! Accounting, not search: every message has an account of who sent it, who got it and
 //! who acknowledged it, and each anomaly is a sum that does not come out or a pair of intervals
 //! the wrong way round. See the delivery accounting of Jepsen's `total-queue`, which this agrees
 //! with where that one is right.
@@ -18,7 +18,7 @@
 //! The key, if operations have one, is the partition. A list's elements may be maps with `value`
 //! and `offset`. Values that repeat are counted as multisets.
 
-mod ledger;
+mod accounts;
 mod loss;
 mod order;
 mod reading;
@@ -26,11 +26,11 @@ mod surplus;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op};
 
-use ledger::Ledger;
+use accounts::Accounts;
+
+use crate::ledger::Ledger;
 
 /// How often an acknowledged message is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +82,6 @@ pub fn delivery(guarantee: Guarantee) -> Delivery {
     Delivery { guarantee, order: Order::Any, removal: Removal::OnDelivery, idempotent: false }
 }
 
-/// The anomalies shown of each name. All are counted.
-const SHOWN: usize = 10;
-
 impl Delivery {
     /// The same, in order.
     #[must_use]
@@ -132,38 +129,45 @@ impl Checker for Delivery {
         }
     }
 
+    fn anomalies(&self) -> &'static [&'static str] {
+        &[
+            "lost-message",
+            "stuck-message",
+            "duplicate-delivery",
+            "delivered-after-ack",
+            "unexpected-message",
+            "aborted-delivered",
+            "reordered",
+        ]
+    }
+
     fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let unknown = |reason: &str| Finding::unknown(self.name(), reason);
-        let ledger = match Ledger::new(history, self.removal, limits) {
-            Ok(ledger) => ledger,
-            Err(reason) => return unknown(&reason),
+        let accounts = match Accounts::new(history, self.removal, limits) {
+            Ok(accounts) => accounts,
+            Err(reason) => return Finding::unknown(self.name(), reason),
         };
-        let mut report = Report::default();
-        let decided = surplus::check(self, &ledger, limits, &mut report)
-            .and_then(|()| order::check(self.order, &ledger, limits, &mut report))
-            .and_then(|()| loss::check(self, &ledger, limits, &mut report));
-        let mut finding = match (decided, report.undecided.first()) {
-            _ if !report.anomalies.is_empty() => Finding::invalid(self.name(), report.anomalies),
-            (Err(reason), _) => unknown(&reason),
-            _ if ledger.acknowledged == 0 => unknown("no message was ever acknowledged"),
-            _ if ledger.takes.is_empty() => unknown("no message was ever delivered"),
-            (Ok(()), Some(reason)) => unknown(reason),
-            (Ok(()), None) => Finding::valid(self.name(), self.praise(&ledger)),
-        };
-        finding = finding
-            .stat("attempted", ledger.sends.len() as u64)
-            .stat("acknowledged", ledger.acknowledged);
-        for (name, count) in report.counts {
-            finding = finding.stat(name, count);
+        let mut ledger = Ledger::default();
+        ledger.count("attempted", accounts.sends.len() as u64);
+        ledger.count("acknowledged", accounts.acknowledged);
+        let decided = surplus::check(self, &accounts, limits, &mut ledger)
+            .and_then(|()| order::check(self.order, &accounts, limits, &mut ledger))
+            .and_then(|()| loss::check(self, &accounts, limits, &mut ledger));
+        if let Err(reason) = decided {
+            ledger.doubt(|| reason);
         }
-        finding
+        if accounts.acknowledged == 0 {
+            ledger.doubt(|| "no message was ever acknowledged".to_owned());
+        } else if accounts.takes.is_empty() {
+            ledger.doubt(|| "no message was ever delivered".to_owned());
+        }
+        ledger.finding(self.name(), |_| self.praise(&accounts))
     }
 }
 
 impl Delivery {
     /// What was decided of a history without anomalies.
-    fn praise(&self, ledger: &Ledger<'_>) -> String {
-        let (sent, queues) = (ledger.acknowledged, ledger.partitions.len());
+    fn praise(&self, accounts: &Accounts<'_>) -> String {
+        let (sent, queues) = (accounts.acknowledged, accounts.partitions.len());
         let what = match self.guarantee {
             Guarantee::AtMostOnce => format!("of {sent} acknowledged messages none came twice"),
             Guarantee::AtLeastOnce => format!("all {sent} acknowledged messages came out"),
@@ -181,42 +185,25 @@ impl Delivery {
     }
 }
 
-/// What was found so far.
-#[derive(Default)]
-struct Report {
-    anomalies: Vec<Anomaly>,
-    counts: BTreeMap<&'static str, u64>,
-    /// Why something could not be decided.
-    undecided: Vec<String>,
-}
-
-impl Report {
-    fn count(&mut self, name: &'static str, more: u64) {
-        *self.counts.entry(name).or_default() += more;
-    }
-
-    /// One more anomaly; its sentence and operations are made only if it is shown.
-    fn anomaly(
-        &mut self,
-        name: &'static str,
-        ledger: &Ledger<'_>,
-        make: impl FnOnce() -> (String, Vec<u32>),
-    ) {
-        self.count(name, 1);
-        if self.counts[name] > SHOWN as u64 {
-            return;
-        }
+/// Enters an anomaly: a sentence, and the rows of the operations that contradict each other.
+fn enter(
+    name: &'static str,
+    accounts: &Accounts<'_>,
+    ledger: &mut Ledger,
+    make: impl FnOnce() -> (String, Vec<u32>),
+) {
+    ledger.anomaly(name, || {
         let (because, rows) = make();
-        let key = rows.first().and_then(|row| ledger.op(*row).key());
+        let key = rows.first().and_then(|row| accounts.op(*row).key());
         let mut ops = Vec::new();
-        for id in rows.iter().map(|row| ledger.op(*row).id()) {
+        for id in rows.iter().map(|row| accounts.op(*row).id()) {
             if !ops.contains(&id) {
                 ops.push(id);
             }
         }
-        let (name, key) = (name.into(), key.map(std::borrow::Cow::into_owned));
-        self.anomalies.push(Anomaly { name, key, ops, because, explain: Vec::new() });
-    }
+        let key = key.map(std::borrow::Cow::into_owned);
+        Anomaly { name: name.into(), key, ops, because, explain: Vec::new() }
+    });
 }
 
 /// An operation and when it began: `#12 at 1.204 s`.

@@ -4,9 +4,12 @@
 //! the engine a client. The nodes of bundled targets are part of the one binary and are run as
 //! `danso node NAME …`.
 
+#[allow(dead_code, reason = "targets are being built on it")]
+mod kit;
 mod names;
 mod noop;
 mod probe;
+mod raft;
 mod raft_kv;
 
 use std::collections::BTreeMap;
@@ -31,6 +34,9 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
+/// A workload, one of its parameters, and its value.
+pub type Wanted = (&'static str, &'static str, fn() -> Value);
+
 /// A bundled target.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSpec {
@@ -42,6 +48,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
+    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
@@ -76,6 +84,9 @@ mod tests {
             assert!(TARGETS[..i].iter().all(|t| t.name != target.name), "{}", target.name);
             assert!(!target.about.is_empty() && !target.nodes.is_empty(), "{}", target.name);
             assert!(!target.workloads.is_empty(), "{}", target.name);
+            for (workload, param, _) in target.params {
+                assert!(target.workloads.contains(workload), "{}: {workload}.{param}", target.name);
+            }
             assert_eq!(
                 !target.bugs.is_empty(),
                 target.options.iter().any(|o| o.name == "bug"),

@@ -2,9 +2,10 @@
 
 use danso_vocab::{Limits, Status};
 
-use super::ledger::{How, Ledger, Partition, paired};
+use super::accounts::{Accounts, How, Partition, paired};
 use super::reading::fate;
-use super::{Delivery, Removal, Report, at, keep_going};
+use super::{Delivery, Removal, at, enter, keep_going};
+use crate::ledger::Ledger;
 
 /// The messages missing from one partition.
 #[derive(Default)]
@@ -23,22 +24,22 @@ struct Missing {
 /// them than crashed dequeues that may have taken one each; a crashed drain may have taken all.
 pub(super) fn check(
     promise: &Delivery,
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     limits: &Limits,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) -> Result<(), String> {
     if promise.may_lose() {
         return Ok(());
     }
     let mut missing = Vec::new();
-    missing.resize_with(ledger.partitions.len(), Missing::default);
-    for message in 0..ledger.messages() {
+    missing.resize_with(accounts.partitions.len(), Missing::default);
+    for message in 0..accounts.messages() {
         keep_going(message, limits)?;
-        let home = ledger.home[message] as usize;
-        look(message, &ledger.partitions[home], ledger, &mut missing[home], report);
+        let home = accounts.home[message] as usize;
+        look(message, &accounts.partitions[home], accounts, &mut missing[home], ledger);
     }
-    for (partition, missing) in ledger.partitions.iter().zip(missing) {
-        judge(partition, &missing, ledger, report);
+    for (partition, missing) in accounts.partitions.iter().zip(missing) {
+        judge(partition, &missing, accounts, ledger);
     }
     Ok(())
 }
@@ -47,16 +48,16 @@ pub(super) fn check(
 fn look(
     message: usize,
     partition: &Partition,
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     missing: &mut Missing,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) {
-    let (sends, takes) = ledger.account(message);
-    let sends = sends.iter().map(|send| ledger.op(send.row));
+    let (sends, takes) = accounts.account(message);
+    let sends = sends.iter().map(|send| accounts.op(send.row));
     let sent = sends.filter(|op| fate(*op) == Status::Ok);
     let settled = || {
-        let settling = takes.iter().filter(|take| ledger.settles(take));
-        settling.map(|take| ledger.op(take.row).res_rank())
+        let settling = takes.iter().filter(|take| accounts.settles(take));
+        settling.map(|take| accounts.op(take.row).res_rank())
     };
     let count = |drained: u32| {
         let due = sent.clone().filter(|op| op.res_rank() < drained);
@@ -70,21 +71,22 @@ fn look(
         missing.late += all;
         return;
     };
-    let due = count(ledger.op(cover).inv_rank());
+    let due = count(accounts.op(cover).inv_rank());
     missing.late += all - due;
-    let stuck = || takes.iter().filter(|take| take.how == How::Left);
+    // What an earlier drain left may have gone since.
+    let stuck = || takes.iter().filter(|take| take.how == How::Left && take.row == cover);
     match stuck().next_back() {
         Some(take) if due > 0 && stuck().count() >= due => {
-            report.anomaly("stuck-message", ledger, || {
+            enter("stuck-message", accounts, ledger, || {
                 let mut rows = vec![take.row];
                 let sent = sent.clone().next();
                 rows.extend(sent.map(|op| op.row() as u32));
                 rows.extend(takes.iter().filter(|t| t.is_delivery()).map(|t| t.row));
                 let because = format!(
                     "{} was sent by {} and is still in the queue, but is not delivered: the drain {} came to an end without it",
-                    ledger.value(message),
+                    accounts.value(message),
                     sent.map(at).unwrap_or_default(),
-                    at(ledger.op(take.row)),
+                    at(accounts.op(take.row)),
                 );
                 (because, rows)
             });
@@ -95,15 +97,15 @@ fn look(
 }
 
 /// What the missing messages of a partition mean.
-fn judge(partition: &Partition, missing: &Missing, ledger: &Ledger<'_>, report: &mut Report) {
-    let name = |row: u32| match ledger.op(row).key() {
+fn judge(partition: &Partition, missing: &Missing, accounts: &Accounts<'_>, ledger: &mut Ledger) {
+    let name = |row: u32| match accounts.op(row).key() {
         Some(key) => format!(" of {key}"),
         None => String::new(),
     };
     if missing.late > 0 {
         let (late, cover) = (missing.late, partition.cover);
-        report.count("undecided", late as u64);
-        report.undecided.push(match (cover, ledger.removal) {
+        ledger.count("undecided", late as u64);
+        ledger.doubt(|| match (cover, accounts.removal) {
             (Some(row), _) => format!(
                 "{late} messages{} were acknowledged after the last drain had begun, and never came",
                 name(row)
@@ -118,32 +120,34 @@ fn judge(partition: &Partition, missing: &Missing, ledger: &Ledger<'_>, report: 
     }
     let lost: usize = missing.lost.iter().map(|(_, count)| count).sum();
     let Some(cover) = partition.cover.filter(|_| lost > 0) else { return };
-    let during = |row: &&u32| ledger.op(**row).inv_rank() < ledger.op(cover).res_rank();
+    let during = |row: &&u32| accounts.op(**row).inv_rank() < accounts.op(cover).res_rank();
     if let Some(greedy) = partition.greedy.filter(|row| during(&row)) {
-        report.count("possibly-lost", lost as u64);
-        report.undecided.push(format!(
-            "{lost} acknowledged messages{} never came, but {} may have taken them",
-            name(cover),
-            at(ledger.op(greedy)),
-        ));
+        ledger.count("possibly-lost", lost as u64);
+        ledger.doubt(|| {
+            format!(
+                "{lost} acknowledged messages{} never came, but {} may have taken them",
+                name(cover),
+                at(accounts.op(greedy)),
+            )
+        });
         return;
     }
-    let crashed = match ledger.removal {
+    let crashed = match accounts.removal {
         Removal::OnDelivery => partition.crashed.iter().filter(during).count(),
         // What a crashed consumer was given is delivered again.
         Removal::OnAck => 0,
     };
     if lost <= crashed {
-        report.count("possibly-lost", lost as u64);
-        report.undecided.push(format!(
+        ledger.count("possibly-lost", lost as u64);
+        ledger.doubt(|| format!(
             "{lost} acknowledged messages{} never came, but {crashed} dequeues of unknown outcome may have taken them",
             name(cover),
         ));
         return;
     }
     for (message, count) in &missing.lost {
-        report.anomaly("lost-message", ledger, || {
-            lost_message(*message, *count, cover, (lost, crashed), ledger)
+        enter("lost-message", accounts, ledger, || {
+            lost_message(*message, *count, cover, (lost, crashed), accounts)
         });
     }
 }
@@ -153,21 +157,21 @@ fn lost_message(
     count: usize,
     cover: u32,
     (lost, crashed): (usize, usize),
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
 ) -> (String, Vec<u32>) {
-    let (sends, takes) = ledger.account(message);
-    let mut sent = sends.iter().filter(|send| fate(ledger.op(send.row)) == Status::Ok);
+    let (sends, takes) = accounts.account(message);
+    let mut sent = sends.iter().filter(|send| fate(accounts.op(send.row)) == Status::Ok);
     let mut rows: Vec<u32> = sent.next().map(|send| send.row).into_iter().collect();
-    let sent = rows.first().map(|row| at(ledger.op(*row))).unwrap_or_default();
+    let sent = rows.first().map(|row| at(accounts.op(*row))).unwrap_or_default();
     rows.push(cover);
     let got: Vec<u32> = takes.iter().filter(|t| t.is_delivery()).map(|t| t.row).collect();
-    let value = ledger.value(message);
+    let value = accounts.value(message);
     let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
-    let drain = at(ledger.op(cover));
+    let drain = at(accounts.op(cover));
     let mut because = match got.last() {
-        Some(last) if ledger.removal == Removal::OnAck => format!(
+        Some(last) if accounts.removal == Removal::OnAck => format!(
             "{value}, sent by {sent}, was delivered by {} and never acknowledged, yet it did not come again{times}: the drain {drain} came to an end without it",
-            at(ledger.op(*last)),
+            at(accounts.op(*last)),
         ),
         _ => format!(
             "{value} was acknowledged to {sent} and never came{times}: the drain {drain} came to an end without it"

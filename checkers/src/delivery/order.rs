@@ -7,9 +7,10 @@
 
 use danso_vocab::{Limits, Status};
 
-use super::ledger::{How, Ledger, Take};
+use super::accounts::{Accounts, How, Take};
 use super::reading::fate;
-use super::{Order, Removal, Report, at, keep_going};
+use super::{Order, Removal, at, enter, keep_going};
+use crate::ledger::Ledger;
 
 /// A message with one enqueue and a delivery.
 #[derive(Clone, Copy)]
@@ -31,36 +32,36 @@ struct Passage {
 /// Looks for messages delivered for the first time after one that was sent later.
 pub(super) fn check(
     order: Order,
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     limits: &Limits,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) -> Result<(), String> {
     if order == Order::Any {
         return Ok(());
     }
     let mut passages = Vec::new();
-    for message in 0..ledger.messages() {
+    for message in 0..accounts.messages() {
         keep_going(message, limits)?;
-        passages.extend(passage(order, message, ledger));
+        passages.extend(passage(order, message, accounts));
     }
-    across(&mut passages, ledger, limits, report)?;
-    within(&mut passages, ledger, limits, report)
+    across(&mut passages, accounts, limits, ledger)?;
+    within(&mut passages, accounts, limits, ledger)
 }
 
-fn passage(order: Order, message: usize, ledger: &Ledger<'_>) -> Option<Passage> {
-    let (sends, takes) = ledger.account(message);
-    let mut sent = sends.iter().filter(|send| fate(ledger.op(send.row)) != Status::Fail);
+fn passage(order: Order, message: usize, accounts: &Accounts<'_>) -> Option<Passage> {
+    let (sends, takes) = accounts.account(message);
+    let mut sent = sends.iter().filter(|send| fate(accounts.op(send.row)) != Status::Fail);
     // A value sent twice has no order.
     let (send, None) = (sent.next()?.row, sent.next()) else { return None };
-    let op = ledger.op(send);
+    let op = accounts.op(send);
     let took = || takes.iter().filter(|take| take.is_delivery());
-    let take = *took().min_by_key(|take| (ledger.op(take.row).res_rank(), take.place))?;
-    let begins = took().map(|take| ledger.op(take.row).inv_rank()).min()?;
-    let home = ledger.home[message];
-    let unseen = ledger.removal == Removal::OnAck && !took().any(|take| take.attempt == 1) && {
+    let take = *took().min_by_key(|take| (accounts.op(take.row).res_rank(), take.place))?;
+    let begins = took().map(|take| accounts.op(take.row).inv_rank()).min()?;
+    let home = accounts.home[message];
+    let unseen = accounts.removal == Removal::OnAck && !took().any(|take| take.attempt == 1) && {
         let said = took().all(|take| take.attempt > 1);
-        let crashed = &ledger.partitions[home as usize].crashed;
-        said || crashed.iter().any(|row| ledger.op(*row).inv_rank() < begins)
+        let crashed = &accounts.partitions[home as usize].crashed;
+        said || crashed.iter().any(|row| accounts.op(*row).inv_rank() < begins)
     };
     let producer = if order == Order::PerProducer { op.process().0 } else { 0 };
     Some(Passage {
@@ -69,7 +70,7 @@ fn passage(order: Order, message: usize, ledger: &Ledger<'_>) -> Option<Passage>
         send,
         sent: [op.inv_rank(), op.res_rank()],
         take,
-        out: ledger.op(take.row).res_rank(),
+        out: accounts.op(take.row).res_rank(),
         not_out: if unseen { 0 } else { begins },
     })
 }
@@ -77,9 +78,9 @@ fn passage(order: Order, message: usize, ledger: &Ledger<'_>) -> Option<Passage>
 /// Pairs whose deliveries are operations of their own.
 fn across(
     passages: &mut [Passage],
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     limits: &Limits,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) -> Result<(), String> {
     let mut ended: Vec<Passage> = passages.to_vec();
     ended.sort_unstable_by_key(|p| (p.lane, p.sent[1]));
@@ -100,7 +101,7 @@ fn across(
             }
         }
         if let Some(earlier) = last.filter(|earlier| later.out < earlier.not_out) {
-            overtaken(&earlier, later, ledger, report);
+            overtaken(&earlier, later, accounts, ledger);
         }
     }
     Ok(())
@@ -109,9 +110,9 @@ fn across(
 /// Pairs that one drain delivered, in the order of its list.
 fn within(
     passages: &mut Vec<Passage>,
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     limits: &Limits,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) -> Result<(), String> {
     passages.retain(|p| p.take.how == How::Drained);
     passages.sort_unstable_by_key(|p| (p.lane, p.take.row, p.take.place));
@@ -121,9 +122,9 @@ fn within(
         keep_going(step, limits)?;
         last = last.filter(|last| (last.lane, last.take.row) == (next.lane, next.take.row));
         // It may have come before the drain as well.
-        let first_here = next.not_out == ledger.op(next.take.row).inv_rank();
+        let first_here = next.not_out == accounts.op(next.take.row).inv_rank();
         if let Some(later) = last.filter(|later| first_here && next.sent[1] < later.sent[0]) {
-            overtaken(next, &later, ledger, report);
+            overtaken(next, &later, accounts, ledger);
         }
         if last.is_none_or(|last| last.sent[0] < next.sent[0]) {
             last = Some(*next);
@@ -132,10 +133,10 @@ fn within(
     Ok(())
 }
 
-fn overtaken(earlier: &Passage, later: &Passage, ledger: &Ledger<'_>, report: &mut Report) {
-    report.anomaly("reordered", ledger, || {
-        let value = |p: &Passage| ledger.value(p.message as usize);
-        let time = |row: u32| at(ledger.op(row));
+fn overtaken(earlier: &Passage, later: &Passage, accounts: &Accounts<'_>, ledger: &mut Ledger) {
+    enter("reordered", accounts, ledger, || {
+        let value = |p: &Passage| accounts.value(p.message as usize);
+        let time = |row: u32| at(accounts.op(row));
         let (a, b) = (value(earlier), value(later));
         let how = if later.take.row == earlier.take.row {
             format!("{} lists {b} before {a}", time(later.take.row))

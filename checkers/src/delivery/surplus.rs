@@ -2,30 +2,31 @@
 
 use danso_vocab::{Limits, Status};
 
-use super::ledger::{How, Ledger, NONE, Send, Take, paired};
+use super::accounts::{Accounts, How, NONE, Send, Take, paired};
 use super::reading::fate;
-use super::{Delivery, Guarantee, Removal, Report, at, keep_going};
+use super::{Delivery, Guarantee, Removal, at, enter, keep_going};
+use crate::ledger::Ledger;
 
 /// Looks at each message in turn, and counts what is no anomaly.
 pub(super) fn check(
     promise: &Delivery,
-    ledger: &Ledger<'_>,
+    accounts: &Accounts<'_>,
     limits: &Limits,
-    report: &mut Report,
+    ledger: &mut Ledger,
 ) -> Result<(), String> {
     for name in ["delivered", "duplicated", "recovered", "dead"] {
-        report.count(name, 0);
+        ledger.count(name, 0);
     }
-    for message in 0..ledger.messages() {
+    for message in 0..accounts.messages() {
         keep_going(message, limits)?;
-        let (sends, takes) = ledger.account(message);
+        let (sends, takes) = accounts.account(message);
         if takes.is_empty() {
             continue;
         }
-        let message = Message { message, sends, takes, ledger };
-        message.count(report);
-        if !message.unsent(report) && !message.after_ack(report) {
-            message.repeated(promise, report);
+        let message = Message { message, sends, takes, accounts };
+        message.count(ledger);
+        if !message.unsent(ledger) && !message.after_ack(ledger) {
+            message.repeated(promise, ledger);
         }
     }
     Ok(())
@@ -35,13 +36,13 @@ struct Message<'l, 'h> {
     message: usize,
     sends: &'l [Send],
     takes: &'l [Take],
-    ledger: &'l Ledger<'h>,
+    accounts: &'l Accounts<'h>,
 }
 
 impl Message<'_, '_> {
     /// The rows of enqueues that did, or may have, put it in.
     fn sent(&self) -> impl Iterator<Item = u32> + Clone {
-        let sent = |send: &&Send| fate(self.ledger.op(send.row)) != Status::Fail;
+        let sent = |send: &&Send| fate(self.accounts.op(send.row)) != Status::Fail;
         self.sends.iter().filter(sent).map(|send| send.row)
     }
 
@@ -50,35 +51,35 @@ impl Message<'_, '_> {
     }
 
     fn begin(&self, row: u32) -> u32 {
-        self.ledger.op(row).inv_rank()
+        self.accounts.op(row).inv_rank()
     }
 
     fn end(&self, row: u32) -> u32 {
-        self.ledger.op(row).res_rank()
+        self.accounts.op(row).res_rank()
     }
 
     fn value(&self) -> String {
-        self.ledger.value(self.message)
+        self.accounts.value(self.message)
     }
 
     fn at(&self, row: u32) -> String {
-        at(self.ledger.op(row))
+        at(self.accounts.op(row))
     }
 
-    fn count(&self, report: &mut Report) {
+    fn count(&self, ledger: &mut Ledger) {
         let delivered = self.deliveries().count();
         let sent = self.sent().count();
-        let sure = |row: &u32| fate(self.ledger.op(*row)) == Status::Ok;
+        let sure = |row: &u32| fate(self.accounts.op(*row)) == Status::Ok;
         let recovered = delivered.min(sent).saturating_sub(self.sent().filter(sure).count());
-        report.count("delivered", delivered as u64);
-        report.count("duplicated", delivered.saturating_sub(sent.max(1)) as u64);
-        report.count("recovered", recovered as u64);
+        ledger.count("delivered", delivered as u64);
+        ledger.count("duplicated", delivered.saturating_sub(sent.max(1)) as u64);
+        ledger.count("recovered", recovered as u64);
         let dead = self.takes.iter().filter(|take| take.how == How::Dead).count();
-        report.count("dead", dead as u64);
+        ledger.count("dead", dead as u64);
     }
 
     /// Seen although nobody had sent it.
-    fn unsent(&self, report: &mut Report) -> bool {
+    fn unsent(&self, ledger: &mut Ledger) -> bool {
         let first = self.takes.iter().min_by_key(|take| self.end(take.row));
         let Some(seen) = first.map(|take| take.row) else { return false };
         let early = |row: &u32| self.begin(*row) < self.end(seen);
@@ -88,7 +89,7 @@ impl Message<'_, '_> {
         let mut failed = self.sends.iter().map(|send| send.row).filter(early);
         let (value, seen_at) = (self.value(), self.at(seen));
         if let Some(failed) = failed.next() {
-            report.anomaly("aborted-delivered", self.ledger, || {
+            enter("aborted-delivered", self.accounts, ledger, || {
                 let sent = self.at(failed);
                 let because = format!(
                     "{value} came out of {seen_at}, although {sent}, which sent it, failed"
@@ -97,7 +98,7 @@ impl Message<'_, '_> {
             });
             return true;
         }
-        report.anomaly("unexpected-message", self.ledger, || match self.sent().next() {
+        enter("unexpected-message", self.accounts, ledger, || match self.sent().next() {
             Some(sent) => {
                 let because = format!(
                     "{value} came out of {seen_at} before it was sent: {} is the first to send it",
@@ -114,14 +115,14 @@ impl Message<'_, '_> {
     fn done(&self, take: &Take) -> Option<u32> {
         let row = match take.how {
             How::Dequeued if take.ack != NONE => take.ack,
-            How::Drained if self.ledger.removal == Removal::OnAck => take.row,
+            How::Drained if self.accounts.removal == Removal::OnAck => take.row,
             _ => return None,
         };
         Some(row).filter(|row| self.end(*row) != u32::MAX)
     }
 
     /// Delivered although it had been acknowledged.
-    fn after_ack(&self, report: &mut Report) -> bool {
+    fn after_ack(&self, ledger: &mut Ledger) -> bool {
         for take in self.takes {
             let Some(done) = self.done(take) else { continue };
             // Without offsets, two copies of a message cannot be told apart.
@@ -132,7 +133,7 @@ impl Message<'_, '_> {
                 other.offset == take.offset && self.begin(other.row) > self.end(done)
             };
             let Some(again) = self.deliveries().find(again) else { continue };
-            report.anomaly("delivered-after-ack", self.ledger, || {
+            enter("delivered-after-ack", self.accounts, ledger, || {
                 let because = format!(
                     "{} was delivered by {} although {} had acknowledged it",
                     self.value(),
@@ -147,8 +148,8 @@ impl Message<'_, '_> {
     }
 
     /// Consumed, or standing in the queue, more often than it was sent.
-    fn repeated(&self, promise: &Delivery, report: &mut Report) {
-        let consumed = |take: &&Take| match (promise.guarantee, self.ledger.removal) {
+    fn repeated(&self, promise: &Delivery, ledger: &mut Ledger) {
+        let consumed = |take: &&Take| match (promise.guarantee, self.accounts.removal) {
             (Guarantee::ExactlyOnce, Removal::OnAck) => self.done(take).is_some(),
             _ => true,
         };
@@ -159,7 +160,7 @@ impl Message<'_, '_> {
                 consumed().map(|take| self.end(take.row)),
             );
             if consumed().count() > explained {
-                self.duplicate(consumed(), "", report);
+                self.duplicate(consumed(), "", ledger);
                 return;
             }
         }
@@ -173,13 +174,13 @@ impl Message<'_, '_> {
             if copies.len() > self.sent().count() {
                 let offsets: Vec<String> = copies.iter().map(|t| t.offset.to_string()).collect();
                 let why = format!(": it stands in the queue at offsets {}", offsets.join(" and "));
-                self.duplicate(copies.into_iter(), &why, report);
+                self.duplicate(copies.into_iter(), &why, ledger);
             }
         }
     }
 
-    fn duplicate<'t>(&self, takes: impl Iterator<Item = &'t Take>, why: &str, report: &mut Report) {
-        report.anomaly("duplicate-delivery", self.ledger, || {
+    fn duplicate<'t>(&self, takes: impl Iterator<Item = &'t Take>, why: &str, ledger: &mut Ledger) {
+        enter("duplicate-delivery", self.accounts, ledger, || {
             let mut rows: Vec<u32> = takes.map(|take| take.row).collect();
             rows.sort_by_key(|row| std::cmp::Reverse(self.end(*row)));
             let sent: Vec<u32> = self.sent().collect();
