@@ -14,6 +14,8 @@ mod bank;
 mod elements;
 mod objects;
 mod set;
+mod set_full;
 
 pub use bank::Bank;
 pub use set::Set;
+pub use set_full::SetFull;

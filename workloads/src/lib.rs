@@ -10,6 +10,7 @@ pub mod counter;
 pub mod generators;
 mod mix;
 pub mod register;
+mod replicas;
 pub mod set;
 pub mod unique_ids;
 
