@@ -5,6 +5,9 @@
 
 use danso_vocab::{Checker, Value};
 
+use crate::accounting::{Bank, Set, SetFull};
+use crate::eventual::{Object, eventual};
+
 /// A check users can name on the command line.
 pub struct CheckSpec {
     /// The name: what the history is of.
@@ -16,7 +19,53 @@ pub struct CheckSpec {
 }
 
 /// All of them.
-pub const CHECKS: &[CheckSpec] = &[];
+pub const CHECKS: &[CheckSpec] = &[
+    CheckSpec {
+        name: "set",
+        about: "add value, read -> [value …]: every final read has all that was acknowledged",
+        checker: |_| Box::new(Set),
+    },
+    CheckSpec {
+        name: "set-full",
+        about: "as set, and every read counts: what was there stays there, and nothing is there twice",
+        checker: |_| Box::new(SetFull::new()),
+    },
+    CheckSpec {
+        name: "bank",
+        about: "transfer {from, to, amount}, read -> {account: balance}: totals stay the same",
+        checker: |initial| Box::new(Bank::starting(&initial)),
+    },
+    CheckSpec {
+        name: "eventual-register",
+        about: "read, write, cas at several replicas, which must come to agree on a written value",
+        checker: |initial| Box::new(eventual(Object::Register, initial)),
+    },
+    CheckSpec {
+        name: "last-write-register",
+        about: "the same where they must agree on the last acknowledged write in real time",
+        checker: |initial| Box::new(eventual(Object::LastWriteRegister, initial)),
+    },
+    CheckSpec {
+        name: "g-counter",
+        about: "add, read at several replicas, which must come to agree on the sum; only growing",
+        checker: |initial| Box::new(eventual(Object::GCounter, initial)),
+    },
+    CheckSpec {
+        name: "pn-counter",
+        about: "add, read at several replicas, which must come to agree on the sum; up and down",
+        checker: |initial| Box::new(eventual(Object::PnCounter, initial)),
+    },
+    CheckSpec {
+        name: "g-set",
+        about: "add, read at several replicas, which must come to agree on all that was added",
+        checker: |initial| Box::new(eventual(Object::GSet, initial)),
+    },
+    CheckSpec {
+        name: "or-set",
+        about: "add, remove, read at several replicas, which must come to agree; additions win",
+        checker: |initial| Box::new(eventual(Object::OrSet, initial)),
+    },
+];
 
 /// The check of this name.
 pub fn find(name: &str) -> Option<&'static CheckSpec> {

@@ -9,6 +9,7 @@ mod kit;
 mod names;
 mod noop;
 mod probe;
+mod quorum_kv;
 mod raft;
 mod raft_kv;
 
@@ -34,6 +35,9 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
+/// A workload, one of its parameters, and its value.
+pub type Wanted = (&'static str, &'static str, fn() -> Value);
+
 /// A bundled target.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSpec {
@@ -45,9 +49,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
-    /// Parameters of those workloads that it wants other than usual, unless the user says them:
-    /// workload, parameter, value.
-    pub params: &'static [(&'static str, &'static str, fn() -> Value)],
+    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
@@ -59,7 +62,7 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, quorum_kv::SPEC, probe::SPEC, noop::SPEC];
 
 /// The target called `name`.
 ///
@@ -107,7 +110,7 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         assert_eq!(
             error,
-            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, probe, noop"
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, quorum-kv, probe, noop"
         );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();
