@@ -9,6 +9,7 @@ mod kit;
 mod names;
 mod noop;
 mod probe;
+mod queue;
 mod quorum_kv;
 mod raft;
 mod raft_kv;
@@ -62,7 +63,8 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, quorum_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] =
+    &[raft_kv::SPEC, quorum_kv::SPEC, queue::SPEC, probe::SPEC, noop::SPEC];
 
 /// The target called `name`.
 ///
@@ -110,7 +112,7 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         assert_eq!(
             error,
-            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, quorum-kv, probe, noop"
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, quorum-kv, queue, probe, noop"
         );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();

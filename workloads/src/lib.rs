@@ -9,6 +9,7 @@ pub mod closing;
 pub mod counter;
 pub mod generators;
 mod mix;
+pub mod queue;
 pub mod register;
 mod replicas;
 pub mod set;
@@ -22,6 +23,7 @@ pub const WORKLOADS: &[&Workload] = &[
     &set::WORKLOAD,
     &counter::WORKLOAD,
     &bank::WORKLOAD,
+    &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
 ];
 
