@@ -1,9 +1,9 @@
 //! Workload `queue`: producers and consumers of a queue with partitions, judged by what the
 //! queue promises.
 //!
-//! **Roles.** Of each three workers one only produces, one only consumes, and one does both as
-//! `mix` says, so that neither can hide behind the other. Every value is sent once: worker *w* of
-//! *n* sends *w*, *w* + *n*, *w* + 2*n*…
+//! **Roles.** Of each four workers one only produces, one only consumes, and two do both as `mix`
+//! says. Its default makes as many messages come out as go in, since an acknowledgement is a call
+//! too. Every value is sent once: worker *w* of *n* sends *w*, *w* + *n*, *w* + 2*n*…
 //!
 //! **Consumers.** Of the messages a consumer gets, it acknowledges `ack` percent, gives `nack`
 //! percent back, and forgets the rest, as a consumer that dies does.
@@ -58,7 +58,7 @@ const PARAMS: &[ParamSpec] = &[
     ParamSpec {
         name: "mix",
         about: "how often workers that do both enqueue and dequeue, relative to each other",
-        default: || Value::of([("enqueue", 1.into()), ("dequeue", 1.into())]),
+        default: || Value::of([("enqueue", 2.into()), ("dequeue", 5.into())]),
     },
     ParamSpec {
         name: "ack",
@@ -145,8 +145,8 @@ impl Load {
     fn new(params: &Params, seat: Seat) -> Result<Load, ParamError> {
         promise(params)?;
         let both = mix::weights(params, &OPS[..2])?;
-        let weights = match seat.worker % 3 {
-            _ if seat.workers < 3 => [both[0], both[1]],
+        let weights = match seat.worker % 4 {
+            _ if seat.workers < 4 => [both[0], both[1]],
             0 => [1, 0],
             1 => [0, 1],
             _ => [both[0], both[1]],
@@ -300,14 +300,14 @@ mod tests {
         let mut sent = BTreeSet::new();
         for worker in 0..6 {
             let calls = run(&params, worker);
-            assert_eq!(calls.contains_key("enqueue"), worker % 3 != 1);
-            assert_eq!(calls.contains_key("dequeue"), worker % 3 != 0);
+            assert_eq!(calls.contains_key("enqueue"), worker % 4 != 1);
+            assert_eq!(calls.contains_key("dequeue"), worker % 4 != 0);
             for call in calls.get("enqueue").into_iter().flatten() {
                 assert!(sent.insert(call.arg.clone()), "{call:?}");
             }
         }
         let alone = Load::new(&params, Seat { worker: 0, workers: 1, nodes: 1 }).unwrap();
-        assert_eq!(alone.weights, [1, 1]);
+        assert_eq!(alone.weights, [2, 5]);
     }
 
     #[test]

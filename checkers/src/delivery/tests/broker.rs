@@ -196,8 +196,14 @@ impl System for Broker {
             }
             other => panic!("{other:?}"),
         };
-        // Timed out after it was done.
-        if fate == 2 { Outcome::Info("timeout".into()) } else { Outcome::Ok(ret) }
+        // Timed out after it was done. Nobody knows of a delivery then.
+        if fate == 2 {
+            if !ret.is_nil() {
+                self.held.pop();
+            }
+            return Outcome::Info("timeout".into());
+        }
+        Outcome::Ok(ret)
     }
 }
 
@@ -251,6 +257,6 @@ fn what_does_not_is_called_by_its_name() {
         }
         println!("{bug:?}: {found} of {bitten}");
         // It may hit what was never acknowledged, or what nobody saw.
-        assert!(bitten > 1_000 && found * 2 > bitten, "{bug:?}: {found} of {bitten}");
+        assert!(bitten > 500 && found * 2 > bitten, "{bug:?}: {found} of {bitten}");
     }
 }
