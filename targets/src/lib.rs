@@ -34,7 +34,7 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
-/// A workload, one of its parameters, and its value.
+/// A workload, one of its parameters (or `options.NAME`: an option of the target), and its value.
 pub type Wanted = (&'static str, &'static str, fn() -> Value);
 
 /// A bundled target.
@@ -48,7 +48,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
-    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    /// Parameters of those workloads, and options with them, that it wants other than usual, unless
+    /// the user says them.
     pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
@@ -86,6 +87,9 @@ mod tests {
             assert!(!target.workloads.is_empty(), "{}", target.name);
             for (workload, param, _) in target.params {
                 assert!(target.workloads.contains(workload), "{}: {workload}.{param}", target.name);
+                let option = param.strip_prefix("options.");
+                let known = |option| target.options.iter().any(|o| o.name == option);
+                assert!(option.is_none_or(known), "{}: {param}", target.name);
             }
             assert_eq!(
                 !target.bugs.is_empty(),
