@@ -10,6 +10,7 @@ mod names;
 mod noop;
 mod probe;
 mod quorum_kv;
+mod raft;
 mod raft_kv;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 use super::world::{Setup, Summary, World};
-use crate::raft_kv::bug::Bug;
+use crate::raft::Bug;
 
 /// A world that depends on the seed alone: three, five or seven nodes, long and short logs.
 fn setup(seed: u64, bug: Option<Bug>) -> Setup {

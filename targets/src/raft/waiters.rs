@@ -28,8 +28,8 @@ struct Proposal {
 }
 
 #[derive(Debug)]
-struct Read {
-    key: String,
+struct Read<Q> {
+    query: Q,
     origin: Origin,
     deadline: u64,
 }
@@ -47,19 +47,25 @@ struct Forwarded {
 pub(crate) type Failed = (Origin, Error, bool);
 
 /// Everybody who waits at a node.
-#[derive(Debug, Default)]
-pub(crate) struct Waiters {
+#[derive(Debug)]
+pub(crate) struct Waiters<Q> {
     proposals: BTreeMap<u64, Vec<Proposal>>,
-    reads: BTreeMap<ReadId, Read>,
+    reads: BTreeMap<ReadId, Read<Q>>,
     forwarded: BTreeMap<u64, Forwarded>,
     count: usize,
     next: u64,
 }
 
-impl Waiters {
+impl<Q> Waiters<Q> {
     /// Nobody; forwarded requests will be numbered from `first`.
-    pub(crate) fn new(first: u64) -> Waiters {
-        Waiters { next: first, ..Waiters::default() }
+    pub(crate) fn new(first: u64) -> Waiters<Q> {
+        Waiters {
+            proposals: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            forwarded: BTreeMap::new(),
+            count: 0,
+            next: first,
+        }
     }
 
     /// Whether there is no room for more.
@@ -85,9 +91,9 @@ impl Waiters {
         self.count += 1;
     }
 
-    /// `origin` waits for a read of `key` to be confirmed.
-    pub(crate) fn read(&mut self, id: ReadId, key: String, origin: Origin, deadline: u64) {
-        self.reads.insert(id, Read { key, origin, deadline });
+    /// `origin` waits until a query may be answered.
+    pub(crate) fn read(&mut self, id: ReadId, query: Q, origin: Origin, deadline: u64) {
+        self.reads.insert(id, Read { query, origin, deadline });
     }
 
     /// `origin` waits for what `leader`, in `term`, answers to number `id`.
@@ -125,9 +131,9 @@ impl Waiters {
         failed
     }
 
-    /// The read `id` is confirmed or refused: which key, and for whom.
-    pub(crate) fn take_read(&mut self, id: ReadId) -> Option<(String, Origin)> {
-        self.reads.remove(&id).map(|r| (r.key, r.origin))
+    /// The read `id` is confirmed or refused: what was asked, and for whom.
+    pub(crate) fn take_read(&mut self, id: ReadId) -> Option<(Q, Origin)> {
+        self.reads.remove(&id).map(|r| (r.query, r.origin))
     }
 
     /// `from` answered the forwarded request `id`: for whom, and whether it was a write.

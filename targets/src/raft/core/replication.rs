@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use danso_vocab::NodeId;
 
 use super::message::{Append, Appended, Fit, Install, Message};
-use super::{Bug, Command, Event, Position, Raft, Role};
+use super::{Bug, Content, Data, Event, Position, Raft, Role};
 
 /// What only a leader knows.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Progress {
     pub(super) heartbeat_due: u64,
 }
 
-impl Raft {
+impl<C: Data, S: Data> Raft<C, S> {
     /// Becomes leader: an election is won.
     pub(super) fn lead(&mut self, now: u64) {
         self.role = Role::Leader;
@@ -53,16 +53,16 @@ impl Raft {
         self.events.push(Event::Became(Role::Leader, self.term));
         // Entries of earlier terms are committed only along with one of this term (5.4.2), so
         // there must be one even if nobody asks for anything.
-        self.log.append(self.term, None);
+        self.log.append(self.term, Content::Nothing);
         self.advance_commit();
     }
 
     /// Appends a command to the log and says where; `None`: this node does not lead.
-    pub(crate) fn propose(&mut self, command: Command) -> Option<Position> {
+    pub(crate) fn propose(&mut self, command: C) -> Option<Position> {
         if self.role != Role::Leader {
             return None;
         }
-        let index = self.log.append(self.term, Some(command));
+        let index = self.log.append(self.term, Content::Command(command));
         self.advance_commit();
         Some(Position { term: self.term, index })
     }
@@ -94,7 +94,7 @@ impl Raft {
         self.leading = Some(leading);
     }
 
-    fn message_for(&self, progress: &mut Progress, seq: u64, entries: bool) -> Message {
+    fn message_for(&self, progress: &mut Progress, seq: u64, entries: bool) -> Message<C, S> {
         if entries {
             progress.waiting = Some(seq);
         }
@@ -120,7 +120,7 @@ impl Raft {
         })
     }
 
-    pub(super) fn on_append(&mut self, now: u64, from: NodeId, m: Append) {
+    pub(super) fn on_append(&mut self, now: u64, from: NodeId, m: Append<C>) {
         let whole = m.entries.iter().zip(m.prev.index + 1..).all(|(e, index)| e.index == index);
         // Two leaders of one term mean that an election was broken; there is no right answer.
         if (m.term == self.term && self.role == Role::Leader) || !whole {
@@ -137,7 +137,7 @@ impl Raft {
     }
 
     /// Puts a leader's entries where they belong (5.3).
-    fn fit(&mut self, m: &Append) -> Fit {
+    fn fit(&mut self, m: &Append<C>) -> Fit {
         let prev = m.prev.index;
         match self.log.term(prev) {
             Some(term) if term == m.prev.term => {}

@@ -1,11 +1,19 @@
 //! What those who wait are told.
 
 use super::*;
-use crate::raft_kv::answer::Refusal;
-use crate::raft_kv::core::Log;
-use crate::raft_kv::kv::{Action, Effect, Session};
+use crate::raft::answer::Refusal;
+use crate::raft::core::Log;
+use crate::raft::toy::Sum;
+
+type Node = super::Node<Sum>;
+type Answer = super::Answer<i64>;
+type Request = super::Request<i64, ()>;
 
 const MS: u64 = 1_000_000;
+
+fn ms(ms: u64) -> Now {
+    Now { mono: ms * MS, wall: 0 }
+}
 
 /// A node of three; the first is the most impatient.
 fn node(id: u16) -> Node {
@@ -21,17 +29,17 @@ fn node(id: u16) -> Node {
         bug: None,
     };
     let limits = Limits { snapshot_every: 0, request_timeout: 1_000 * MS, boot: 7 };
-    Node::new(config, limits, Rng::new(u64::from(id.0)), Restored::default(), 0)
+    Node::new(config, limits, (), Rng::new(u64::from(id.0)), Restored::default(), ms(0))
 }
 
-fn put(value: i64) -> Request {
+/// Adds a number, once.
+fn add(value: i64) -> Request {
     let session = Some(Session { client: "c".into(), seq: value as u64 });
-    let action = Action::Put { value: value.into() };
-    Request::Apply(Command { key: "k".into(), action, session })
+    Request::Apply(value, session)
 }
 
 /// Passes parcels between these nodes until nobody has anything to say; collects the answers.
-fn settle(nodes: &mut [&mut Node], now: u64) -> Vec<(u64, Answer)> {
+fn settle(nodes: &mut [&mut Node], now: Now) -> Vec<(u64, Answer)> {
     let mut answers = Vec::new();
     loop {
         let mut parcels = Vec::new();
@@ -54,8 +62,8 @@ fn settle(nodes: &mut [&mut Node], now: u64) -> Vec<(u64, Answer)> {
 /// A leader and a follower that knows it; the third node is away.
 fn pair() -> (Node, Node) {
     let (mut a, mut b) = (node(1), node(2));
-    settle(&mut [&mut a, &mut b], 150 * MS);
-    settle(&mut [&mut a, &mut b], 200 * MS);
+    settle(&mut [&mut a, &mut b], ms(150));
+    settle(&mut [&mut a, &mut b], ms(200));
     assert!(a.status().serving && b.status().serving);
     (a, b)
 }
@@ -71,20 +79,20 @@ fn refused(answers: &[(u64, Answer)]) -> Vec<(u64, Error, bool)> {
 #[test]
 fn a_follower_passes_requests_on_and_answers_back() {
     let (mut a, mut b) = pair();
-    b.step(201 * MS, Input::Request(1, put(5)));
-    let answers = settle(&mut [&mut a, &mut b], 201 * MS);
-    assert_eq!(answers, [(1, Answer::Effect(Effect::Done))]);
-    b.step(201 * MS, Input::Request(2, Request::Read { key: "k".into() }));
-    let answers = settle(&mut [&mut a, &mut b], 201 * MS);
-    assert_eq!(answers, [(2, Answer::Value { value: 5.into() })]);
+    b.step(ms(201), Input::Request(1, add(5)));
+    let answers = settle(&mut [&mut a, &mut b], ms(201));
+    assert_eq!(answers, [(1, Answer::Reply(5))]);
+    b.step(ms(201), Input::Request(2, Request::Read(())));
+    let answers = settle(&mut [&mut a, &mut b], ms(201));
+    assert_eq!(answers, [(2, Answer::Reply(5))]);
 }
 
 #[test]
 fn a_request_is_passed_on_once() {
     let (_, mut b) = pair();
-    let parcel = Parcel::Forward { id: 9, request: put(1) };
-    b.step(201 * MS, Input::Parcel(NodeId(3), parcel));
-    let ready = b.ready(201 * MS);
+    let parcel = Parcel::Forward { id: 9, request: add(1) };
+    b.step(ms(201), Input::Parcel(NodeId(3), parcel));
+    let ready = b.ready(ms(201));
     let [(NodeId(3), Parcel::Answer { id: 9, answer })] = &ready.parcels[..] else {
         panic!("{:?}", ready.parcels)
     };
@@ -96,39 +104,39 @@ fn a_request_is_passed_on_once() {
 #[test]
 fn without_a_leader_a_request_is_refused_for_certain() {
     let mut n = node(1);
-    n.step(0, Input::Request(1, put(1)));
-    assert_eq!(refused(&n.ready(0).answers), [(1, Error::NoLeader, true)]);
+    n.step(ms(0), Input::Request(1, add(1)));
+    assert_eq!(refused(&n.ready(ms(0)).answers), [(1, Error::NoLeader, true)]);
 }
 
 #[test]
 fn a_write_that_was_not_committed_in_time_may_still_be() {
     let (mut a, mut b) = pair();
-    a.step(201 * MS, Input::Request(1, put(1)));
-    a.step(201 * MS, Input::Request(2, Request::Read { key: "k".into() }));
-    b.step(201 * MS, Input::Request(3, put(2)));
-    a.ready(201 * MS);
-    b.ready(201 * MS);
-    let late = refused(&a.ready(1_400 * MS).answers);
+    a.step(ms(201), Input::Request(1, add(1)));
+    a.step(ms(201), Input::Request(2, Request::Read(())));
+    b.step(ms(201), Input::Request(3, add(2)));
+    a.ready(ms(201));
+    b.ready(ms(201));
+    let late = refused(&a.ready(ms(1_400)).answers);
     assert_eq!(late, [(1, Error::Timeout, false), (2, Error::Timeout, true)]);
     // The follower's leader has been silent for longer than an election timeout.
-    let lost = refused(&b.ready(1_400 * MS).answers);
+    let lost = refused(&b.ready(ms(1_400)).answers);
     assert_eq!(lost, [(3, Error::LostLeadership, false)]);
 }
 
 #[test]
 fn who_waits_for_an_entry_that_was_overwritten_is_told_for_certain() {
     let (mut old, mut b) = pair();
-    old.step(201 * MS, Input::Request(1, put(1)));
-    old.step(201 * MS, Input::Request(2, Request::Read { key: "k".into() }));
-    old.ready(201 * MS);
+    old.step(ms(201), Input::Request(1, add(1)));
+    old.step(ms(201), Input::Request(2, Request::Read(())));
+    old.ready(ms(201));
     // The others go on without it.
     let mut c = node(3);
-    settle(&mut [&mut b, &mut c], 900 * MS);
-    b.step(901 * MS, Input::Request(9, put(2)));
-    settle(&mut [&mut b, &mut c], 901 * MS);
+    settle(&mut [&mut b, &mut c], ms(900));
+    b.step(ms(901), Input::Request(9, add(2)));
+    settle(&mut [&mut b, &mut c], ms(901));
     let last = |n: &Node| n.inspect().0.log().last();
     assert_eq!(last(&b).term, 2);
-    let answers = settle(&mut [&mut old, &mut b, &mut c], 1_000 * MS);
+    let answers = settle(&mut [&mut old, &mut b, &mut c], ms(1_000));
     assert_eq!(refused(&answers), [(2, Error::NotLeader, true), (1, Error::Overwritten, true)]);
     assert_eq!(last(&old), last(&b));
 }
@@ -136,15 +144,15 @@ fn who_waits_for_an_entry_that_was_overwritten_is_told_for_certain() {
 #[test]
 fn a_retry_of_something_applied_is_answered_without_the_log() {
     let (mut a, mut b) = pair();
-    a.step(201 * MS, Input::Request(1, put(1)));
-    settle(&mut [&mut a, &mut b], 201 * MS);
-    let last = |log: &Log| log.last().index;
+    a.step(ms(201), Input::Request(1, add(1)));
+    settle(&mut [&mut a, &mut b], ms(201));
+    let last = |log: &Log<_>| log.last().index;
     let before = last(a.inspect().0.log());
     // A heartbeat, so that the follower knows that it is committed.
-    settle(&mut [&mut a, &mut b], 400 * MS);
+    settle(&mut [&mut a, &mut b], ms(400));
     for node in [&mut a, &mut b] {
-        node.step(401 * MS, Input::Request(2, put(1)));
-        assert_eq!(node.ready(401 * MS).answers, [(2, Answer::Effect(Effect::Done))]);
+        node.step(ms(401), Input::Request(2, add(1)));
+        assert_eq!(node.ready(ms(401)).answers, [(2, Answer::Reply(1))]);
     }
     assert_eq!(last(a.inspect().0.log()), before);
 }
@@ -153,7 +161,41 @@ fn a_retry_of_something_applied_is_answered_without_the_log() {
 fn requests_are_refused_when_too_many_wait() {
     let (mut a, _) = pair();
     for ticket in 0..4_097 {
-        a.step(201 * MS, Input::Request(ticket, put(ticket as i64 + 1)));
+        a.step(ms(201), Input::Request(ticket, add(ticket as i64 + 1)));
     }
-    assert_eq!(refused(&a.ready(201 * MS).answers), [(4_096, Error::Overloaded, true)]);
+    assert_eq!(refused(&a.ready(ms(201)).answers), [(4_096, Error::Overloaded, true)]);
+}
+
+#[test]
+fn the_log_counts_no_more_time_than_passes() {
+    let (mut a, mut b) = pair();
+    let mut c = node(3);
+    let stamps = |n: &Node| -> Vec<u64> {
+        let log = n.inspect().0.log().slice(0, usize::MAX);
+        log.iter().filter_map(|e| e.command().map(|op| op.time / MS)).collect()
+    };
+    a.step(ms(300), Input::Request(1, add(1)));
+    settle(&mut [&mut a, &mut b], ms(300));
+    a.step(ms(450), Input::Request(2, add(2)));
+    settle(&mut [&mut a, &mut b], ms(450));
+    let first = stamps(&a);
+    assert_eq!(first[1] - first[0], 150);
+    // Another leader, whose clock says something else entirely: it goes on from there.
+    for now in [900, 1_000, 1_100] {
+        settle(&mut [&mut b, &mut c], ms(now));
+    }
+    b.step(ms(1_250), Input::Request(3, add(3)));
+    settle(&mut [&mut b, &mut c], ms(1_250));
+    let second = stamps(&b);
+    assert_eq!(second[..2], first[..]);
+    assert!(second[2] >= second[1] && second[2] - second[1] <= 800, "{second:?}");
+}
+
+#[test]
+fn the_bug_counts_by_the_wall_clock() {
+    let (mut a, mut b) = pair();
+    a.bug = Some(Bug::WallTime);
+    a.step(Now { mono: 201 * MS, wall: 77 }, Input::Request(1, add(1)));
+    settle(&mut [&mut a, &mut b], ms(201));
+    assert_eq!(a.inspect().1.time(), 77);
 }

@@ -3,9 +3,9 @@
 use danso_vocab::NodeId;
 
 use super::message::{Ballot, Message, PreVoted, Voted};
-use super::{Event, Raft, Role};
+use super::{Data, Event, Raft, Role};
 
-impl Raft {
+impl<C: Data, S: Data> Raft<C, S> {
     /// Stands for election, or first asks whether that makes sense.
     pub(super) fn campaign(&mut self, now: u64) {
         self.reset_election_timer(now);

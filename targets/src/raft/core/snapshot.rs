@@ -5,19 +5,19 @@ use std::sync::Arc;
 use danso_vocab::NodeId;
 
 use super::message::{Install, Installed, Message, Snapshot};
-use super::{Event, Raft, Role};
+use super::{Data, Event, Raft, Role};
 
-impl Raft {
+impl<C: Data, S: Data> Raft<C, S> {
     /// Takes a snapshot of an applied state and drops the entries it covers but the last `keep`:
     /// a peer that is only a little behind shall get entries and not the whole state.
-    pub(crate) fn compact(&mut self, snapshot: Arc<Snapshot>, keep: u64) {
+    pub(crate) fn compact(&mut self, snapshot: Arc<Snapshot<S>>, keep: u64) {
         let index = snapshot.last.index;
         self.snapshot = Some(snapshot);
         self.new_snapshot = true;
         self.log.compact(index.saturating_sub(keep).max(self.log.base().index));
     }
 
-    pub(super) fn on_install(&mut self, now: u64, from: NodeId, m: Install) {
+    pub(super) fn on_install(&mut self, now: u64, from: NodeId, m: Install<S>) {
         if m.term == self.term && self.role == Role::Leader {
             return;
         }
@@ -32,7 +32,7 @@ impl Raft {
         self.send(from, Message::Installed(Installed { term: self.term, seq: m.seq, index }));
     }
 
-    fn install(&mut self, snapshot: Arc<Snapshot>) {
+    fn install(&mut self, snapshot: Arc<Snapshot<S>>) {
         let last = snapshot.last;
         // "If existing log entry has same index and term as snapshot's last included entry,
         // retain log entries following it"; otherwise everything goes (figure 13).

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::raft_kv::kv::Command;
-
 /// A place in a log. Ordered as elections compare logs (paper, 5.4.1): by term, then by index.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -17,29 +15,47 @@ pub(crate) struct Position {
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct Entry<C> {
     pub(crate) index: u64,
     pub(crate) term: u64,
-    /// `None` is the empty entry a leader begins its term with (paper, end of section 8).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) command: Option<Command>,
+    pub(crate) content: Content<C>,
+}
+
+/// What an entry is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Content<C> {
+    /// Nothing: the entry a leader begins its term with (paper, end of section 8).
+    Nothing,
+    /// Something for the state machine.
+    Command(C),
+}
+
+impl<C> Entry<C> {
+    /// What it has for the state machine.
+    pub(crate) fn command(&self) -> Option<&C> {
+        match &self.content {
+            Content::Command(command) => Some(command),
+            Content::Nothing => None,
+        }
+    }
 }
 
 /// The log as a node holds it in memory.
 #[derive(Clone, Debug)]
-pub(crate) struct Log {
+pub(crate) struct Log<C> {
     base: Position,
-    entries: Vec<Arc<Entry>>,
+    entries: Vec<Arc<Entry<C>>>,
     /// The first index that changed since it was last asked.
     changed: Option<u64>,
 }
 
-impl Log {
+impl<C> Log<C> {
     /// A log of these entries after `base`.
     ///
     /// # Panics
     /// If the entries do not follow on `base` without a gap.
-    pub(crate) fn new(base: Position, entries: Vec<Arc<Entry>>) -> Log {
+    pub(crate) fn new(base: Position, entries: Vec<Arc<Entry<C>>>) -> Log<C> {
         for (entry, index) in entries.iter().zip(base.index + 1..) {
             assert_eq!(entry.index, index, "a log has no gaps");
         }
@@ -65,26 +81,26 @@ impl Log {
     }
 
     /// The entry at `index`, if it is held.
-    pub(crate) fn get(&self, index: u64) -> Option<&Arc<Entry>> {
+    pub(crate) fn get(&self, index: u64) -> Option<&Arc<Entry<C>>> {
         let offset = index.checked_sub(self.base.index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)
     }
 
     /// At most `max` entries from `from` on.
-    pub(crate) fn slice(&self, from: u64, max: usize) -> Vec<Arc<Entry>> {
+    pub(crate) fn slice(&self, from: u64, max: usize) -> Vec<Arc<Entry<C>>> {
         let offset = from.saturating_sub(self.base.index + 1) as usize;
         self.entries.iter().skip(offset).take(max).cloned().collect()
     }
 
     /// Adds an entry at the end and says where.
-    pub(crate) fn append(&mut self, term: u64, command: Option<Command>) -> u64 {
+    pub(crate) fn append(&mut self, term: u64, content: Content<C>) -> u64 {
         let index = self.last().index + 1;
-        self.push(Arc::new(Entry { index, term, command }));
+        self.push(Arc::new(Entry { index, term, content }));
         index
     }
 
     /// Adds an entry whose index is the next one.
-    pub(crate) fn push(&mut self, entry: Arc<Entry>) {
+    pub(crate) fn push(&mut self, entry: Arc<Entry<C>>) {
         assert_eq!(entry.index, self.last().index + 1, "a log has no gaps");
         self.changed = Some(self.changed.map_or(entry.index, |c| c.min(entry.index)));
         self.entries.push(entry);
@@ -129,7 +145,7 @@ impl Log {
     }
 
     /// The entries that changed since this was last called: what must be persisted.
-    pub(crate) fn take_changed(&mut self) -> Vec<Arc<Entry>> {
+    pub(crate) fn take_changed(&mut self) -> Vec<Arc<Entry<C>>> {
         self.changed.take().map_or_else(Vec::new, |from| self.slice(from, usize::MAX))
     }
 }
@@ -138,10 +154,10 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn log(base: (u64, u64), terms: &[u64]) -> Log {
+    fn log(base: (u64, u64), terms: &[u64]) -> Log<()> {
         let mut log = Log::new(Position { index: base.0, term: base.1 }, Vec::new());
         for term in terms {
-            log.append(*term, None);
+            log.append(*term, Content::Nothing);
         }
         log
     }
@@ -181,10 +197,10 @@ mod tests {
         assert_eq!(l.take_changed().len(), 3);
         assert!(l.take_changed().is_empty());
         l.truncate(2);
-        l.append(2, None);
-        l.append(2, None);
+        l.append(2, Content::Nothing);
+        l.append(2, Content::Nothing);
         l.truncate(3);
-        l.append(3, None);
+        l.append(3, Content::Nothing);
         let changed: Vec<_> = l.take_changed().iter().map(|e| (e.index, e.term)).collect();
         assert_eq!(changed, [(2, 2), (3, 3)]);
     }

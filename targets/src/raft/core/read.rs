@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Bug, Raft, Role};
+use super::{Bug, Data, Raft, Role};
 
 /// Names a read between [`Raft::read`] and [`Raft::take_reads`].
 pub(crate) type ReadId = u64;
@@ -32,7 +32,7 @@ impl Reads {
     }
 }
 
-impl Raft {
+impl<C: Data, S: Data> Raft<C, S> {
     /// Takes a read in. `false`: this node does not lead.
     pub(crate) fn read(&mut self, id: ReadId) -> bool {
         if self.role != Role::Leader {

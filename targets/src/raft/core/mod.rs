@@ -36,11 +36,15 @@ use serde::{Deserialize, Serialize};
 use self::read::Reads;
 use self::replication::Leading;
 use super::bug::Bug;
-use super::kv::Command;
 
-pub(crate) use self::log::{Entry, Log, Position};
+pub(crate) use self::log::{Content, Entry, Log, Position};
 pub(crate) use self::message::{Message, Snapshot};
 pub(crate) use self::read::ReadId;
+
+/// What entries and snapshots carry; the protocol does not look inside.
+pub(crate) trait Data: Clone + std::fmt::Debug + PartialEq {}
+
+impl<T: Clone + std::fmt::Debug + PartialEq> Data for T {}
 
 /// What a node must know before it starts. Times in ns.
 #[derive(Clone, Debug)]
@@ -66,12 +70,19 @@ pub(crate) struct HardState {
 }
 
 /// What a node finds on its disk.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Restored {
+#[derive(Clone, Debug)]
+pub(crate) struct Restored<C, S> {
     pub(crate) hard: HardState,
-    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    pub(crate) snapshot: Option<Arc<Snapshot<S>>>,
     pub(crate) base: Position,
-    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) entries: Vec<Arc<Entry<C>>>,
+}
+
+impl<C, S> Default for Restored<C, S> {
+    fn default() -> Self {
+        let hard = HardState::default();
+        Restored { hard, snapshot: None, base: Position::default(), entries: Vec::new() }
+    }
 }
 
 /// What a node is in its term.
@@ -119,25 +130,25 @@ impl Event {
 }
 
 /// What the driver must do, in this order: tell events, persist, send, tell the other events.
-#[derive(Debug, Default)]
-pub(crate) struct Output {
+#[derive(Debug)]
+pub(crate) struct Output<C, S> {
     pub(crate) events: Vec<Event>,
     pub(crate) hard: Option<HardState>,
-    /// A new snapshot; the stored log is to be replaced by `entries` after `base`.
-    pub(crate) snapshot: Option<(Arc<Snapshot>, Position)>,
+    /// A new snapshot, and where the log that is kept begins.
+    pub(crate) snapshot: Option<(Arc<Snapshot<S>>, Position)>,
     /// Entries to append. The first one's index says what it replaces.
-    pub(crate) entries: Vec<Arc<Entry>>,
-    pub(crate) messages: Vec<(NodeId, Message)>,
+    pub(crate) entries: Vec<Arc<Entry<C>>>,
+    pub(crate) messages: Vec<(NodeId, Message<C, S>)>,
 }
 
 /// One node's part in the protocol.
-pub(crate) struct Raft {
+pub(crate) struct Raft<C, S> {
     config: Config,
     rng: Rng,
     term: u64,
     vote: Option<NodeId>,
-    log: Log,
-    snapshot: Option<Arc<Snapshot>>,
+    log: Log<C>,
+    snapshot: Option<Arc<Snapshot<S>>>,
     commit: u64,
     role: Role,
     leader: Option<NodeId>,
@@ -153,12 +164,12 @@ pub(crate) struct Raft {
     persisted: HardState,
     new_snapshot: bool,
     events: Vec<Event>,
-    messages: Vec<(NodeId, Message)>,
+    messages: Vec<(NodeId, Message<C, S>)>,
 }
 
-impl Raft {
+impl<C: Data, S: Data> Raft<C, S> {
     /// A node that has just started at `now` with what it found on its disk.
-    pub(crate) fn new(config: Config, rng: Rng, restored: Restored, now: u64) -> Raft {
+    pub(crate) fn new(config: Config, rng: Rng, restored: Restored<C, S>, now: u64) -> Raft<C, S> {
         let commit = restored.snapshot.as_ref().map_or(0, |s| s.last.index);
         let mut raft = Raft {
             rng,
@@ -206,12 +217,12 @@ impl Raft {
     }
 
     /// The log.
-    pub(crate) fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Log<C> {
         &self.log
     }
 
     /// The newest snapshot.
-    pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Option<&Arc<Snapshot<S>>> {
         self.snapshot.as_ref()
     }
 
@@ -222,7 +233,7 @@ impl Raft {
     }
 
     /// Takes a message in.
-    pub(crate) fn receive(&mut self, now: u64, from: NodeId, message: Message) {
+    pub(crate) fn receive(&mut self, now: u64, from: NodeId, message: Message<C, S>) {
         if !self.config.peers.contains(&from) {
             return;
         }
@@ -263,7 +274,7 @@ impl Raft {
 
     /// Gathers everything to be done since the last time. Called once for a batch of inputs, so
     /// that one write and one message serve all of them.
-    pub(crate) fn flush(&mut self, now: u64) -> Output {
+    pub(crate) fn flush(&mut self, now: u64) -> Output<C, S> {
         self.send_appends(now);
         let hard = HardState { term: self.term, vote: self.stored_vote() };
         let changed = hard != self.persisted;
@@ -277,10 +288,21 @@ impl Raft {
         };
         if let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.new_snapshot) {
             output.snapshot = Some((snapshot.clone(), self.log.base()));
-            output.entries = self.log.slice(0, usize::MAX);
         }
         self.new_snapshot = false;
         output
+    }
+
+    /// What would have to be persisted if nothing were yet.
+    pub(crate) fn everything(&self) -> Output<C, S> {
+        let snapshot = self.snapshot.as_ref().map(|s| (s.clone(), self.log.base()));
+        Output {
+            events: Vec::new(),
+            hard: Some(self.persisted),
+            snapshot,
+            entries: self.log.slice(0, usize::MAX),
+            messages: Vec::new(),
+        }
     }
 
     /// The vote as it goes to disk.
@@ -296,7 +318,7 @@ impl Raft {
         self.config.peers.len().div_ceil(2) + 1
     }
 
-    fn send(&mut self, to: NodeId, message: Message) {
+    fn send(&mut self, to: NodeId, message: Message<C, S>) {
         self.messages.push((to, message));
     }
 }

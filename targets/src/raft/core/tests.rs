@@ -2,7 +2,9 @@
 
 use super::message::{Append, Appended, Ballot, Fit, PreVoted, Voted};
 use super::*;
-use crate::raft_kv::kv::{Action, Kv};
+
+/// The protocol does not look inside commands and states.
+type Raft = super::Raft<(), ()>;
 
 const MS: u64 = 1_000_000;
 
@@ -21,15 +23,12 @@ fn config(id: u16, nodes: u16) -> Config {
 
 /// Node `id` of three with a log of these terms, in the last of them.
 fn node(id: u16, terms: &[u64], bug: Option<Bug>) -> Raft {
-    let entries =
-        (1..).zip(terms).map(|(index, term)| Arc::new(Entry { index, term: *term, command: None }));
+    let entries = (1..)
+        .zip(terms)
+        .map(|(index, term)| Arc::new(Entry { index, term: *term, content: Content::Nothing }));
     let hard = HardState { term: terms.last().copied().unwrap_or(0), vote: None };
     let restored = Restored { hard, entries: entries.collect(), ..Restored::default() };
     Raft::new(Config { bug, ..config(id, 3) }, Rng::new(u64::from(id)), restored, 0)
-}
-
-fn command() -> Command {
-    Command { key: "k".into(), action: Action::Delete, session: None }
 }
 
 fn terms(raft: &Raft) -> Vec<u64> {
@@ -226,7 +225,7 @@ fn a_read_waits_for_a_majority_to_confirm_what_was_sent_after_it() {
     assert!(leader.is_settled());
     assert!(!follower.read(1));
     // A message sent before the read, answered after it, proves nothing.
-    leader.propose(command());
+    leader.propose(());
     let old = leader.flush(0).messages;
     assert!(leader.read(7));
     let (_, old) = old.into_iter().find(|(to, _)| to.0 == 2).unwrap();
@@ -272,14 +271,14 @@ fn the_bug_answers_reads_at_once() {
 #[test]
 fn an_entry_is_committed_when_a_majority_has_it() {
     let (mut leader, mut follower) = leader(None);
-    let at = leader.propose(command()).unwrap();
+    let at = leader.propose(()).unwrap();
     leader.flush(0);
     assert_eq!(leader.commit, at.index - 1);
     // That message is lost; the next heartbeat's answer shows it, and the entry is sent again.
     talk(&mut leader, &mut follower, 50 * MS, never);
     assert_eq!(leader.commit, at.index);
     let mut hasty = self::leader(Some(Bug::CommitMinority)).0;
-    let at = hasty.propose(command()).unwrap();
+    let at = hasty.propose(()).unwrap();
     assert_eq!(hasty.commit, at.index);
 }
 
@@ -289,7 +288,7 @@ fn a_peer_too_far_behind_gets_the_snapshot() {
     let mut follower = node(2, &[], None);
     elect(&mut leader, 3, 0);
     let last = Position { term: 1, index: 600 };
-    leader.compact(Arc::new(Snapshot { last, state: Kv::default() }), 50);
+    leader.compact(Arc::new(Snapshot { last, state: () }), 50);
     assert!(leader.log.base().index < last.index, "some entries are kept for those close by");
     talk(&mut leader, &mut follower, 0, never);
     assert_eq!(follower.snapshot().unwrap().last, last);

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::log::{Entry, Position};
-use crate::raft_kv::kv::Kv;
 
 /// The state up to and with an entry, which then need not be kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
+pub(crate) struct Snapshot<S> {
     /// The last entry it covers.
     pub(crate) last: Position,
     /// The state after that entry.
-    pub(crate) state: Kv,
+    pub(crate) state: S,
 }
 
 /// A message from one node to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Message {
+pub(crate) enum Message<C, S> {
     /// Would you vote for me? (thesis, 9.6)
     PreVote(Ballot),
     /// Yes or no, without obligation.
@@ -30,11 +29,11 @@ pub(crate) enum Message {
     /// Yes or no, for ever.
     Voted(Voted),
     /// I lead; append these entries (AppendEntries).
-    Append(Append),
+    Append(Append<C>),
     /// What became of them.
     Appended(Appended),
     /// You are too far behind; take this (InstallSnapshot, in one piece).
-    Install(Install),
+    Install(Install<S>),
     /// It is taken.
     Installed(Installed),
 }
@@ -67,15 +66,15 @@ pub(crate) struct Voted {
 
 /// A leader's entries, or none: a heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Append {
+pub(crate) struct Append<C> {
     pub(crate) term: u64,
     /// Counts up as the leader sends; the answer repeats it. An answer to `seq` proves that the
     /// leader led after everything it did before sending `seq`.
     pub(crate) seq: u64,
     /// Where the entries go.
     pub(crate) prev: Position,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) entries: Vec<Arc<Entry>>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) entries: Vec<Arc<Entry<C>>>,
     /// How far the leader has committed.
     pub(crate) commit: u64,
 }
@@ -102,10 +101,10 @@ pub(crate) enum Fit {
 
 /// A leader's snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Install {
+pub(crate) struct Install<S> {
     pub(crate) term: u64,
     pub(crate) seq: u64,
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Arc<Snapshot<S>>,
 }
 
 /// The answer to [`Message::Install`].
@@ -117,7 +116,7 @@ pub(crate) struct Installed {
     pub(crate) index: u64,
 }
 
-impl Message {
+impl<C, S> Message<C, S> {
     /// The term whoever receives this must move up to. A pre-vote is about a term that does not
     /// exist yet, and so is a pre-vote granted.
     pub(super) fn binding_term(&self) -> u64 {

@@ -11,73 +11,93 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Error};
 use super::bug::Bug;
-use super::core::{
-    Config, Entry, Event, HardState, Message, Position, Raft, Restored, Role, Snapshot,
-};
-use super::kv::{Command, Kv};
+use super::core::{Config, Event, Message, Output, Position, Raft, Restored, Role, Snapshot};
+use super::disk::Record;
+use super::machine::{Machine, Wish};
+use super::replica::{Op, Replica, Session};
+use super::time::Timekeeper;
 use super::waiters::{Failed, Origin, Waiters};
+use crate::kit::Now;
 
 /// How often waiters are looked through for those whose time is up, in ns.
 const SWEEP: u64 = 50_000_000;
 
+/// The protocol of nodes that replicate `M`.
+pub(crate) type Protocol<M> = Raft<Op<<M as Machine>::Command>, Replica<M>>;
+
+/// What such a node finds on its disk.
+pub(crate) type Found<M> = Restored<Op<<M as Machine>::Command>, Replica<M>>;
+
+/// What it writes there.
+pub(crate) type RecordOf<M> = Record<Op<<M as Machine>::Command>, Replica<M>>;
+
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Request {
-    /// The value of a key.
-    Read { key: String },
-    /// A change.
-    Apply(Command),
+pub(crate) enum Request<C, Q> {
+    /// To know something.
+    Read(Q),
+    /// To change something; a retry has the same session.
+    Apply(C, Option<Session>),
+}
+
+/// A request to nodes that replicate `M`.
+pub(crate) type RequestOf<M> = Request<<M as Machine>::Command, <M as Machine>::Query>;
+
+impl<C, Q> Request<C, Q> {
+    /// What a client wishes, in its session.
+    pub(crate) fn new(wish: Wish<C, Q>, session: Option<Session>) -> Request<C, Q> {
+        match wish {
+            Wish::Query(query) => Request::Read(query),
+            Wish::Command(command) => Request::Apply(command, session),
+        }
+    }
 }
 
 /// What nodes send each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Parcel {
+#[serde(rename_all = "kebab-case", bound = "M: Machine")]
+pub(crate) enum Parcel<M: Machine> {
     /// A message of the protocol.
-    Raft(Message),
+    Raft(Message<Op<M::Command>, Replica<M>>),
     /// A client's request for the leader. It is answered or refused, never forwarded again.
-    Forward { id: u64, request: Request },
+    Forward { id: u64, request: RequestOf<M> },
     /// The answer to it.
-    Answer { id: u64, answer: Answer },
+    Answer { id: u64, answer: Answer<M::Reply> },
 }
 
 /// What reaches a node.
 #[derive(Clone, Debug)]
-pub(crate) enum Input {
+pub(crate) enum Input<M: Machine> {
     /// A client's request; the answer will carry the same number.
-    Request(u64, Request),
+    Request(u64, RequestOf<M>),
     /// Something from a peer.
-    Parcel(NodeId, Parcel),
+    Parcel(NodeId, Parcel<M>),
 }
 
 /// What the shell must do, in this order: tell events, persist, send and answer, tell the other
 /// events.
-#[derive(Debug, Default)]
-pub(crate) struct Ready {
+#[derive(Debug)]
+pub(crate) struct Ready<M: Machine> {
     pub(crate) events: Vec<Event>,
-    pub(crate) hard: Option<HardState>,
-    /// A new snapshot; the stored log is to be replaced by `entries` after this position.
-    pub(crate) snapshot: Option<(Arc<Snapshot>, Position)>,
-    pub(crate) entries: Vec<Arc<Entry>>,
-    pub(crate) parcels: Vec<(NodeId, Parcel)>,
-    pub(crate) answers: Vec<(u64, Answer)>,
+    pub(crate) records: Vec<RecordOf<M>>,
+    pub(crate) parcels: Vec<(NodeId, Parcel<M>)>,
+    pub(crate) answers: Vec<(u64, Answer<M::Reply>)>,
 }
 
 /// What `/status` shows.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Status {
-    pub(crate) id: String,
-    pub(crate) role: String,
+    pub(crate) id: NodeId,
+    pub(crate) role: Role,
     pub(crate) term: u64,
-    pub(crate) leader: Option<String>,
+    pub(crate) leader: Option<NodeId>,
     /// Whether a request would find a leader that can serve.
     pub(crate) serving: bool,
     pub(crate) commit: u64,
     pub(crate) applied: u64,
     pub(crate) last: u64,
     pub(crate) snapshot: u64,
-    pub(crate) bug: Option<String>,
 }
 
 /// What a node must know besides the protocol's [`Config`].
@@ -93,42 +113,48 @@ pub(crate) struct Limits {
 }
 
 /// A node.
-pub(crate) struct Node {
+pub(crate) struct Node<M: Machine> {
     id: NodeId,
     bug: Option<Bug>,
     limits: Limits,
-    raft: Raft,
-    kv: Kv,
+    rules: M::Rules,
+    raft: Protocol<M>,
+    replica: Replica<M>,
     applied: u64,
-    waiters: Waiters,
+    time: Timekeeper,
+    waiters: Waiters<M::Query>,
     sweep_due: u64,
-    answers: Vec<(u64, Answer)>,
-    parcels: Vec<(NodeId, Parcel)>,
+    answers: Vec<(u64, Answer<M::Reply>)>,
+    parcels: Vec<(NodeId, Parcel<M>)>,
     /// What was applied, for the simulation to judge.
     #[cfg(test)]
-    pub(crate) witnessed: Vec<Arc<Entry>>,
+    pub(crate) witnessed: Vec<Arc<super::core::Entry<Op<M::Command>>>>,
 }
 
-impl Node {
+impl<M: Machine> Node<M> {
     /// A node that starts at `now` with what it found on its disk.
     pub(crate) fn new(
         config: Config,
         limits: Limits,
+        rules: M::Rules,
         rng: Rng,
-        restored: Restored,
-        now: u64,
-    ) -> Node {
-        let kv = restored.snapshot.as_ref().map_or_else(Kv::default, |s| s.state.clone());
-        let applied = restored.snapshot.as_ref().map_or(0, |s| s.last.index);
+        restored: Found<M>,
+        now: Now,
+    ) -> Node<M> {
+        let snapshot = restored.snapshot.as_ref();
+        let replica = snapshot.map_or_else(Replica::default, |s| s.state.clone());
+        let applied = snapshot.map_or(0, |s| s.last.index);
         Node {
             id: config.id,
             bug: config.bug,
             limits,
-            raft: Raft::new(config, rng, restored, now),
-            kv,
+            rules,
+            raft: Raft::new(config, rng, restored, now.mono),
+            replica,
             applied,
+            time: Timekeeper::default(),
             waiters: Waiters::new(u64::from(limits.boot) << 32),
-            sweep_due: now,
+            sweep_due: now.mono,
             answers: Vec::new(),
             parcels: Vec::new(),
             #[cfg(test)]
@@ -137,10 +163,12 @@ impl Node {
     }
 
     /// Takes one input in.
-    pub(crate) fn step(&mut self, now: u64, input: Input) {
+    pub(crate) fn step(&mut self, now: Now, input: Input<M>) {
         match input {
             Input::Request(ticket, request) => self.request(now, Origin::Local(ticket), request),
-            Input::Parcel(from, Parcel::Raft(message)) => self.raft.receive(now, from, message),
+            Input::Parcel(from, Parcel::Raft(message)) => {
+                self.raft.receive(now.mono, from, message);
+            }
             Input::Parcel(from, Parcel::Forward { id, request }) => {
                 self.request(now, Origin::Remote(from, id), request);
             }
@@ -153,29 +181,39 @@ impl Node {
     }
 
     /// Everything to be done after the inputs so far, at `now`.
-    pub(crate) fn ready(&mut self, now: u64) -> Ready {
-        self.raft.tick(now);
+    pub(crate) fn ready(&mut self, now: Now) -> Ready<M> {
+        self.raft.tick(now.mono);
         self.apply();
-        self.finish_reads();
+        self.finish_reads(now);
         let lost = self.waiters.led_by(self.raft.leader(), self.raft.term());
         self.fail(lost);
-        if now >= self.sweep_due {
-            self.sweep_due = now + SWEEP;
-            let late = self.waiters.expire(now);
+        if now.mono >= self.sweep_due {
+            self.sweep_due = now.mono + SWEEP;
+            let late = self.waiters.expire(now.mono);
             self.fail(late);
         }
         self.snapshot_if_due();
-        let output = self.raft.flush(now);
+        let mut output = self.raft.flush(now.mono);
         let mut parcels = std::mem::take(&mut self.parcels);
-        parcels.extend(output.messages.into_iter().map(|(to, m)| (to, Parcel::Raft(m))));
-        Ready {
-            events: output.events,
-            hard: output.hard,
-            snapshot: output.snapshot,
-            entries: output.entries,
-            parcels,
-            answers: std::mem::take(&mut self.answers),
+        parcels.extend(output.messages.drain(..).map(|(to, m)| (to, Parcel::Raft(m))));
+        let events = std::mem::take(&mut output.events);
+        let answers = std::mem::take(&mut self.answers);
+        Ready { events, records: self.records(output), parcels, answers }
+    }
+
+    /// What must be persisted of this.
+    fn records(&self, output: Output<Op<M::Command>, Replica<M>>) -> Vec<RecordOf<M>> {
+        let mut records: Vec<_> = output.hard.map(Record::Hard).into_iter().collect();
+        records.extend(output.snapshot.map(|(snapshot, base)| Record::Snapshot(snapshot, base)));
+        if self.bug != Some(Bug::NoFsyncLog) {
+            records.extend(output.entries.into_iter().map(Record::Entry));
         }
+        records
+    }
+
+    /// Records that say as much as all that were persisted so far.
+    pub(crate) fn compact(&self) -> Vec<RecordOf<M>> {
+        self.records(self.raft.everything())
     }
 
     /// When [`Node::ready`] has something to do even if nothing comes in.
@@ -188,66 +226,75 @@ impl Node {
     pub(crate) fn status(&self) -> Status {
         let leads = self.raft.role() == Role::Leader;
         Status {
-            id: self.id.to_string(),
-            role: self.raft.role().word().to_owned(),
+            id: self.id,
+            role: self.raft.role(),
             term: self.raft.term(),
-            leader: self.raft.leader().map(|l| l.to_string()),
+            leader: self.raft.leader(),
             serving: if leads { self.raft.is_settled() } else { self.raft.leader().is_some() },
             commit: self.raft.commit(),
             applied: self.applied,
             last: self.raft.log().last().index,
             snapshot: self.raft.snapshot().map_or(0, |s| s.last.index),
-            bug: self.bug.map(|b| b.name().to_owned()),
         }
     }
 
     /// The insides: protocol, state, and how far it is applied.
     #[cfg(test)]
-    pub(crate) fn inspect(&self) -> (&Raft, &Kv, u64) {
-        (&self.raft, &self.kv, self.applied)
+    pub(crate) fn inspect(&self) -> (&Protocol<M>, &Replica<M>, u64) {
+        (&self.raft, &self.replica, self.applied)
     }
 
     fn dedupes(&self) -> bool {
         self.bug != Some(Bug::DupApply)
     }
 
-    fn request(&mut self, now: u64, origin: Origin, request: Request) {
-        if let Request::Apply(Command { session: Some(session), .. }) = &request
+    fn request(&mut self, now: Now, origin: Origin, request: RequestOf<M>) {
+        if let Request::Apply(_, Some(session)) = &request
             && self.dedupes()
-            && let Some(effect) = self.kv.remembered(session)
+            && let Some(reply) = self.replica.remembered(session)
         {
             // A retry of something done already: no need to do it through the log again.
-            return self.answer(origin, Answer::Effect(effect));
+            let reply = reply.clone();
+            return self.answer(origin, Answer::Reply(reply));
         }
-        let writes = matches!(request, Request::Apply(_));
+        let writes = matches!(request, Request::Apply(..));
         if self.waiters.is_full() {
             return self.fail([(origin, Error::Overloaded, writes)]);
         }
         if self.raft.role() != Role::Leader {
             return self.forward(now, origin, request, writes);
         }
-        let deadline = now + self.limits.request_timeout;
+        let deadline = now.mono + self.limits.request_timeout;
         match request {
-            Request::Read { key } => {
+            Request::Read(query) => {
                 let id = self.waiters.number();
                 self.raft.read(id);
-                self.waiters.read(id, key, origin, deadline);
+                self.waiters.read(id, query, origin, deadline);
             }
-            Request::Apply(command) => {
-                if let Some(at) = self.raft.propose(command) {
+            Request::Apply(command, session) => {
+                let time = self.time(now);
+                if let Some(at) = self.raft.propose(Op { command, session, time }) {
                     self.waiters.propose(at, origin, deadline);
                 }
             }
         }
     }
 
+    /// The log's time, at a leader.
+    fn time(&mut self, now: Now) -> u64 {
+        if self.bug == Some(Bug::WallTime) {
+            return now.wall;
+        }
+        self.time.time(now, &self.raft, &self.replica)
+    }
+
     /// Passes a client's request on to the leader. One hop only: what another node forwarded
     /// is refused here, so that two nodes that each think the other leads cannot play ball.
-    fn forward(&mut self, now: u64, origin: Origin, request: Request, writes: bool) {
+    fn forward(&mut self, now: Now, origin: Origin, request: RequestOf<M>, writes: bool) {
         match (self.raft.leader(), origin) {
             (Some(leader), Origin::Local(_)) => {
                 let id = self.waiters.number();
-                let deadline = now + self.limits.request_timeout;
+                let deadline = now.mono + self.limits.request_timeout;
                 let term = self.raft.term();
                 self.waiters.forward(id, origin, writes, (leader, term), deadline);
                 self.parcels.push((leader, Parcel::Forward { id, request }));
@@ -262,7 +309,7 @@ impl Node {
         if let Some(snapshot) = self.raft.snapshot()
             && snapshot.last.index > self.applied
         {
-            self.kv = snapshot.state.clone();
+            self.replica = snapshot.state.clone();
             self.applied = snapshot.last.index;
             let covered = self.waiters.covered(self.applied);
             self.fail(covered);
@@ -273,12 +320,15 @@ impl Node {
             self.witnessed.push(entry.clone());
             self.applied = entry.index;
             let dedupe = self.dedupes();
-            let effect = entry.command.as_ref().map(|c| self.kv.apply(entry.index, c, dedupe));
+            let op = entry.command();
+            let ended = op.map(|op| self.replica.apply(&self.rules, entry.index, op, dedupe));
             let at = Position { term: entry.term, index: entry.index };
             let (met, missed) = self.waiters.applied(at);
             for origin in met {
-                if let Some(effect) = effect {
-                    self.answer(origin, Answer::Effect(effect));
+                match ended.clone() {
+                    Some(Ok(reply)) => self.answer(origin, Answer::Reply(reply)),
+                    Some(Err(_)) => self.fail([(origin, Error::Superseded, true)]),
+                    None => {}
                 }
             }
             self.fail(missed.into_iter().map(|origin| (origin, Error::Overwritten, true)));
@@ -286,13 +336,14 @@ impl Node {
     }
 
     /// Answers reads whose leader is confirmed: what they must see is applied by now.
-    fn finish_reads(&mut self) {
+    fn finish_reads(&mut self, now: Now) {
         let (confirmed, refused) = self.raft.take_reads();
         for (id, index) in confirmed {
             debug_assert!(self.bug.is_some() || self.applied >= index, "reads see {index}");
-            if let Some((key, origin)) = self.waiters.take_read(id) {
-                let value = self.kv.get(&key);
-                self.answer(origin, Answer::Value { value });
+            if let Some((query, origin)) = self.waiters.take_read(id) {
+                let time = self.time(now);
+                let reply = self.replica.machine().query(&self.rules, time, &query);
+                self.answer(origin, Answer::Reply(reply));
             }
         }
         for id in refused {
@@ -310,7 +361,7 @@ impl Node {
         }
         let Some(term) = self.raft.log().term(self.applied) else { return };
         let last = Position { term, index: self.applied };
-        self.raft.compact(Arc::new(Snapshot { last, state: self.kv.clone() }), every / 4);
+        self.raft.compact(Arc::new(Snapshot { last, state: self.replica.clone() }), every / 4);
     }
 
     fn fail(&mut self, failed: impl IntoIterator<Item = Failed>) {
@@ -321,7 +372,7 @@ impl Node {
         }
     }
 
-    fn answer(&mut self, origin: Origin, answer: Answer) {
+    fn answer(&mut self, origin: Origin, answer: Answer<M::Reply>) {
         match origin {
             Origin::Local(ticket) => self.answers.push((ticket, answer)),
             Origin::Remote(to, id) => self.parcels.push((to, Parcel::Answer { id, answer })),

@@ -2,16 +2,14 @@
 //!
 //! | error | status | definite | meaning |
 //! | --- | --- | --- | --- |
-//! | `absent` | 404 | yes | a read found no such key |
-//! | `mismatch` | 409 | yes | a compare-and-set found another value |
 //! | `superseded` | 410 | no | the client sent a later command before; this copy did nothing, an earlier copy may have |
 //! | `bad-request` | 400 | yes | not understood |
 //! | `overloaded` | 429 | yes | too many requests wait here |
 //! | `no-leader` | 503 | yes | nobody is known to lead |
 //! | `not-leader` | 503 | yes | whoever was asked does not lead (any more) |
 //! | `overwritten` | 503 | yes | another leader's entry was committed in this one's place |
-//! | `lost-leadership` | 503 | writes: no | the leader changed while the request was under way |
-//! | `timeout` | 504 | writes: no | not committed in time; it may still be |
+//! | `lost-leadership` | 503 | commands: no | the leader changed while the request was under way |
+//! | `timeout` | 504 | commands: no | not committed in time; it may still be |
 //!
 //! *Definite* is said of this one request: it had no effect and never will. If an earlier
 //! attempt of the same command ended indefinitely, that one may still have taken effect.
@@ -19,20 +17,14 @@
 use danso_vocab::{NodeId, Value};
 use serde::{Deserialize, Serialize};
 
-use super::json;
-use super::kv::Effect;
+use crate::kit::Response;
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Answer {
-    /// What a read found.
-    Value {
-        #[serde(with = "json")]
-        value: Value,
-    },
-    /// How a command ended.
-    Effect(Effect),
+pub(crate) enum Answer<R> {
+    /// What the machine says.
+    Reply(R),
     /// No result.
     Refused(Refusal),
 }
@@ -47,10 +39,10 @@ pub(crate) struct Refusal {
     pub(crate) leader: Option<u16>,
 }
 
-impl Answer {
+impl<R> Answer<R> {
     /// This answer as the node that forwarded the request passes it on. The network may have
     /// delivered the request twice; then what is certain of one copy says nothing of the other.
-    pub(crate) fn relayed(mut self, writes: bool) -> Answer {
+    pub(crate) fn relayed(mut self, writes: bool) -> Answer<R> {
         if let Answer::Refused(refusal) = &mut self {
             refusal.definite &= !writes;
         }
@@ -58,10 +50,20 @@ impl Answer {
     }
 }
 
+impl Refusal {
+    /// As it is sent.
+    pub(crate) fn response(self) -> Response {
+        let leader = self.leader.map_or(Value::Nil, |l| NodeId(l).to_string().into());
+        Response::error(self.error.status(), self.error.name(), self.definite)
+            .with("leader", leader)
+    }
+}
+
 /// An error's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Error {
+    Superseded,
     Overloaded,
     NoLeader,
     NotLeader,
@@ -74,6 +76,7 @@ impl Error {
     /// The name in a response.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Error::Superseded => "superseded",
             Error::Overloaded => "overloaded",
             Error::NoLeader => "no-leader",
             Error::NotLeader => "not-leader",
@@ -86,6 +89,7 @@ impl Error {
     /// The HTTP status it is sent with.
     pub(crate) fn status(self) -> u16 {
         match self {
+            Error::Superseded => 410,
             Error::Overloaded => 429,
             Error::Timeout => 504,
             _ => 503,
@@ -93,8 +97,8 @@ impl Error {
     }
 
     /// This error of a request that has an effect only if `writes`.
-    pub(crate) fn of(self, writes: bool, leader: Option<NodeId>) -> Answer {
-        let certain = !matches!(self, Error::LostLeadership | Error::Timeout);
+    pub(crate) fn of<R>(self, writes: bool, leader: Option<NodeId>) -> Answer<R> {
+        let certain = !matches!(self, Error::LostLeadership | Error::Timeout | Error::Superseded);
         let leader = leader.map(|l| l.0);
         Answer::Refused(Refusal { error: self, definite: certain || !writes, leader })
     }
