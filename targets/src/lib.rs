@@ -65,8 +65,14 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] =
-    &[raft_kv::SPEC, paxos_register::SPEC, primary_kv::SPEC, quorum_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[
+    raft_kv::SPEC,
+    paxos_register::SPEC,
+    primary_kv::SPEC,
+    quorum_kv::SPEC,
+    probe::SPEC,
+    noop::SPEC,
+];
 
 /// The target called `name`.
 ///

@@ -271,15 +271,7 @@ where
         let due = node.due();
         let provoked = !ready.lines.is_empty() || !ready.told.is_empty();
         // A crash before, in the middle of or after what is to be done.
-<<<<<<< HEAD
-        let crash = if provoked {
-            self.rng.chance(1, 12)
-        } else {
-            !self.healed && self.rng.chance(1, 4_000)
-        };
-=======
         let crash = !self.healed && self.rng.chance(1, if provoked { 12 } else { 4_000 });
->>>>>>> w-small
         let whole = !crash || self.rng.chance(1, 2);
         self.carry_out(i, ready, whole);
         if crash {
@@ -334,13 +326,7 @@ where
             return;
         }
         let (rng, load, record) = (&mut self.rng, &mut self.load, &mut self.record);
-<<<<<<< HEAD
-        if let Some((to, ticket, request)) =
-            self.clients[i].turn(self.now, nodes, rng, load, record)
-        {
-=======
         if let Some((to, ticket, request)) = self.clients[i].turn(self.now, rng, load, record) {
->>>>>>> w-small
             self.waiting.insert(ticket, i);
             let at = self.now + MS / 10 + self.rng.below(3 * MS);
             self.at(at, What::Request { to, ticket, request });

@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use danso_vocab::{Call, Finding, Outcome, Rng, Value};
 
+use crate::kit::Request;
 use crate::kit::client::Reply;
 use crate::kit::http::Method;
 use crate::kit::sim::{Load, Setup, all_valid, is_found, registers, run, seeds};
-use crate::kit::Request;
 use crate::quorum_kv::node::QuorumKv;
 use crate::quorum_kv::settings::Settings;
 
