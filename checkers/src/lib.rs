@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
+//! | [`mod@saga`] | whether sagas are done or undone as a whole, from journals, states and what clients heard |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
@@ -18,6 +19,7 @@
 pub mod checks;
 pub mod linearizable;
 pub mod models;
+pub mod saga;
 pub mod verify;
 
 pub use linearizable::linearizable;
