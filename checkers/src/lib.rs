@@ -8,7 +8,9 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
+//! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
+//! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
 //! | [`mod@saga`] | whether sagas are done or undone as a whole, from journals, states and what clients heard |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
@@ -16,10 +18,17 @@
 //! [`Model`]: danso_vocab::Model
 //! [`Proof`]: danso_vocab::certificate::Proof
 
+pub mod accounting;
 pub mod checks;
+pub mod eventual;
+mod ledger;
 pub mod linearizable;
 pub mod models;
+mod numbering;
+#[cfg(test)]
+mod testing;
 pub mod saga;
 pub mod verify;
 
+pub use eventual::eventual;
 pub use linearizable::linearizable;

@@ -116,7 +116,7 @@ pub const MODELS: &[ModelSpec] = &[
         checker: |initial| linearizable(KvMap::new(initial)),
     },
     ModelSpec {
-        name: "bank",
+        name: "lin-bank",
         about: "transfer {from, to, amount}, read -> {account: balance}",
         checker: |initial| linearizable(Bank::new(&initial)),
     },

@@ -33,6 +33,9 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
+/// A workload, one of its parameters, and its value.
+pub type Wanted = (&'static str, &'static str, fn() -> Value);
+
 /// A bundled target.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSpec {
@@ -44,6 +47,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
+    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
     /// The mistakes it can be told to make.
@@ -78,6 +83,9 @@ mod tests {
             assert!(TARGETS[..i].iter().all(|t| t.name != target.name), "{}", target.name);
             assert!(!target.about.is_empty() && !target.nodes.is_empty(), "{}", target.name);
             assert!(!target.workloads.is_empty(), "{}", target.name);
+            for (workload, param, _) in target.params {
+                assert!(target.workloads.contains(workload), "{}: {workload}.{param}", target.name);
+            }
             assert_eq!(
                 !target.bugs.is_empty(),
                 target.options.iter().any(|o| o.name == "bug"),

@@ -17,6 +17,7 @@ pub(crate) const SPEC: TargetSpec = TargetSpec {
     about: "no processes; registers in the harness's own memory, to measure the harness itself",
     nodes: &[1, 2, 3, 5, 7],
     workloads: &["register"],
+    params: &[],
     options: &[],
     bugs: &[],
     build: |options| {

@@ -4,13 +4,28 @@
 //! To add one, write a module with a constant of type [`Workload`] and list it here; the tests
 //! below say whether it keeps the rules.
 
+pub mod bank;
+pub mod closing;
+pub mod counter;
 pub mod generators;
+mod mix;
 pub mod register;
+mod replicas;
+pub mod saga_orders;
+pub mod set;
+pub mod unique_ids;
 
 use danso_vocab::Workload;
 
 /// All bundled workloads.
-pub const WORKLOADS: &[&Workload] = &[&register::WORKLOAD];
+pub const WORKLOADS: &[&Workload] = &[
+    &register::WORKLOAD,
+    &set::WORKLOAD,
+    &counter::WORKLOAD,
+    &bank::WORKLOAD,
+    &unique_ids::WORKLOAD,
+    &saga_orders::WORKLOAD,
+];
 
 /// The workload of this name.
 pub fn find(name: &str) -> Option<&'static Workload> {

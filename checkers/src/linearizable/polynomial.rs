@@ -15,7 +15,6 @@ mod fifo_queue;
 mod known_order;
 mod lin_set;
 pub(crate) mod lock;
-mod numbering;
 mod offsets;
 mod priority_queue;
 mod register_acts;

@@ -83,7 +83,7 @@ impl Model for Bank {
     type State = Balances;
 
     fn name(&self) -> &'static str {
-        "bank"
+        "lin-bank"
     }
 
     fn init(&self) -> Balances {

@@ -59,7 +59,7 @@ impl Case {
                 What::Abort => &mut case.abort,
                 What::Committed => &mut case.end_committed,
                 What::Aborted => &mut case.end_aborted,
-                What::Done(..) => continue,
+                What::Done(..) | What::Idle => continue,
             };
             *place = (*at).min(*place);
         }

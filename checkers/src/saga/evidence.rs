@@ -71,6 +71,8 @@ pub(super) enum What {
     Done(u8, bool),
     Committed,
     Aborted,
+    /// Nothing that matters here.
+    Idle,
 }
 
 /// What clients know of a saga.
@@ -296,6 +298,7 @@ impl<'h> Evidence<'h> {
                         step.ok_or_else(|| place("its step is none of the saga's".into()))?;
                     What::Done(step as u8, undone)
                 }
+                Kind::Idle => What::Idle,
                 kind => return Err(place(format!("a decider writes no {kind:?}"))),
             };
             let saga = self.saga(entry.saga);

@@ -55,7 +55,13 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
             workload.name
         )));
     }
-    let params = Params::complete(workload.params, &spec.params)
+    let mut params = spec.params.clone();
+    for (of, name, value) in target.params {
+        if *of == workload.name && !params.contains_key(*name) {
+            params.insert((*name).to_owned(), value());
+        }
+    }
+    let params = Params::complete(workload.params, &params)
         .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
     let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };
     for generator in [workload.generator, workload.closing] {
@@ -77,6 +83,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
             rate: spec.rate,
             time: spec.time,
             timeout: spec.timeout,
+            resilience: spec.resilience.clone(),
             streams: (0..spec.processes)
                 .map(|w| rng.split(&format!("worker-{w}")).seed())
                 .collect(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use danso_engine::nemesis::Request;
+use danso_vocab::plan::Resilience;
 use danso_vocab::{Value, Verdict};
 use serde::Deserialize;
 use toml::Spanned;
@@ -27,6 +28,7 @@ pub(crate) struct Spec {
     pub(crate) rate: Option<u32>,
     pub(crate) time: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) resilience: Resilience,
     pub(crate) seed: Option<u64>,
     pub(crate) network: String,
     pub(crate) ipv6: bool,
@@ -99,6 +101,38 @@ struct Load {
     rate: Option<u32>,
     time: Option<String>,
     timeout: Option<String>,
+    client: Option<Client>,
+}
+
+/// `[load.client]`: see [`Resilience`].
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Client {
+    attempt: Option<String>,
+    retries: Option<u32>,
+    backoff: Option<String>,
+    most: Option<String>,
+    breaker: Option<u32>,
+    open: Option<String>,
+    bulkhead: Option<u32>,
+}
+
+impl Client {
+    fn resilience(self) -> Result<Resilience, String> {
+        let usual = Resilience::default();
+        let time = |name: &str, given: Option<String>| {
+            given.map(|text| duration(&format!("load.client.{name}"), &text)).transpose()
+        };
+        Ok(Resilience {
+            attempt: time("attempt", self.attempt)?,
+            retries: self.retries.unwrap_or(usual.retries),
+            backoff: time("backoff", self.backoff)?.unwrap_or(usual.backoff),
+            most: time("most", self.most)?.unwrap_or(usual.most),
+            breaker: self.breaker.unwrap_or(usual.breaker),
+            open: time("open", self.open)?.unwrap_or(usual.open),
+            bulkhead: self.bulkhead.unwrap_or(usual.bulkhead),
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -163,6 +197,7 @@ impl Spec {
             rate: None,
             time: Duration::from_secs(30),
             timeout: Duration::from_secs(1),
+            resilience: Resilience::default(),
             seed: None,
             network: "auto".to_owned(),
             ipv6: false,
@@ -226,6 +261,9 @@ impl Spec {
         }
         if let Some(timeout) = &file.load.timeout {
             spec.timeout = duration("load.timeout", timeout).map_err(in_file)?;
+        }
+        if let Some(client) = file.load.client {
+            spec.resilience = client.resilience().map_err(in_file)?;
         }
         spec.seed = file.seed;
         spec.network = file.network.unwrap_or(spec.network);
@@ -332,6 +370,18 @@ impl Spec {
             Some(("load", "timeout")) => {
                 self.timeout = duration("timeout", words()).map_err(wrong)?;
             }
+            Some(("load", "client.retries")) => {
+                self.resilience.retries = number().ok_or_else(|| want("a number"))?;
+            }
+            Some(("load", "client.breaker")) => {
+                self.resilience.breaker = number().ok_or_else(|| want("a number"))?;
+            }
+            Some(("load", "client.bulkhead")) => {
+                self.resilience.bulkhead = number().ok_or_else(|| want("a number"))?;
+            }
+            Some(("load", "client.attempt")) => {
+                self.resilience.attempt = Some(duration("attempt", words()).map_err(wrong)?);
+            }
             Some(("expect", "ok-rate")) => {
                 self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
             }
@@ -340,7 +390,7 @@ impl Spec {
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, schedule.*, load.processes, load.rate, load.time, load.timeout, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::cluster::Cluster;
 use crate::progress::Monitor;
 use crate::recorder::Recorder;
+use crate::resilience::Manners;
 use crate::target::Client;
 
 /// So many quick failures in a row, and a worker slows down: a dead node must not drown the
@@ -32,6 +33,7 @@ pub(crate) struct Bench {
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) workers: u32,
     pub(crate) timeout: Duration,
+    pub(crate) manners: Arc<Manners>,
     /// Operations without effect: indeterminate ones are recorded as `fail`.
     pub(crate) reads: Arc<BTreeSet<&'static str>>,
 }
@@ -76,6 +78,8 @@ impl Worker {
     ) -> Worker {
         let began = Instant::now();
         let mut calls = 0_u64;
+        // Its own stream: how often a client tries again must not shift what it asks.
+        let mut chance = rng.split("retries");
         while !*pace.over.borrow() {
             match generator.next(&mut rng) {
                 Step::Done => break,
@@ -91,7 +95,7 @@ impl Worker {
                         break;
                     }
                     calls += 1;
-                    let outcome = self.invoke(&call).await;
+                    let outcome = self.invoke(&call, &mut chance).await;
                     generator.observe(&call, &outcome);
                 }
             }
@@ -106,7 +110,7 @@ impl Worker {
         Some(began + Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX)))
     }
 
-    async fn invoke(&mut self, call: &Call) -> Outcome {
+    async fn invoke(&mut self, call: &Call, chance: &mut Rng) -> Outcome {
         let process = self.process;
         let (cluster, node) = (&self.bench.cluster, self.node);
         let client = self
@@ -114,7 +118,8 @@ impl Worker {
             .get_or_insert_with(|| cluster.target.connect(&cluster.members, node, process));
         let invoke = Event::Invoke { process, node: Some(node), call: call.clone() };
         let start = self.bench.recorder.record(&invoke);
-        let answer = timeout(self.bench.timeout, client.invoke(call)).await;
+        let called = self.bench.manners.call(&mut **client, node, call, chance);
+        let answer = timeout(self.bench.timeout, called).await;
         let outcome = answer.unwrap_or(Outcome::Info("timeout".into()));
         let (recorded, retire) = match outcome {
             Outcome::Info(reason) if self.bench.reads.contains(&*call.f) => {

@@ -30,6 +30,7 @@ pub mod network;
 pub mod process;
 pub mod progress;
 pub mod recorder;
+mod resilience;
 pub mod run;
 pub mod schedule;
 pub mod site;

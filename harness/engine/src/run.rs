@@ -16,6 +16,7 @@ use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
+use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
 use crate::target::{Member, Target};
@@ -72,6 +73,8 @@ pub struct Facts {
     pub cpu: Duration,
     /// How each node's processes were kept together.
     pub isolation: String,
+    /// What clients did about nodes that do not answer, if they were asked to do anything.
+    pub clients: Option<String>,
     /// Why it ended early, if it did.
     pub interrupted: Option<String>,
 }
@@ -125,8 +128,9 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     cluster.prepare(&plan.schedule).map_err(|e| RunError::Start(e.to_string()))?;
     let cluster = Arc::new(cluster);
     let control = setup.network.runtime(Party::Control);
-    let conductor =
-        Conductor { plan: plan.clone(), setup, cluster, recorder, undo: Arc::new(undo) };
+    let manners = Arc::new(Manners::new(plan.load.resilience.clone(), plan.target.nodes()));
+    let undo = Arc::new(undo);
+    let conductor = Conductor { plan: plan.clone(), setup, cluster, recorder, undo, manners };
     // The conductor's sockets belong to the control party, so it lives on that runtime.
     let (tell, told) = mpsc::channel();
     control.spawn(async move {
@@ -163,6 +167,7 @@ struct Conductor {
     cluster: Arc<Cluster>,
     recorder: Arc<Recorder>,
     undo: Arc<UndoLog>,
+    manners: Arc<Manners>,
 }
 
 impl Conductor {
@@ -209,7 +214,9 @@ impl Conductor {
             Err(error) => error.to_string(),
         };
         let base = self.recorder.base();
-        Ok(Facts { base, ready, teardown: Duration::ZERO, cpu, isolation, interrupted })
+        let clients = self.manners.told();
+        let teardown = Duration::ZERO;
+        Ok(Facts { base, ready, teardown, cpu, isolation, clients, interrupted })
     }
 
     fn bench(&self) -> Vec<Worker> {
@@ -219,6 +226,7 @@ impl Conductor {
             monitor: self.setup.monitor.clone(),
             workers: self.plan.load.workers(),
             timeout: self.plan.load.timeout,
+            manners: self.manners.clone(),
             reads: Arc::new(self.setup.reads.clone()),
         };
         (0..bench.workers).map(|index| Worker::new(index, bench.clone())).collect()

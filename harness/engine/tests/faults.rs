@@ -132,6 +132,7 @@ fn plan(case: &Case) -> Plan {
             time: case.time,
             timeout: Duration::from_millis(200),
             streams: vec![1, 2],
+            resilience: Default::default(),
         },
         network: "none".to_owned(),
         ipv6: false,

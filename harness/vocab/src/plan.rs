@@ -69,6 +69,44 @@ pub struct Load {
     pub timeout: Duration,
     /// A seed for each worker's stream of calls. As many as there are workers.
     pub streams: Vec<u64>,
+    /// What clients do when a node does not answer.
+    pub resilience: Resilience,
+}
+
+/// What clients do when a node does not answer: the patterns of client libraries, which are under
+/// test too. By default they do nothing of the kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resilience {
+    /// How long an attempt waits; `None` for as long as the operation.
+    pub attempt: Option<Duration>,
+    /// How often a call is tried again after an attempt that was in vain. To the system that is
+    /// another call: one that is not idempotent may have its effect twice.
+    pub retries: u32,
+    /// The pause before the second attempt; it doubles from one to the next, and each is drawn
+    /// from half of it to all of it.
+    pub backoff: Duration,
+    /// The longest such pause.
+    pub most: Duration,
+    /// So many calls in vain in a row, and no worker asks the node for a while; 0 for never.
+    pub breaker: u32,
+    /// That while.
+    pub open: Duration,
+    /// Calls under way at one node at most, further ones are refused; 0 for any number.
+    pub bulkhead: u32,
+}
+
+impl Default for Resilience {
+    fn default() -> Self {
+        Resilience {
+            attempt: None,
+            retries: 0,
+            backoff: Duration::from_millis(50),
+            most: Duration::from_secs(1),
+            breaker: 0,
+            open: Duration::from_secs(1),
+            bulkhead: 0,
+        }
+    }
 }
 
 impl Load {

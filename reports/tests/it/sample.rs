@@ -85,6 +85,7 @@ fn plan(workers: usize) -> Plan {
             time: Duration::from_secs(17),
             timeout: Duration::from_secs(1),
             streams: vec![9; workers],
+            resilience: Default::default(),
         },
         network: "auto".to_owned(),
         ipv6: false,

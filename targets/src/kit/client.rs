@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use danso_vocab::codec::json;
-use danso_vocab::{Name, Outcome, Value};
+use danso_vocab::{Name, NodeId, Outcome, Value};
 
 use super::http::Method;
+
+/// How long a connection may take to come about. If it does not, nothing was sent.
+const CONNECT: Duration = Duration::from_millis(500);
 
 /// The nodes as a client reaches them.
 pub(crate) struct Nodes {
@@ -40,6 +43,7 @@ impl Nodes {
             .no_proxy()
             .tcp_nodelay(true)
             .pool_max_idle_per_host(1)
+            .connect_timeout(CONNECT)
             .build()
             .unwrap_or_default();
         Nodes { http, addresses, home }
@@ -121,6 +125,14 @@ impl Reply {
             }
             Reply::Unreached => "no-connection".into(),
             Reply::Silent => "no-response".into(),
+        }
+    }
+
+    /// Who leads, if the node says so beside its error.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        match self {
+            Reply::Said { body, .. } => body.get("leader")?.str()?.parse().ok(),
+            _ => None,
         }
     }
 

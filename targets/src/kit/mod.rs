@@ -12,6 +12,8 @@
 //! | `server`, `http` | requests and responses as data |
 //! | `peers` | messages to other nodes |
 //! | `target`, `client` | the engine's side |
+//! | `register` | the client of whatever keeps registers |
+//! | `sim` | a whole cluster under virtual time, for tests |
 //!
 //! A target's folder then holds the protocol in as many files as it has concepts, `settings` for
 //! its options and bugs, and `client`. Its row in the registry is
@@ -41,10 +43,13 @@ pub(crate) mod http;
 mod journal;
 pub(crate) mod options;
 mod peers;
+pub(crate) mod register;
 mod server;
 pub(crate) mod shell;
 pub(crate) mod target;
 
+#[cfg(test)]
+pub(crate) mod sim;
 #[cfg(test)]
 mod tests;
 

@@ -32,6 +32,7 @@ pub(crate) const SPEC: TargetSpec = TargetSpec {
     about: "nodes that print what they see of clocks, peers and disk, each with registers of its own",
     nodes: &[3, 1, 2, 5, 7],
     workloads: &["register"],
+    params: &[],
     options: OPTIONS,
     bugs: &[],
     build: |options| Ok(Arc::new(target::Probe { settings: Settings::new(options)? })),

@@ -44,6 +44,7 @@ pub(crate) const SPEC: TargetSpec = TargetSpec {
     about: "a key-value store replicated by Raft; linearizable, with exactly-once retries",
     nodes: &[3, 5, 7],
     workloads: &["register"],
+    params: &[],
     options: settings::OPTIONS,
     bugs: bug::SPECS,
     build: |options| Ok(Arc::new(RaftKv { settings: Settings::new(options)? })),

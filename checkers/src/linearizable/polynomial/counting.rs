@@ -19,9 +19,9 @@ mod tests;
 
 use danso_vocab::{History, Op, Status, Value};
 
-use super::numbering::integer;
 use super::{Decision, How, Part, Polynomial};
 use crate::models::counter::added;
+use crate::numbering::integer;
 use schedule::{Schedule, Stuck};
 
 /// Decides a counter (the alphabet of [`Counter`](crate::models::Counter)) if all steps have one

@@ -5,9 +5,9 @@ mod tests;
 
 use danso_vocab::Status;
 
-use super::numbering::Numbering;
 use super::tell::who;
 use super::{Decision, How, Part, Polynomial, Refutation};
+use crate::numbering::Numbering;
 
 /// Decides a [`UniqueIds`](crate::models::UniqueIds), always exactly: it is linearizable exactly
 /// if no id was given out twice, in any order. O(n), eight bytes an operation.

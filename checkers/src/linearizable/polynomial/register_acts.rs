@@ -2,8 +2,8 @@
 
 use danso_vocab::{History, Op, Status, Value};
 
-use super::numbering::Numbering;
 use crate::models::register::{plain, refused, swap, versioned};
+use crate::numbering::Numbering;
 
 /// The operations a register knows.
 #[derive(Clone, Debug)]

@@ -33,6 +33,9 @@ fn targets() {
         let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
         println!("  nodes: {}", sizes.join(", "));
         println!("  workloads: {}", target.workloads.join(", "));
+        for (workload, name, value) in target.params {
+            println!("  {workload} runs with params.{name}={}", value());
+        }
         options("options", target.options);
         for bug in target.bugs {
             println!("  --bug {:<18} {}", bug.name, bug.about);
@@ -46,6 +49,11 @@ fn workloads() {
         let speakers = TARGETS.iter().filter(|t| t.workloads.contains(&workload.name));
         let speakers: Vec<_> = speakers.map(|t| t.name).collect();
         println!("  spoken by: {}", speakers.join(", "));
+        let params = Params::complete(workload.params, &Default::default()).unwrap_or_default();
+        for checker in (workload.checkers)(&params) {
+            println!("  judged by: {}: {}", checker.name(), checker.decides());
+            println!("  can find: {}", checker.anomalies().join(", "));
+        }
         for op in workload.ops {
             println!("  {:<24} {}", op.f, op.about);
         }

@@ -350,6 +350,9 @@ fn environment(network: &str, backend: Backend, facts: Option<&Facts>) -> BTreeM
         let seconds = |d: Duration| format!("{:.3} s", d.as_secs_f64());
         environment.insert("cluster ready after".to_owned(), seconds(facts.ready));
         environment.insert("nodes kept together by".to_owned(), facts.isolation.clone());
+        if let Some(clients) = &facts.clients {
+            environment.insert("clients".to_owned(), clients.clone());
+        }
         environment.insert("teardown".to_owned(), seconds(facts.teardown));
         environment.insert("controller CPU during the load".to_owned(), seconds(facts.cpu));
     }

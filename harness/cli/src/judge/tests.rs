@@ -31,6 +31,7 @@ fn plan(starts: Vec<Start>) -> Plan {
             time: Duration::from_secs(5),
             timeout: Duration::from_secs(1),
             streams: vec![1],
+            resilience: Default::default(),
         },
         network: "auto".to_owned(),
         ipv6: false,

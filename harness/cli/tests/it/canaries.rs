@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::harness::{DANSO, Said, danso, latest, project, quick, shell, turn};
 
-/// A planted bug: `ci/canary/TARGET/BUG.toml`.
+/// A planted bug, `ci/canary/TARGET/BUG.toml`, or a system as it is, `ci/modes/NAME.toml`.
 pub(crate) struct Canary {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
@@ -21,10 +21,13 @@ pub(crate) fn files() -> Vec<Canary> {
     };
     let folder = project().join("ci/canary");
     let targets = entries(&folder).into_iter().filter(|p| p.is_dir());
-    let files = targets.flat_map(|target| entries(&target));
+    let modes = project().join("ci/modes");
+    let files = targets.chain([modes]).flat_map(|target| entries(&target));
     let tests = files.filter(|p| p.extension().is_some_and(|e| e == "toml"));
     let named = tests.map(|path| {
-        let name = path.strip_prefix(&folder).unwrap().with_extension("");
+        let ci = project().join("ci");
+        let name = path.strip_prefix(&folder).or_else(|_| path.strip_prefix(ci));
+        let name = name.unwrap().with_extension("");
         Canary { name: name.to_string_lossy().into_owned(), path }
     });
     named.collect()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{In, Out, in_map, out_map};
 use super::{FORMAT, ReadError, check_format};
-use crate::plan::{Expect, Load, TargetPlan, WorkloadPlan};
+use crate::plan::{Expect, Load, Resilience, TargetPlan, WorkloadPlan};
 use crate::{
     Fault, FaultId, Injection, NodeId, Nodes, Plan, Schedule, Start, Time, Value, Verdict,
 };
@@ -45,6 +45,20 @@ struct StoredLoad {
     time_ns: u64,
     timeout_ns: u64,
     streams: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resilience: Option<StoredResilience>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredResilience {
+    attempt_ns: Option<u64>,
+    retries: u32,
+    backoff_ns: u64,
+    most_ns: u64,
+    breaker: u32,
+    open_ns: u64,
+    bulkhead: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +115,7 @@ pub fn write(plan: &Plan) -> Vec<u8> {
             time_ns: Time::from(plan.load.time).0,
             timeout_ns: Time::from(plan.load.timeout).0,
             streams: plan.load.streams.clone(),
+            resilience: store_resilience(&plan.load.resilience),
         },
         network: plan.network.clone(),
         ipv6: plan.ipv6,
@@ -116,6 +131,31 @@ pub fn write(plan: &Plan) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(&stored).unwrap_or_default();
     bytes.push(b'\n');
     bytes
+}
+
+/// Clients that do nothing of the kind are not mentioned.
+fn store_resilience(of: &Resilience) -> Option<StoredResilience> {
+    (*of != Resilience::default()).then(|| StoredResilience {
+        attempt_ns: of.attempt.map(|attempt| Time::from(attempt).0),
+        retries: of.retries,
+        backoff_ns: Time::from(of.backoff).0,
+        most_ns: Time::from(of.most).0,
+        breaker: of.breaker,
+        open_ns: Time::from(of.open).0,
+        bulkhead: of.bulkhead,
+    })
+}
+
+fn load_resilience(stored: StoredResilience) -> Resilience {
+    Resilience {
+        attempt: stored.attempt_ns.map(Duration::from_nanos),
+        retries: stored.retries,
+        backoff: Duration::from_nanos(stored.backoff_ns),
+        most: Duration::from_nanos(stored.most_ns),
+        breaker: stored.breaker,
+        open: Duration::from_nanos(stored.open_ns),
+        bulkhead: stored.bulkhead,
+    }
 }
 
 fn store_injection(injection: &Injection) -> StoredInjection<Out<'_>> {
@@ -177,6 +217,7 @@ pub fn read(bytes: &[u8]) -> Result<Plan, ReadError> {
             time: Duration::from_nanos(stored.load.time_ns),
             timeout: Duration::from_nanos(stored.load.timeout_ns),
             streams: stored.load.streams,
+            resilience: stored.load.resilience.map(load_resilience).unwrap_or_default(),
         },
         network: stored.network,
         ipv6: stored.ipv6,
@@ -271,6 +312,7 @@ mod tests {
                 time: Duration::from_secs(20),
                 timeout: Duration::from_secs(1),
                 streams: vec![3, 4],
+                resilience: Resilience { retries: 2, ..Resilience::default() },
             },
             network: "auto".to_owned(),
             ipv6: true,

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use danso_vocab::{History, Op, Status, Value};
 
-use super::super::numbering::Numbering;
 use super::super::tell::who;
 use super::super::{Decision, How, Part};
 use super::{begins, ends, refuted};
 use crate::models::append_log::offset;
+use crate::numbering::Numbering;
 
 pub(super) const NONE: u32 = u32::MAX;
 

@@ -1,4 +1,4 @@
-//! [`Numbering`]: dense numbers for the values of one object.
+//! [`Numbering`]: dense numbers for the values of one object, alone or inside others.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ const INTEGERS: u32 = 1 << 31;
 const NONE: u32 = u32::MAX;
 
 /// The integer called `id`, if it is one.
-pub(super) fn integer(history: &History, id: u32) -> Option<i64> {
+pub(crate) fn integer(history: &History, id: u32) -> Option<i64> {
     match id.checked_sub(INTEGERS) {
         Some(int) => Some(i64::from(int)),
         None => history.value(id).int(),
@@ -20,7 +20,7 @@ pub(super) fn integer(history: &History, id: u32) -> Option<i64> {
 
 /// Numbers values from 0 in order of first sight. Small integers, and the first values of a
 /// history, cost an array access; all others a hash of four bytes.
-pub(super) struct Numbering<'v> {
+pub(crate) struct Numbering<'v> {
     integers: Sparse,
     others: Sparse,
     /// What is not a small integer, because it can also occur inside another value.
@@ -30,7 +30,7 @@ pub(super) struct Numbering<'v> {
 
 impl<'v> Numbering<'v> {
     /// One for about this many operations.
-    pub(super) fn new(ops: usize) -> Numbering<'v> {
+    pub(crate) fn new(ops: usize) -> Numbering<'v> {
         let near = ops.saturating_mul(2).saturating_add(64);
         Numbering {
             integers: Sparse::new(near),
@@ -41,12 +41,12 @@ impl<'v> Numbering<'v> {
     }
 
     /// How many values have a number.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
     /// The number of the value called `id`.
-    pub(super) fn id(&mut self, history: &'v History, id: u32) -> u32 {
+    pub(crate) fn id(&mut self, history: &'v History, id: u32) -> u32 {
         if let Some(int) = id.checked_sub(INTEGERS) {
             return self.integer(int);
         }
@@ -64,7 +64,7 @@ impl<'v> Numbering<'v> {
     }
 
     /// The number of a value that may be part of another.
-    pub(super) fn value(&mut self, value: &'v Value) -> u32 {
+    pub(crate) fn value(&mut self, value: &'v Value) -> u32 {
         let small = value.int().and_then(|int| u32::try_from(int).ok());
         if let Some(int) = small.filter(|int| *int < INTEGERS - 1) {
             return self.integer(int);
