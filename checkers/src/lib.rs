@@ -12,6 +12,7 @@
 //! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
+//! | [`mod@saga`] | whether sagas are done or undone as a whole, from journals, states and what clients heard |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
@@ -28,6 +29,7 @@ pub mod models;
 mod numbering;
 #[cfg(test)]
 mod testing;
+pub mod saga;
 pub mod verify;
 
 pub use delivery::delivery;
