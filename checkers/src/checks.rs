@@ -6,6 +6,7 @@
 use danso_vocab::{Checker, Value};
 
 use crate::accounting::{Bank, Set, SetFull};
+use crate::locks::{Leader, LeaseLock};
 
 /// A check users can name on the command line.
 pub struct CheckSpec {
@@ -33,6 +34,16 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "bank",
         about: "transfer {from, to, amount}, read -> {account: balance}: totals stay the same",
         checker: |initial| Box::new(Bank::starting(&initial)),
+    },
+    CheckSpec {
+        name: "lock",
+        about: "acquire -> {token}, release token, write and read {token, value}; --initial is the lease in ns",
+        checker: |initial| Box::new(LeaseLock::new(initial.int().unwrap_or(0).unsigned_abs())),
+    },
+    CheckSpec {
+        name: "leader",
+        about: "campaign -> {term, leader}, leader -> {term, leader}: one leader a term",
+        checker: |_| Box::new(Leader::new()),
     },
 ];
 

@@ -10,6 +10,7 @@
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
+//! | [`locks`] | leases with fencing tokens, and leaders with terms |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
@@ -20,8 +21,10 @@ pub mod accounting;
 pub mod checks;
 mod ledger;
 pub mod linearizable;
+pub mod locks;
 pub mod models;
 mod numbering;
+mod objects;
 #[cfg(test)]
 mod testing;
 pub mod verify;
