@@ -89,7 +89,7 @@ pub(super) fn check<'h>(
     let mut finding = ledger.finding(name, |ledger| {
         let on = if keys > 1 { format!(" of {keys} sets") } else { String::new() };
         format!(
-            "{} final reads{on} have all {} acknowledged elements",
+            "each of {} final reads{on} has all {} acknowledged elements",
             ledger.figure("final-reads"),
             ledger.figure("acknowledged")
         )

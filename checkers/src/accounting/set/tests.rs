@@ -172,7 +172,7 @@ fn what_was_acknowledged_is_there() {
     script.op(0, 1, read(), Status::Ok, list(&[1, 2])).op(2, 2, read(), Status::Ok, list(&[2, 1]));
     let finding = check(&script.history());
     assert_eq!(finding.verdict, Verdict::Valid, "{}", finding.reason);
-    assert_eq!(finding.reason, "2 final reads have all 1 acknowledged elements");
+    assert_eq!(finding.reason, "each of 2 final reads has all 1 acknowledged elements");
     assert_eq!((finding.stats["recovered"], finding.stats["attempted"]), (1, 2));
 }
 

@@ -114,7 +114,7 @@ fn draw(rng: &mut Rng, lease: u64) -> Vec<(danso_vocab::Time, danso_vocab::Event
     let call = |rng: &mut Rng| match rng.below(6) {
         0..2 => acquire(),
         2 => release(rng.between(1, 4) as i64),
-        3..5 => write(rng.between(1, 4) as i64, rng.below(2) as i64),
+        3..5 => write(rng.between(1, 2) as i64, rng.below(2) as i64),
         _ => read(),
     };
     let (mut last, mut holder, mut resource) = (0, None::<(i64, u64, Process)>, Value::Nil);
@@ -166,7 +166,7 @@ fn anomalies_are_those_of_the_definition() {
     for case in 0..testing::cases(20_000) {
         let lease = if rng.chance(1, 2) { 0 } else { rng.between(1, 12) };
         let mut events = draw(&mut rng, lease);
-        for _ in 0..rng.below(4) {
+        for _ in 0..rng.below(6) {
             testing::mutate(&mut rng, &mut events, |rng, value| match value.get("value") {
                 Some(_) => {
                     *value = pair(rng.between(1, 4) as i64, rng.below(2) as i64);
