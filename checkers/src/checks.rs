@@ -8,6 +8,7 @@ use danso_vocab::{Checker, Value};
 use crate::accounting::{Bank, Set, SetFull};
 use crate::delivery::{Guarantee, delivery};
 use crate::eventual::{Object, eventual};
+use crate::locks::{Leader, LeaseLock};
 use crate::saga::{Definition, sagas};
 
 /// A check users can name on the command line.
@@ -79,6 +80,16 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "or-set",
         about: "add, remove, read at several replicas, which must come to agree; additions win",
         checker: |initial| Box::new(eventual(Object::OrSet, initial)),
+    },
+    CheckSpec {
+        name: "lock",
+        about: "acquire -> {token}, release token, write and read {token, value}; --initial is the lease in ns",
+        checker: |initial| Box::new(LeaseLock::new(initial.int().unwrap_or(0).unsigned_abs())),
+    },
+    CheckSpec {
+        name: "leader",
+        about: "campaign -> {term, leader}, leader -> {term, leader}: one leader a term",
+        checker: |_| Box::new(Leader::new()),
     },
 ];
 
