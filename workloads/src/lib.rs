@@ -12,6 +12,7 @@ mod mix;
 pub mod queue;
 pub mod register;
 mod replicas;
+pub mod saga_orders;
 pub mod set;
 pub mod unique_ids;
 
@@ -25,6 +26,7 @@ pub const WORKLOADS: &[&Workload] = &[
     &bank::WORKLOAD,
     &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
+    &saga_orders::WORKLOAD,
 ];
 
 /// The workload of this name.

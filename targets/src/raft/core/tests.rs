@@ -56,7 +56,9 @@ fn talk(a: &mut Raft, b: &mut Raft, now: u64, stop: fn(&Raft, &Raft) -> bool) {
         for turn in 0..2 {
             let (from, to) = if turn == 0 { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
             let (id, other) = (from.config.id, to.config.id);
-            for (_, message) in from.flush(clocks(now)).messages.into_iter().filter(|m| m.0 == other) {
+            for (_, message) in
+                from.flush(clocks(now)).messages.into_iter().filter(|m| m.0 == other)
+            {
                 said = true;
                 to.receive(now, id, message);
             }
