@@ -5,6 +5,9 @@
 //! | `superseded` | 410 | no | the client sent a later command before; this copy did nothing, an earlier copy may have |
 //! | `bad-request` | 400 | yes | not understood |
 //! | `overloaded` | 429 | yes | too many requests wait here |
+//! | `busy` | 503 | yes | the last change of the membership is not committed yet |
+//! | `unknown-node` | 404 | yes | there is no such node to become a member |
+//! | `last-member` | 409 | yes | the last member cannot leave |
 //! | `no-leader` | 503 | yes | nobody is known to lead |
 //! | `not-leader` | 503 | yes | whoever was asked does not lead (any more) |
 //! | `overwritten` | 503 | yes | another leader's entry was committed in this one's place |
@@ -25,6 +28,8 @@ use crate::kit::Response;
 pub(crate) enum Answer<R> {
     /// What the machine says.
     Reply(R),
+    /// The membership is this now.
+    Members(Vec<u16>),
     /// No result.
     Refused(Refusal),
 }
@@ -65,6 +70,9 @@ impl Refusal {
 pub(crate) enum Error {
     Superseded,
     Overloaded,
+    Busy,
+    LastMember,
+    UnknownNode,
     NoLeader,
     NotLeader,
     Overwritten,
@@ -78,6 +86,9 @@ impl Error {
         match self {
             Error::Superseded => "superseded",
             Error::Overloaded => "overloaded",
+            Error::Busy => "busy",
+            Error::LastMember => "last-member",
+            Error::UnknownNode => "unknown-node",
             Error::NoLeader => "no-leader",
             Error::NotLeader => "not-leader",
             Error::Overwritten => "overwritten",
@@ -90,6 +101,8 @@ impl Error {
     pub(crate) fn status(self) -> u16 {
         match self {
             Error::Superseded => 410,
+            Error::LastMember => 409,
+            Error::UnknownNode => 404,
             Error::Overloaded => 429,
             Error::Timeout => 504,
             _ => 503,

@@ -18,4 +18,10 @@ pub(crate) enum Bug {
     DupApply,
     /// Commands are stamped with the leader's wall clock.
     WallTime,
+    /// A leader's lease is measured by its wall clock.
+    LeaseNoSkew,
+    /// A change of the membership does not wait until the last one is committed.
+    JointSkip,
+    /// A snapshot is taken for the end of the log, whatever of it was applied.
+    SnapshotLosesTail,
 }

@@ -12,7 +12,7 @@ fn entry(index: u64, term: u64) -> Record {
 fn snapshot(index: u64, term: u64, base: (u64, u64)) -> Record {
     let last = Position { index, term };
     let base = Position { index: base.0, term: base.1 };
-    Record::Snapshot(Arc::new(Snapshot { last, state: index }), base)
+    Record::Snapshot(Arc::new(Snapshot { last, members: [1].into(), state: index }), base)
 }
 
 fn restore(records: Vec<Record>) -> (u64, Vec<(u64, u64)>) {

@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 use danso_vocab::{NodeId, Value};
 
 use super::answer::Answer;
-use super::core::{Event, Restored};
+use super::core::{Change, Event, Restored};
 use super::machine::Service;
 use super::node::{Input, Node, Parcel, RecordOf, Request};
 use super::replica::Session;
 use super::settings::Settings;
+use crate::kit::http::Method;
 use crate::kit::{self, Boot, Now, Response, Ticket};
 
 /// A node in the shell.
@@ -73,6 +74,7 @@ impl<M: Service> kit::Node for Host<M> {
         answers.extend(ready.answers.into_iter().map(|(ticket, answer)| {
             let response = match answer {
                 Answer::Reply(reply) => M::respond(reply),
+                Answer::Members(members) => Response::ok(Value::of([("members", names(members))])),
                 Answer::Refused(refusal) => refusal.response(),
             };
             (Ticket(ticket), response)
@@ -104,6 +106,7 @@ impl<M: Service> kit::Node for Host<M> {
             ("applied", int(status.applied)),
             ("last", int(status.last)),
             ("snapshot", int(status.snapshot)),
+            ("members", names(status.members.iter().map(|n| n.0))),
         ])
     }
 
@@ -119,8 +122,26 @@ impl<M: Service> kit::Node for Host<M> {
 fn understand<M: Service>(
     request: &kit::Request,
 ) -> Result<Request<M::Command, M::Query>, Response> {
+    if let ["members", node] = request.route().1.as_slice() {
+        return change(request.method, node).map(Request::Change);
+    }
     let session = session(&request.query)?;
     Ok(Request::new(M::understand(request)?, session))
+}
+
+/// `PUT /members/3` and `DELETE /members/3`.
+fn change(method: Method, node: &str) -> Result<Change, Response> {
+    let number = node.parse::<NodeId>().map(|n| n.0).or_else(|_| node.parse());
+    match (method, number) {
+        (Method::Put, Ok(node)) => Ok(Change::Join(node)),
+        (Method::Delete, Ok(node)) => Ok(Change::Leave(node)),
+        (_, Ok(_)) => Err(Response::no_route()),
+        (_, Err(_)) => Err(Response::bad(format!("`{node}` is no node: write 3 or n3"))),
+    }
+}
+
+fn names(nodes: impl IntoIterator<Item = u16>) -> Value {
+    Value::List(nodes.into_iter().map(|n| NodeId(n).to_string().into()).collect())
 }
 
 /// Client and sequence number, if they are given.

@@ -4,6 +4,7 @@
 //! what to persist, to send and to answer, in that order. The same code runs under the HTTP
 //! shell and in the simulation.
 
+#[cfg(test)]
 use std::sync::Arc;
 
 use danso_vocab::{NodeId, Rng};
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Error};
 use super::bug::Bug;
-use super::core::{Config, Event, Message, Output, Position, Raft, Restored, Role, Snapshot};
+use super::core::{
+    Change, Config, Content, Event, Message, Output, Position, Raft, Restored, Role, Unchanged,
+};
 use super::disk::Record;
 use super::machine::{Machine, Wish};
 use super::replica::{Op, Replica, Session};
@@ -39,6 +42,8 @@ pub(crate) enum Request<C, Q> {
     Read(Q),
     /// To change something; a retry has the same session.
     Apply(C, Option<Session>),
+    /// To change the membership.
+    Change(Change),
 }
 
 /// A request to nodes that replicate `M`.
@@ -98,6 +103,7 @@ pub(crate) struct Status {
     pub(crate) applied: u64,
     pub(crate) last: u64,
     pub(crate) snapshot: u64,
+    pub(crate) members: Vec<NodeId>,
 }
 
 /// What a node must know besides the protocol's [`Config`].
@@ -184,6 +190,7 @@ impl<M: Machine> Node<M> {
     pub(crate) fn ready(&mut self, now: Now) -> Ready<M> {
         self.raft.tick(now.mono);
         self.apply();
+        self.raft.read_by_lease(now);
         self.finish_reads(now);
         let lost = self.waiters.led_by(self.raft.leader(), self.raft.term());
         self.fail(lost);
@@ -193,7 +200,7 @@ impl<M: Machine> Node<M> {
             self.fail(late);
         }
         self.snapshot_if_due();
-        let mut output = self.raft.flush(now.mono);
+        let mut output = self.raft.flush(now);
         let mut parcels = std::mem::take(&mut self.parcels);
         parcels.extend(output.messages.drain(..).map(|(to, m)| (to, Parcel::Raft(m))));
         let events = std::mem::take(&mut output.events);
@@ -235,6 +242,7 @@ impl<M: Machine> Node<M> {
             applied: self.applied,
             last: self.raft.log().last().index,
             snapshot: self.raft.snapshot().map_or(0, |s| s.last.index),
+            members: self.raft.members().iter().copied().collect(),
         }
     }
 
@@ -257,7 +265,7 @@ impl<M: Machine> Node<M> {
             let reply = reply.clone();
             return self.answer(origin, Answer::Reply(reply));
         }
-        let writes = matches!(request, Request::Apply(..));
+        let writes = !matches!(request, Request::Read(_));
         if self.waiters.is_full() {
             return self.fail([(origin, Error::Overloaded, writes)]);
         }
@@ -277,7 +285,27 @@ impl<M: Machine> Node<M> {
                     self.waiters.propose(at, origin, deadline);
                 }
             }
+            Request::Change(change) => self.change(now, origin, change),
         }
+    }
+
+    /// Begins a change of the membership.
+    fn change(&mut self, now: Now, origin: Origin, change: Change) {
+        match self.raft.change(now.mono, change) {
+            // It does not wait until that is committed.
+            Ok(_) if self.bug == Some(Bug::JointSkip) => self.answer_members(origin),
+            Ok(at) => self.waiters.propose(at, origin, now.mono + self.limits.request_timeout),
+            Err(Unchanged::Already) => self.answer_members(origin),
+            Err(Unchanged::NotLeader) => self.fail([(origin, Error::NotLeader, true)]),
+            Err(Unchanged::Busy) => self.fail([(origin, Error::Busy, true)]),
+            Err(Unchanged::Unknown) => self.fail([(origin, Error::UnknownNode, true)]),
+            Err(Unchanged::LastMember) => self.fail([(origin, Error::LastMember, true)]),
+        }
+    }
+
+    fn answer_members(&mut self, origin: Origin) {
+        let members = self.raft.members().iter().map(|n| n.0).collect();
+        self.answer(origin, Answer::Members(members));
     }
 
     /// The log's time, at a leader.
@@ -325,10 +353,14 @@ impl<M: Machine> Node<M> {
             let at = Position { term: entry.term, index: entry.index };
             let (met, missed) = self.waiters.applied(at);
             for origin in met {
-                match ended.clone() {
-                    Some(Ok(reply)) => self.answer(origin, Answer::Reply(reply)),
-                    Some(Err(_)) => self.fail([(origin, Error::Superseded, true)]),
-                    None => {}
+                match (ended.clone(), &entry.content) {
+                    (Some(Ok(reply)), _) => self.answer(origin, Answer::Reply(reply)),
+                    (Some(Err(_)), _) => self.fail([(origin, Error::Superseded, true)]),
+                    (None, Content::Members(members)) => {
+                        let members = members.iter().copied().collect();
+                        self.answer(origin, Answer::Members(members));
+                    }
+                    (None, _) => {}
                 }
             }
             self.fail(missed.into_iter().map(|origin| (origin, Error::Overwritten, true)));
@@ -360,8 +392,11 @@ impl<M: Machine> Node<M> {
             return;
         }
         let Some(term) = self.raft.log().term(self.applied) else { return };
-        let last = Position { term, index: self.applied };
-        self.raft.compact(Arc::new(Snapshot { last, state: self.replica.clone() }), every / 4);
+        let last = match self.bug {
+            Some(Bug::SnapshotLosesTail) => self.raft.log().last(),
+            _ => Position { term, index: self.applied },
+        };
+        self.raft.compact(last, self.replica.clone(), every / 4);
     }
 
     fn fail(&mut self, failed: impl IntoIterator<Item = Failed>) {

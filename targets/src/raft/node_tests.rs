@@ -26,6 +26,7 @@ fn node(id: u16) -> Node {
         heartbeat: 50 * MS,
         max_entries: 100,
         pre_vote: false,
+        lease: None,
         bug: None,
     };
     let limits = Limits { snapshot_every: 0, request_timeout: 1_000 * MS, boot: 7 };

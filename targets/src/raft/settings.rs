@@ -8,7 +8,7 @@ use super::node::Limits;
 use crate::kit::options::{BUG, FSYNC, Options};
 
 /// The options, as `danso list targets` shows them.
-const OPTIONS: [ParamSpec; 10] = [
+const OPTIONS: [ParamSpec; 12] = [
     BUG,
     ParamSpec {
         name: "election-timeout-min-ms",
@@ -41,6 +41,16 @@ const OPTIONS: [ParamSpec; 10] = [
         default: || 10_000.into(),
     },
     FSYNC,
+    ParamSpec {
+        name: "reads",
+        about: "index: a leader asks a majority for every read; lease: it relies on clocks that run equally fast (thesis, 6.4.1)",
+        default: || "index".into(),
+    },
+    ParamSpec {
+        name: "clock-drift",
+        about: "for leases: by how many percent one node's monotonic clock may run faster than another's",
+        default: || 10.into(),
+    },
     ParamSpec {
         name: "request-timeout-ms",
         about: "a node gives up waiting for a request's entry after this",
@@ -80,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) max_entries: usize,
     pub(crate) snapshot_every: u64,
     pub(crate) fsync: bool,
+    /// How long a leader's lease is; `None` without leases.
+    pub(crate) lease: Option<u64>,
     pub(crate) request_timeout: u64,
     pub(crate) attempt_timeout: u64,
 }
@@ -87,9 +99,13 @@ pub(crate) struct Settings {
 impl Settings {
     /// What these options say of Raft; the error is one line.
     pub(crate) fn new(options: &Options) -> Result<Settings, String> {
+        let election_min = options.ms("election-timeout-min-ms", 10, 60_000)?;
+        let drift = options.int("clock-drift", 0, 1_000)?;
+        let leases = options.word("reads", &[("index", false), ("lease", true)])?;
         let settings = Settings {
             bug: None,
-            election_min: options.ms("election-timeout-min-ms", 10, 60_000)?,
+            election_min,
+            lease: leases.then_some(election_min * 100 / (100 + drift)),
             election_max: options.ms("election-timeout-max-ms", 10, 60_000)?,
             heartbeat: options.ms("heartbeat-ms", 1, 10_000)?,
             pre_vote: options.flag("pre-vote")?,
@@ -119,6 +135,7 @@ impl Settings {
             heartbeat: self.heartbeat,
             max_entries: self.max_entries,
             pre_vote: self.pre_vote,
+            lease: self.lease,
             bug: self.bug,
         }
     }

@@ -3,7 +3,7 @@
 use danso_vocab::NodeId;
 
 use super::message::{Ballot, Message, PreVoted, Voted};
-use super::{Data, Event, Raft, Role};
+use super::{Data, Event, Position, Raft, Role};
 
 impl<C: Data, S: Data> Raft<C, S> {
     /// Stands for election, or first asks whether that makes sense.
@@ -14,9 +14,19 @@ impl<C: Data, S: Data> Raft<C, S> {
         if self.config.pre_vote {
             self.role = Role::PreCandidate;
             self.ask(now);
+            if self.is_majority(&self.votes) {
+                self.stand(now);
+            }
         } else {
             self.stand(now);
         }
+    }
+
+    /// Whoever is no member waits until somebody says that it is one.
+    pub(super) fn wait_for_leader(&mut self, now: u64) {
+        self.leader = None;
+        self.role = Role::Follower;
+        self.reset_election_timer(now);
     }
 
     /// Becomes a candidate for the next term.
@@ -28,6 +38,9 @@ impl<C: Data, S: Data> Raft<C, S> {
         self.reset_election_timer(now);
         self.events.push(Event::Became(Role::Candidate, self.term));
         self.ask(now);
+        if self.is_majority(&self.votes) {
+            self.lead(now);
+        }
     }
 
     /// Asks everybody who has not granted yet. Done again and again until the election is over:
@@ -39,23 +52,28 @@ impl<C: Data, S: Data> Raft<C, S> {
             Role::PreCandidate => Message::PreVote(Ballot { term: self.term + 1, last }),
             _ => Message::Vote(Ballot { term: self.term, last }),
         };
-        let peers = self.config.peers.clone();
-        for peer in peers.into_iter().filter(|p| !self.votes.contains(p)) {
-            self.messages.push((peer, message.clone()));
+        for member in self.members.nodes.difference(&self.votes) {
+            if *member != self.config.id {
+                self.messages.push((*member, message.clone()));
+            }
         }
     }
 
     pub(super) fn on_pre_vote(&mut self, now: u64, from: NodeId, m: Ballot) {
         // Whoever hears from a leader does not help to depose it: that is what keeps a node
         // returning from a partition from disturbing the others (thesis 9.6).
-        let content = match (self.role, self.heard) {
+        let granted = !self.hears_leader(now) && self.would_vote(from, m);
+        let answer = PreVoted { term: self.term, ballot: m.term, granted };
+        self.send(from, Message::PreVoted(answer));
+    }
+
+    /// Whether it leads, or has heard a leader within the shortest election timeout.
+    pub(super) fn hears_leader(&self, now: u64) -> bool {
+        match (self.role, self.heard) {
             (Role::Leader, _) => true,
             (_, Some(heard)) => now < heard + self.config.election_min,
             (_, None) => false,
-        };
-        let granted = !content && self.would_vote(from, m);
-        let answer = PreVoted { term: self.term, ballot: m.term, granted };
-        self.send(from, Message::PreVoted(answer));
+        }
     }
 
     pub(super) fn on_pre_voted(&mut self, now: u64, from: NodeId, m: PreVoted) {
@@ -63,7 +81,7 @@ impl<C: Data, S: Data> Raft<C, S> {
             return;
         }
         self.votes.insert(from);
-        if self.votes.len() >= self.majority() {
+        if self.is_majority(&self.votes) {
             self.stand(now);
         }
     }
@@ -85,7 +103,7 @@ impl<C: Data, S: Data> Raft<C, S> {
             return;
         }
         self.votes.insert(from);
-        if self.votes.len() >= self.majority() {
+        if self.is_majority(&self.votes) {
             self.lead(now);
         }
     }
@@ -95,7 +113,9 @@ impl<C: Data, S: Data> Raft<C, S> {
     /// node's is one in which it has not voted.
     fn would_vote(&self, from: NodeId, m: Ballot) -> bool {
         let free = m.term > self.term || self.vote.is_none_or(|v| v == from);
-        m.term >= self.term && free && m.last >= self.log.last()
+        // Who has lost its log may have lost a vote with it (see `members`).
+        let blank = self.log.last() == Position::default() && m.last != Position::default();
+        m.term >= self.term && free && m.last >= self.log.last() && !blank
     }
 
     /// Becomes a follower of a term nobody is known to lead yet.

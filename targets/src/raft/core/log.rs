@@ -1,5 +1,6 @@
 //! The log: entries after a base, which stands for everything a snapshot covers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub(crate) enum Content<C> {
     Nothing,
     /// Something for the state machine.
     Command(C),
+    /// From here on these are the members (thesis, 4.1).
+    Members(BTreeSet<u16>),
 }
 
 impl<C> Entry<C> {
@@ -36,7 +39,7 @@ impl<C> Entry<C> {
     pub(crate) fn command(&self) -> Option<&C> {
         match &self.content {
             Content::Command(command) => Some(command),
-            Content::Nothing => None,
+            Content::Nothing | Content::Members(_) => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What nodes say to each other: the paper's RPCs as pairs of one-way messages, since a message
 //! may be lost, delayed, repeated or overtaken and the protocol must bear it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use super::log::{Entry, Position};
 pub(crate) struct Snapshot<S> {
     /// The last entry it covers.
     pub(crate) last: Position,
+    /// The members as of that entry (thesis, 5.1).
+    pub(crate) members: BTreeSet<u16>,
     /// The state after that entry.
     pub(crate) state: S,
 }

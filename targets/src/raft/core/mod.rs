@@ -13,13 +13,15 @@
 //! | --- | --- |
 //! | `log` | entries after a base |
 //! | `message` | what nodes say |
+//! | `members` | who takes part, and how that changes (thesis, chapter 4) |
 //! | `election` | pre-vote, votes, terms (5.2, 5.4.1; thesis 9.6) |
 //! | `replication` | AppendEntries, back-off, commit rule (5.3, 5.4.2) |
-//! | `read` | ReadIndex (thesis 6.4) |
+//! | `read` | ReadIndex and leases (thesis 6.4) |
 //! | `snapshot` | compaction and InstallSnapshot (7) |
 
 mod election;
 mod log;
+mod members;
 mod message;
 mod read;
 mod replication;
@@ -33,11 +35,14 @@ use std::sync::Arc;
 use danso_vocab::{NodeId, Rng};
 use serde::{Deserialize, Serialize};
 
+use self::members::Members;
 use self::read::Reads;
 use self::replication::Leading;
 use super::bug::Bug;
+use crate::kit::Now;
 
 pub(crate) use self::log::{Content, Entry, Log, Position};
+pub(crate) use self::members::{Change, Unchanged};
 pub(crate) use self::message::{Message, Snapshot};
 pub(crate) use self::read::ReadId;
 
@@ -50,7 +55,7 @@ impl<T: Clone + std::fmt::Debug + PartialEq> Data for T {}
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) id: NodeId,
-    /// The other members.
+    /// All other nodes. At first all of them are members.
     pub(crate) peers: Vec<NodeId>,
     pub(crate) election_min: u64,
     pub(crate) election_max: u64,
@@ -58,6 +63,9 @@ pub(crate) struct Config {
     /// The most entries in one message.
     pub(crate) max_entries: usize,
     pub(crate) pre_vote: bool,
+    /// How long a leader trusts that nobody else was elected, in ns of its own clock; `None` if
+    /// it asks for every read (see `read`).
+    pub(crate) lease: Option<u64>,
     pub(crate) bug: Option<Bug>,
 }
 
@@ -159,6 +167,7 @@ pub(crate) struct Raft<C, S> {
     ask_due: u64,
     /// Who granted a vote or pre-vote, this node included.
     votes: BTreeSet<NodeId>,
+    members: Members,
     leading: Option<Leading>,
     reads: Reads,
     persisted: HardState,
@@ -180,10 +189,12 @@ impl<C: Data, S: Data> Raft<C, S> {
             commit,
             role: Role::Follower,
             leader: None,
-            heard: None,
+            // Before it was started it may have promised to vote for nobody (see `read`).
+            heard: config.lease.map(|_| now),
             election_due: 0,
             ask_due: 0,
             votes: BTreeSet::new(),
+            members: Members { nodes: BTreeSet::new(), at: 0 },
             leading: None,
             reads: Reads::default(),
             persisted: restored.hard,
@@ -192,6 +203,7 @@ impl<C: Data, S: Data> Raft<C, S> {
             messages: Vec::new(),
             config,
         };
+        raft.look_up_members();
         raft.reset_election_timer(now);
         raft
     }
@@ -237,6 +249,13 @@ impl<C: Data, S: Data> Raft<C, S> {
         if !self.config.peers.contains(&from) {
             return;
         }
+        if self.config.lease.is_some()
+            && matches!(message, Message::Vote(_))
+            && self.hears_leader(now)
+        {
+            // As if it had not come: that is what a leader's lease rests on (see `read`).
+            return;
+        }
         let term = message.binding_term();
         if term > self.term {
             self.follow(now, term);
@@ -257,6 +276,7 @@ impl<C: Data, S: Data> Raft<C, S> {
     pub(crate) fn tick(&mut self, now: u64) {
         match self.role {
             Role::Leader => {}
+            _ if now >= self.election_due && !self.may_stand() => self.wait_for_leader(now),
             _ if now >= self.election_due => self.campaign(now),
             Role::Candidate | Role::PreCandidate if now >= self.ask_due => self.ask(now),
             _ => {}
@@ -274,8 +294,9 @@ impl<C: Data, S: Data> Raft<C, S> {
 
     /// Gathers everything to be done since the last time. Called once for a batch of inputs, so
     /// that one write and one message serve all of them.
-    pub(crate) fn flush(&mut self, now: u64) -> Output<C, S> {
+    pub(crate) fn flush(&mut self, now: Now) -> Output<C, S> {
         self.send_appends(now);
+        self.leave_if_removed(now.mono);
         let hard = HardState { term: self.term, vote: self.stored_vote() };
         let changed = hard != self.persisted;
         self.persisted = hard;
@@ -311,11 +332,6 @@ impl<C: Data, S: Data> Raft<C, S> {
             return None;
         }
         self.vote.map(|v| v.0)
-    }
-
-    /// How many nodes are a majority. There are at least three nodes.
-    fn majority(&self) -> usize {
-        self.config.peers.len().div_ceil(2) + 1
     }
 
     fn send(&mut self, to: NodeId, message: Message<C, S>) {

@@ -4,21 +4,27 @@
 //! answer it still sends empty ones as heartbeats and for reads. An answer to a later message
 //! than the one with entries shows that the latter, or its answer, was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use danso_vocab::NodeId;
 
+use super::members::Members;
 use super::message::{Append, Appended, Fit, Install, Message};
 use super::{Bug, Content, Data, Event, Position, Raft, Role};
+use crate::kit::Now;
 
 /// What only a leader knows.
 #[derive(Debug)]
 pub(super) struct Leading {
     /// The last `seq` sent.
-    seq: u64,
+    pub(super) seq: u64,
     pub(super) peers: BTreeMap<NodeId, Progress>,
     /// Whether the commit index has moved in this term.
     committed: bool,
+    /// When each `seq` that a majority has not answered yet was sent, if leases are used.
+    pub(super) sent: VecDeque<(u64, u64)>,
+    /// When the last `seq` was sent that a majority has answered.
+    pub(super) led_at: Option<u64>,
 }
 
 /// How far a peer is.
@@ -41,15 +47,10 @@ impl<C: Data, S: Data> Raft<C, S> {
     pub(super) fn lead(&mut self, now: u64) {
         self.role = Role::Leader;
         self.leader = Some(self.config.id);
-        let progress = Progress {
-            next: self.log.last().index + 1,
-            matched: 0,
-            waiting: None,
-            answered: 0,
-            heartbeat_due: now,
-        };
-        let peers = self.config.peers.iter().map(|p| (*p, progress)).collect();
-        self.leading = Some(Leading { seq: 0, peers, committed: false });
+        let sent = VecDeque::new();
+        let peers = BTreeMap::new();
+        self.leading = Some(Leading { seq: 0, peers, committed: false, sent, led_at: None });
+        self.follow_members(now);
         self.events.push(Event::Became(Role::Leader, self.term));
         // Entries of earlier terms are committed only along with one of this term (5.4.2), so
         // there must be one even if nobody asks for anything.
@@ -67,6 +68,31 @@ impl<C: Data, S: Data> Raft<C, S> {
         Some(Position { term: self.term, index })
     }
 
+    /// Sends to the members from now on, and to nobody else.
+    pub(super) fn follow_members(&mut self, now: u64) {
+        let Some(leading) = &mut self.leading else { return };
+        let progress = Progress {
+            next: self.log.last().index + 1,
+            matched: 0,
+            waiting: None,
+            answered: 0,
+            heartbeat_due: now,
+        };
+        leading.peers.retain(|peer, _| self.members.nodes.contains(peer));
+        for member in self.members.nodes.iter().filter(|m| **m != self.config.id) {
+            leading.peers.entry(*member).or_insert(progress);
+        }
+    }
+
+    /// A leader that is no member any more, and has committed that, leads no longer.
+    pub(super) fn leave_if_removed(&mut self, now: u64) {
+        let member = self.members.nodes.contains(&self.config.id);
+        if self.role == Role::Leader && !member && self.members.at <= self.commit {
+            self.follow(now, self.term);
+            self.leader = None;
+        }
+    }
+
     /// When the next heartbeat is due.
     pub(super) fn heartbeat_due(&self) -> u64 {
         let peers = self.leading.iter().flat_map(|l| l.peers.values());
@@ -75,10 +101,13 @@ impl<C: Data, S: Data> Raft<C, S> {
 
     /// Sends each peer what it lacks, a heartbeat if one is due, and begins a round for waiting
     /// reads.
-    pub(super) fn send_appends(&mut self, now: u64) {
+    pub(super) fn send_appends(&mut self, now: Now) {
         let round = self.wants_round();
         let Some(mut leading) = self.leading.take() else { return };
         leading.seq += 1;
+        let clock = self.lease_clock(now);
+        let now = now.mono;
+        let mut sent = false;
         if round {
             self.begin_round(leading.seq);
         }
@@ -89,7 +118,11 @@ impl<C: Data, S: Data> Raft<C, S> {
                 let message = self.message_for(progress, leading.seq, entries);
                 progress.heartbeat_due = now + self.config.heartbeat;
                 self.messages.push((*peer, message));
+                sent = true;
             }
+        }
+        if sent && self.config.lease.is_some() {
+            leading.note_sent(clock);
         }
         self.leading = Some(leading);
     }
@@ -159,6 +192,10 @@ impl<C: Data, S: Data> Raft<C, S> {
                 None if entry.index > self.log.base().index => {}
                 _ => continue,
             }
+            if let Content::Members(nodes) = &entry.content {
+                let nodes = nodes.iter().map(|n| NodeId(*n)).collect();
+                self.members = Members { nodes, at: entry.index };
+            }
             self.log.push(entry.clone());
         }
         let index = prev + m.entries.len() as u64;
@@ -180,6 +217,7 @@ impl<C: Data, S: Data> Raft<C, S> {
             self.commit = index - 1;
         }
         self.log.truncate(index);
+        self.look_up_members();
     }
 
     pub(super) fn on_appended(&mut self, from: NodeId, m: Appended) {
@@ -214,37 +252,34 @@ impl<C: Data, S: Data> Raft<C, S> {
         if term != self.term {
             return None;
         }
-        let majority = self.majority();
-        let leading = self.leading.as_mut()?;
-        let progress = leading.peers.get_mut(&from)?;
+        let progress = self.leading.as_mut()?.peers.get_mut(&from)?;
         progress.answered = progress.answered.max(seq);
         if progress.waiting.is_some_and(|w| seq >= w) {
             progress.waiting = None;
         }
-        // This node needs no answer from itself, so one fewer than a majority must have answered.
-        let mut answered: Vec<u64> = leading.peers.values().map(|p| p.answered).collect();
-        answered.sort_unstable_by(|a, b| b.cmp(a));
-        let round = answered[majority - 2];
+        // This node needs no answer from itself.
+        let leading = self.leading.as_ref()?;
+        let round = self.reached(|node| leading.peers.get(&node).map_or(u64::MAX, |p| p.answered));
         self.confirm_rounds(round);
         self.leading.as_mut()?.peers.get_mut(&from)
     }
 
     /// Commits what a majority has (5.3), if the last of it is of this term (5.4.2).
     pub(super) fn advance_commit(&mut self) {
-        let Some(leading) = &mut self.leading else { return };
+        let Some(leading) = &self.leading else { return };
         let last = self.log.last().index;
-        let mut matched: Vec<u64> = leading.peers.values().map(|p| p.matched).collect();
-        matched.push(last);
-        matched.sort_unstable_by(|a, b| b.cmp(a));
         let held = match self.config.bug {
             Some(Bug::CommitMinority) => last,
-            _ => matched[matched.len() / 2],
+            // Who is no peer is this node itself.
+            _ => self.reached(|node| leading.peers.get(&node).map_or(last, |p| p.matched)),
         };
         let own_term =
             self.log.term(held) == Some(self.term) || self.config.bug == Some(Bug::CommitOldTerm);
         if held > self.commit && own_term {
             self.commit = held;
-            if !std::mem::replace(&mut leading.committed, true) {
+            let first =
+                self.leading.as_mut().is_some_and(|l| !std::mem::replace(&mut l.committed, true));
+            if first {
                 self.events.push(Event::FirstCommit { index: held, term: self.term });
             }
         }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use danso_vocab::NodeId;
 
 use super::message::{Install, Installed, Message, Snapshot};
-use super::{Data, Event, Raft, Role};
+use super::{Data, Event, Position, Raft, Role};
 
 impl<C: Data, S: Data> Raft<C, S> {
-    /// Takes a snapshot of an applied state and drops the entries it covers but the last `keep`:
+    /// Takes a snapshot, the state after `last`, and drops the entries it covers but the last `keep`:
     /// a peer that is only a little behind shall get entries and not the whole state.
-    pub(crate) fn compact(&mut self, snapshot: Arc<Snapshot<S>>, keep: u64) {
-        let index = snapshot.last.index;
-        self.snapshot = Some(snapshot);
+    pub(crate) fn compact(&mut self, last: Position, state: S, keep: u64) {
+        let index = last.index;
+        let members = self.members_at(index).nodes.iter().map(|n| n.0).collect();
+        self.snapshot = Some(Arc::new(Snapshot { last, members, state }));
         self.new_snapshot = true;
         self.log.compact(index.saturating_sub(keep).max(self.log.base().index));
     }
@@ -44,6 +45,7 @@ impl<C: Data, S: Data> Raft<C, S> {
         self.commit = last.index;
         self.snapshot = Some(snapshot);
         self.new_snapshot = true;
+        self.look_up_members();
         self.events.push(Event::Installed(last.index));
     }
 

@@ -8,6 +8,10 @@ type Raft = super::Raft<(), ()>;
 
 const MS: u64 = 1_000_000;
 
+fn clocks(mono: u64) -> Now {
+    Now { mono, wall: 0 }
+}
+
 fn config(id: u16, nodes: u16) -> Config {
     Config {
         id: NodeId(id),
@@ -17,6 +21,7 @@ fn config(id: u16, nodes: u16) -> Config {
         heartbeat: 50 * MS,
         max_entries: 100,
         pre_vote: true,
+        lease: None,
         bug: None,
     }
 }
@@ -51,7 +56,9 @@ fn talk(a: &mut Raft, b: &mut Raft, now: u64, stop: fn(&Raft, &Raft) -> bool) {
         for turn in 0..2 {
             let (from, to) = if turn == 0 { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
             let (id, other) = (from.config.id, to.config.id);
-            for (_, message) in from.flush(now).messages.into_iter().filter(|m| m.0 == other) {
+            for (_, message) in
+                from.flush(clocks(now)).messages.into_iter().filter(|m| m.0 == other)
+            {
                 said = true;
                 to.receive(now, id, message);
             }
@@ -76,20 +83,20 @@ fn one_vote_a_term_and_it_goes_to_disk_first() {
     n.receive(0, NodeId(2), Message::Vote(ballot));
     n.receive(0, NodeId(3), Message::Vote(ballot));
     n.receive(0, NodeId(2), Message::Vote(ballot));
-    let output = n.flush(0);
+    let output = n.flush(clocks(0));
     assert_eq!(output.hard, Some(HardState { term: 3, vote: Some(2) }));
     let granted: Vec<_> = output.messages.iter().map(|(to, m)| (to.0, m.clone())).collect();
     let voted = |granted| Message::Voted(Voted { term: 3, granted });
     assert_eq!(granted, [(2, voted(true)), (3, voted(false)), (2, voted(true))]);
     assert_eq!(output.events, [Event::Became(Role::Follower, 3), Event::VotedFor(NodeId(2), 3)]);
-    assert_eq!(n.flush(0).hard, None);
+    assert_eq!(n.flush(clocks(0)).hard, None);
 }
 
 #[test]
 fn the_bug_forgets_the_vote_and_keeps_the_term() {
     let mut n = node(1, &[], Some(Bug::ForgetVote));
     n.receive(0, NodeId(2), Message::Vote(Ballot { term: 3, last: Position::default() }));
-    assert_eq!(n.flush(0).hard, Some(HardState { term: 3, vote: None }));
+    assert_eq!(n.flush(clocks(0)).hard, Some(HardState { term: 3, vote: None }));
 }
 
 #[test]
@@ -99,7 +106,7 @@ fn no_vote_for_a_log_that_is_behind() {
         let last = Position { term: position.0, index: position.1 };
         let term = n.term + 1;
         n.receive(0, NodeId(2), Message::Vote(Ballot { term, last }));
-        let answer = n.flush(0).messages.remove(0).1;
+        let answer = n.flush(clocks(0)).messages.remove(0).1;
         assert_eq!(answer, Message::Voted(Voted { term, granted }), "{position:?}");
     }
 }
@@ -110,7 +117,7 @@ fn a_pre_vote_changes_nothing_and_is_refused_by_whoever_hears_a_leader() {
     let ballot = Ballot { term: 9, last: Position { term: 1, index: 1 } };
     let ask = |n: &mut Raft, now| {
         n.receive(now, NodeId(3), Message::PreVote(ballot));
-        n.flush(now).messages.remove(0).1
+        n.flush(clocks(now)).messages.remove(0).1
     };
     let answer = |granted| Message::PreVoted(PreVoted { term: 1, ballot: 9, granted });
     assert_eq!(ask(&mut n, 0), answer(true));
@@ -122,7 +129,7 @@ fn a_pre_vote_changes_nothing_and_is_refused_by_whoever_hears_a_leader() {
         commit: 0,
     };
     n.receive(0, NodeId(2), Message::Append(heartbeat));
-    n.flush(0);
+    n.flush(clocks(0));
     assert_eq!(ask(&mut n, 149 * MS), answer(false));
     assert_eq!(ask(&mut n, 150 * MS), answer(true));
     assert_eq!(n.term, 1);
@@ -133,13 +140,13 @@ fn a_candidate_asks_again_until_it_is_answered() {
     let mut n = node(1, &[], None);
     n.tick(300 * MS);
     assert_eq!(n.role(), Role::PreCandidate);
-    assert_eq!(n.flush(300 * MS).messages.len(), 2);
+    assert_eq!(n.flush(clocks(300 * MS)).messages.len(), 2);
     let granted = PreVoted { term: 0, ballot: 1, granted: true };
     n.receive(301 * MS, NodeId(2), Message::PreVoted(granted));
     assert_eq!(n.role(), Role::Candidate);
-    assert_eq!(n.flush(301 * MS).messages.len(), 2);
+    assert_eq!(n.flush(clocks(301 * MS)).messages.len(), 2);
     n.tick(351 * MS);
-    assert_eq!(n.flush(351 * MS).messages.len(), 2);
+    assert_eq!(n.flush(clocks(351 * MS)).messages.len(), 2);
     n.receive(352 * MS, NodeId(3), Message::Voted(Voted { term: 1, granted: true }));
     assert_eq!(n.role(), Role::Leader);
 }
@@ -153,10 +160,11 @@ fn back_off_skips_a_term_at_a_time() {
     leader.messages.clear();
     let mut sent = 0;
     while leader.commit < 11 && sent < 20 {
-        let (_, message) = leader.flush(0).messages.into_iter().find(|(to, _)| to.0 == 2).unwrap();
+        let (_, message) =
+            leader.flush(clocks(0)).messages.into_iter().find(|(to, _)| to.0 == 2).unwrap();
         sent += 1;
         follower.receive(0, NodeId(1), message);
-        let (_, answer) = follower.flush(0).messages.remove(0);
+        let (_, answer) = follower.flush(clocks(0)).messages.remove(0);
         leader.receive(0, NodeId(2), answer);
     }
     assert_eq!(terms(&follower), terms(&leader));
@@ -226,11 +234,11 @@ fn a_read_waits_for_a_majority_to_confirm_what_was_sent_after_it() {
     assert!(!follower.read(1));
     // A message sent before the read, answered after it, proves nothing.
     leader.propose(());
-    let old = leader.flush(0).messages;
+    let old = leader.flush(clocks(0)).messages;
     assert!(leader.read(7));
     let (_, old) = old.into_iter().find(|(to, _)| to.0 == 2).unwrap();
     follower.receive(0, NodeId(1), old);
-    for (_, answer) in follower.flush(0).messages {
+    for (_, answer) in follower.flush(clocks(0)).messages {
         leader.receive(0, NodeId(2), answer);
     }
     assert!(leader.take_reads().0.is_empty());
@@ -242,7 +250,7 @@ fn a_read_waits_for_a_majority_to_confirm_what_was_sent_after_it() {
 fn a_deposed_leader_refuses_reads() {
     let (mut leader, _) = leader(None);
     leader.read(7);
-    leader.flush(0);
+    leader.flush(clocks(0));
     leader.read(8);
     leader.receive(0, NodeId(3), Message::Voted(Voted { term: 9, granted: false }));
     let (confirmed, mut refused) = leader.take_reads();
@@ -272,7 +280,7 @@ fn the_bug_answers_reads_at_once() {
 fn an_entry_is_committed_when_a_majority_has_it() {
     let (mut leader, mut follower) = leader(None);
     let at = leader.propose(()).unwrap();
-    leader.flush(0);
+    leader.flush(clocks(0));
     assert_eq!(leader.commit, at.index - 1);
     // That message is lost; the next heartbeat's answer shows it, and the entry is sent again.
     talk(&mut leader, &mut follower, 50 * MS, never);
@@ -288,7 +296,7 @@ fn a_peer_too_far_behind_gets_the_snapshot() {
     let mut follower = node(2, &[], None);
     elect(&mut leader, 3, 0);
     let last = Position { term: 1, index: 600 };
-    leader.compact(Arc::new(Snapshot { last, state: () }), 50);
+    leader.compact(last, (), 50);
     assert!(leader.log.base().index < last.index, "some entries are kept for those close by");
     talk(&mut leader, &mut follower, 0, never);
     assert_eq!(follower.snapshot().unwrap().last, last);
@@ -311,7 +319,7 @@ fn an_old_leader_is_told() {
     let mut n = node(1, &[5], None);
     let append = Append { term: 4, seq: 8, prev: Position::default(), entries: vec![], commit: 0 };
     n.receive(0, NodeId(2), Message::Append(append));
-    let answer = n.flush(0).messages.remove(0).1;
+    let answer = n.flush(clocks(0)).messages.remove(0).1;
     let Message::Appended(Appended { term: 5, seq: 8, fit: Fit::Conflict { .. } }) = answer else {
         panic!("{answer:?}")
     };

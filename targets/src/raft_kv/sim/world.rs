@@ -31,6 +31,8 @@ pub(super) struct Setup {
     pub(super) nodes: usize,
     pub(super) bug: Option<Bug>,
     pub(super) pre_vote: bool,
+    /// Reads go by leases.
+    pub(super) lease: bool,
     pub(super) max_entries: usize,
     pub(super) snapshot_every: u64,
     /// Misfortune hits whoever has just won an election, and nobody else: what it takes for the
@@ -361,6 +363,7 @@ impl World {
             heartbeat: 40 * MS,
             max_entries: self.setup.max_entries,
             pre_vote: self.setup.pre_vote,
+            lease: self.setup.lease.then_some(150 * MS),
             bug: self.setup.bug,
         };
         let disk = &mut self.servers[i].disk;
