@@ -25,9 +25,9 @@ mod ledger;
 pub mod linearizable;
 pub mod models;
 mod numbering;
+pub mod saga;
 #[cfg(test)]
 mod testing;
-pub mod saga;
 pub mod verify;
 
 pub use eventual::eventual;

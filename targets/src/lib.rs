@@ -10,6 +10,7 @@ mod names;
 mod noop;
 mod probe;
 mod raft_kv;
+mod saga;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, saga::SPEC, probe::SPEC, noop::SPEC];
 
 /// The target called `name`.
 ///
@@ -108,7 +109,7 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         assert_eq!(
             error,
-            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, probe, noop"
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, saga, probe, noop"
         );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();

@@ -65,9 +65,7 @@ const PARAMS: &[ParamSpec] = &[
     ParamSpec {
         name: "mix",
         about: "how often to order, read a page and read a state, relative to each other",
-        default: || {
-            Value::of([("order", 60.into()), ("journal", 2.into()), ("state", 1.into())])
-        },
+        default: || Value::of([("order", 60.into()), ("journal", 2.into()), ("state", 1.into())]),
     },
 ];
 
@@ -355,7 +353,8 @@ mod tests {
         assert_eq!(closing.task, Task::Done);
         assert_eq!(waits, 3);
         asked.dedup();
-        let order = ["coordinator", "inventory", "payment", "shipping"].map(|s| format!("journal {s}"));
+        let order =
+            ["coordinator", "inventory", "payment", "shipping"].map(|s| format!("journal {s}"));
         let states = SERVICES.map(|s| format!("state {s}"));
         let tail = ["journal coordinator".to_owned()];
         assert_eq!(asked, order.into_iter().chain(states).chain(tail).collect::<Vec<_>>());
