@@ -12,7 +12,6 @@
 
 mod bank;
 mod elements;
-mod objects;
 mod set;
 mod set_full;
 

@@ -6,7 +6,9 @@
 use danso_vocab::{Checker, Value};
 
 use crate::accounting::{Bank, Set, SetFull};
+use crate::delivery::{Guarantee, delivery};
 use crate::eventual::{Object, eventual};
+use crate::locks::{Leader, LeaseLock};
 use crate::saga::{Definition, sagas};
 
 /// A check users can name on the command line.
@@ -33,6 +35,11 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "set-full",
         about: "as set, and every read counts: what was there stays there, and nothing is there twice",
         checker: |_| Box::new(SetFull::new()),
+    },
+    CheckSpec {
+        name: "total-queue",
+        about: "enqueue value, dequeue -> any or nil, drain -> list: what goes in comes out, in any order",
+        checker: |_| Box::new(delivery(Guarantee::AtLeastOnce)),
     },
     CheckSpec {
         name: "bank",
@@ -73,6 +80,16 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "or-set",
         about: "add, remove, read at several replicas, which must come to agree; additions win",
         checker: |initial| Box::new(eventual(Object::OrSet, initial)),
+    },
+    CheckSpec {
+        name: "lock",
+        about: "acquire -> {token}, release token, write and read {token, value}; --initial is the lease in ns",
+        checker: |initial| Box::new(LeaseLock::new(initial.int().unwrap_or(0).unsigned_abs())),
+    },
+    CheckSpec {
+        name: "leader",
+        about: "campaign -> {term, leader}, leader -> {term, leader}: one leader a term",
+        checker: |_| Box::new(Leader::new()),
     },
 ];
 

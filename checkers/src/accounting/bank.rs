@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Status, Value};
 use rustc_hash::FxHashMap;
 
-use super::objects::{Object, Objects};
 use crate::ledger::Ledger;
+use crate::objects::{Object, Objects};
 
 /// `transfer {from, to, amount}` and `read -> {account: balance}`, as Jepsen's `bank`. Anomalies:
 /// `wrong-total`, `negative-balance`, `unexpected-account`, `missing-account`. O(operations ×
@@ -58,6 +58,10 @@ impl Checker for Bank {
 
     fn decides(&self) -> &'static str {
         "every snapshot of the accounts has the same total, and no account is overdrawn"
+    }
+
+    fn anomalies(&self) -> &'static [&'static str] {
+        &["wrong-total", "negative-balance", "unexpected-account", "missing-account"]
     }
 
     fn check(&self, history: &History, limits: &Limits) -> Finding {

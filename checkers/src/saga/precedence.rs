@@ -95,7 +95,8 @@ impl<'a> Precedence<'a> {
         retriable: u32,
     ) -> Precedence<'a> {
         let mut nodes = Vec::with_capacity(12);
-        let kinds: [(Act, fn(u8) -> Event); 3] = [
+        type Make = fn(u8) -> Event;
+        let kinds: [(Act, Make); 3] = [
             (Act::Apply, Event::Apply),
             (Act::Compensate, Event::Compensate),
             (Act::Null, Event::Null),
