@@ -15,6 +15,7 @@ mod queue;
 mod quorum_kv;
 mod raft;
 mod raft_kv;
+mod saga;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub const TARGETS: &[TargetSpec] = &[
     primary_kv::SPEC,
     quorum_kv::SPEC,
     queue::SPEC,
+    saga::SPEC,
     probe::SPEC,
     noop::SPEC,
 ];
