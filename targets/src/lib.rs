@@ -16,6 +16,7 @@ mod quorum_kv;
 mod raft;
 mod raft_kv;
 mod saga;
+mod two_phase;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub const TARGETS: &[TargetSpec] = &[
     quorum_kv::SPEC,
     queue::SPEC,
     saga::SPEC,
+    two_phase::SPEC,
     probe::SPEC,
     noop::SPEC,
 ];

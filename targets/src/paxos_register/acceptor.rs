@@ -71,22 +71,20 @@ impl Acceptor {
         records: &mut Vec<Record>,
         told: &mut Vec<String>,
     ) -> Reply {
-        let bug = self.bug;
         let slot = self.slot(key);
         if ballot < slot.promised {
             return Reply::Refuse { promised: slot.promised };
         }
+        let reply = Reply::Promise { accepted: slot.accepted, register: slot.register.clone() };
         if ballot > slot.promised {
             let unfinished = slot.promised > slot.accepted;
             if unfinished && !ballot.same_proposer(slot.promised) {
                 told.push(format!("promised over {key} {ballot} over {}", slot.promised));
             }
             slot.promised = ballot;
-            if bug != Some(Bug::PromiseAmnesia) {
-                records.push(Record::Promised { key: key.to_owned(), ballot });
-            }
+            self.keep(Record::Promised { key: key.to_owned(), ballot }, records);
         }
-        Reply::Promise { accepted: slot.accepted, register: slot.register.clone() }
+        reply
     }
 
     /// "Paxos Made Simple" §2.2, phase 2 (b): an acceptor accepts a proposal unless it has
@@ -107,9 +105,16 @@ impl Acceptor {
         if ballot != slot.accepted {
             slot.promised = slot.promised.max(ballot);
             (slot.accepted, slot.register) = (ballot, register.clone());
-            records.push(Record::Accepted { key: key.to_owned(), ballot, register });
+            self.keep(Record::Accepted { key: key.to_owned(), ballot, register }, records);
         }
         Reply::Accepted
+    }
+
+    /// Makes something durable before anybody hears of it.
+    fn keep(&self, record: Record, records: &mut Vec<Record>) {
+        if self.bug != Some(Bug::PromiseAmnesia) {
+            records.push(record);
+        }
     }
 
     /// The highest ballot it has heard of.
@@ -124,17 +129,19 @@ impl Acceptor {
 
     /// Records that say all it knows.
     pub(super) fn records(&self) -> Vec<Record> {
-        let mut records = Vec::new();
+        let mut kept = Vec::new();
+        let records = &mut kept;
         for (key, slot) in &self.slots {
             if !slot.accepted.is_none() {
                 let (key, register) = (key.clone(), slot.register.clone());
-                records.push(Record::Accepted { key, ballot: slot.accepted, register });
+                self.keep(Record::Accepted { key, ballot: slot.accepted, register }, records);
             }
-            if slot.promised > slot.accepted && self.bug != Some(Bug::PromiseAmnesia) {
-                records.push(Record::Promised { key: key.clone(), ballot: slot.promised });
+            if slot.promised > slot.accepted {
+                let (key, ballot) = (key.clone(), slot.promised);
+                self.keep(Record::Promised { key, ballot }, records);
             }
         }
-        records
+        kept
     }
 
     fn slot(&mut self, key: &str) -> &mut Slot {

@@ -155,7 +155,8 @@ impl Paxos {
         let Some(proposer) = self.proposers.get_mut(&key) else { return };
         let mut effects = Effects::default();
         let promised = self.acceptor.promised(&key);
-        proposer.tick(now, (self.id, &self.all), promised, &self.settings, &mut effects);
+        let chance = (&self.settings, &mut self.rng);
+        proposer.tick(now, (self.id, &self.all), promised, chance, &mut effects);
         self.carry_out(&key, effects);
     }
 

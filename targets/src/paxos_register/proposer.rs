@@ -115,7 +115,7 @@ impl Proposer {
         now: u64,
         (me, all): (NodeId, &[NodeId]),
         promised: Ballot,
-        settings: &Settings,
+        (settings, rng): (&Settings, &mut Rng),
         effects: &mut Effects,
     ) {
         self.expire(now, effects);
@@ -131,9 +131,13 @@ impl Proposer {
                 repeat_at: now,
             });
         }
-        if let Some(round) = self.round.as_mut().filter(|r| now >= r.repeat_at) {
+        let Some(round) = self.round.as_mut().filter(|r| now >= r.repeat_at) else { return };
+        if round.refused.is_empty() {
             round.repeat_at = now + settings.repeat;
             round.ask(all, effects);
+        } else {
+            // Those who did not refuse do not answer either.
+            self.lose(now, settings, rng);
         }
     }
 

@@ -18,7 +18,7 @@ const KNOWN: [(BugSpec, Bug); 2] = [
     (
         BugSpec {
             name: "promise-amnesia",
-            about: "promises are not persisted: a restarted acceptor accepts what it had promised to refuse",
+            about: "what an acceptor promised and accepted is kept in memory and gone after a restart",
         },
         Bug::PromiseAmnesia,
     ),

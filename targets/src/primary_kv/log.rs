@@ -93,7 +93,7 @@ impl Log {
     /// At most `most` entries after this index, which the log must still have.
     pub(super) fn after(&self, index: u64, most: usize) -> &[Entry] {
         let from = (index.saturating_sub(self.base.index) as usize).min(self.entries.len());
-        &self.entries[from..self.entries.len().min(from + most)]
+        &self.entries[from..self.entries.len().min(from.saturating_add(most))]
     }
 
     /// Puts an entry where it says, and drops what was there and after it.

@@ -39,4 +39,4 @@ fn stale_replica_read_is_found() {
     is_found(|seed| world(seed, |s| s.bug = Some(Bug::StaleReplicaRead)), &["stale-read"]);
 }
 
-const LOSSES: &[&str] = &["lost-write", "stale-read"];
+const LOSSES: &[&str] = &["lost-write", "stale-read", "resurrected-value"];
