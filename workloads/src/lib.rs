@@ -10,6 +10,8 @@ pub mod counter;
 pub mod generators;
 mod mix;
 pub mod register;
+mod replicas;
+pub mod saga_orders;
 pub mod set;
 pub mod unique_ids;
 
@@ -22,6 +24,7 @@ pub const WORKLOADS: &[&Workload] = &[
     &counter::WORKLOAD,
     &bank::WORKLOAD,
     &unique_ids::WORKLOAD,
+    &saga_orders::WORKLOAD,
 ];
 
 /// The workload of this name.

@@ -8,6 +8,7 @@ mod etcd;
 mod knossos;
 mod live;
 mod locks;
+mod queues;
 mod stores;
 mod users_model;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::raft_kv::record;
+use super::record;
 
 /// Bytes a journal may grow by before it is compacted.
 const GROWTH: u64 = 16 << 20;

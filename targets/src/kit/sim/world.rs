@@ -23,10 +23,21 @@ pub(crate) struct Setup<S> {
 }
 
 enum What {
-    Message { from: usize, to: usize, json: String },
-    Request { to: usize, ticket: u64, request: Request },
+    Message {
+        from: usize,
+        to: usize,
+        json: String,
+    },
+    Request {
+        to: usize,
+        ticket: u64,
+        request: Request,
+    },
     /// `None`: nobody listens there.
-    Answer { ticket: u64, response: Option<Response> },
+    Answer {
+        ticket: u64,
+        response: Option<Response>,
+    },
     /// A node acts on what it was given.
     Act(usize, u32),
     Turn(usize),
@@ -147,7 +158,9 @@ where
     fn happen(&mut self, what: What) {
         match what {
             What::Message { from, to, json } => {
-                if self.is_cut(from, to) || self.postponed(to, || What::Message { from, to, json: json.clone() }) {
+                if self.is_cut(from, to)
+                    || self.postponed(to, || What::Message { from, to, json: json.clone() })
+                {
                     return;
                 }
                 let message = serde_json::from_str(&json).expect("a message is JSON");
@@ -166,13 +179,15 @@ where
             What::Answer { ticket, response } => {
                 let Some(client) = self.waiting.remove(&ticket) else { return };
                 let (rng, load, record) = (&mut self.rng, &mut self.load, &mut self.record);
-                let nodes = self.servers.len();
-                self.clients[client].answered(self.now, ticket, response, nodes, rng, load, record);
+                self.clients[client].answered(self.now, ticket, response, rng, load, record);
                 self.at(self.clients[client].turn_at, What::Turn(client));
             }
             What::Act(i, start) => {
                 let server = &self.servers[i];
-                if server.starts != start || server.acts_at != self.now || self.postponed(i, || What::Act(i, start)) {
+                if server.starts != start
+                    || server.acts_at != self.now
+                    || self.postponed(i, || What::Act(i, start))
+                {
                     return;
                 }
                 self.act(i);
@@ -217,7 +232,8 @@ where
         server.starts += 1;
         server.started_at = now;
         server.tickets.clear();
-        let records = server.disk.iter().map(|r| serde_json::from_str(r).expect("a record is JSON"));
+        let records =
+            server.disk.iter().map(|r| serde_json::from_str(r).expect("a record is JSON"));
         let boot = Boot {
             id: NodeId(i as u16 + 1),
             all,
@@ -225,7 +241,8 @@ where
             rng: Rng::new(self.setup.seed).split(&format!("n{i}-{}", server.starts)),
             start: server.starts,
         };
-        server.node = Some(N::new(boot, records.collect(), Now { mono: 0, wall: now + server.skew }));
+        server.node =
+            Some(N::new(boot, records.collect(), Now { mono: 0, wall: now + server.skew }));
         self.act_at(i, now);
     }
 
@@ -252,9 +269,9 @@ where
         let Some(node) = &mut self.servers[i].node else { return };
         let ready = node.ready(now);
         let due = node.due();
-        let provoked = !self.healed && !(ready.lines.is_empty() && ready.told.is_empty());
+        let provoked = !ready.lines.is_empty() || !ready.told.is_empty();
         // A crash before, in the middle of or after what is to be done.
-        let crash = if provoked { self.rng.chance(1, 12) } else { !self.healed && self.rng.chance(1, 4_000) };
+        let crash = !self.healed && self.rng.chance(1, if provoked { 12 } else { 4_000 });
         let whole = !crash || self.rng.chance(1, 2);
         self.carry_out(i, ready, whole);
         if crash {
@@ -270,7 +287,11 @@ where
     }
 
     fn carry_out(&mut self, i: usize, ready: Ready<N::Message, N::Record>, whole: bool) {
-        let kept = if whole { ready.records.len() } else { self.rng.below(ready.records.len() as u64 + 1) as usize };
+        let kept = if whole {
+            ready.records.len()
+        } else {
+            self.rng.below(ready.records.len() as u64 + 1) as usize
+        };
         let records: Vec<String> = ready.records.iter().take(kept).map(json).collect();
         self.servers[i].disk.extend(records);
         if !whole {
@@ -290,7 +311,8 @@ where
             }
         }
         for (ticket, response) in ready.answers {
-            let ticket = self.servers[i].tickets.remove(&ticket).expect("a request is answered once");
+            let ticket =
+                self.servers[i].tickets.remove(&ticket).expect("a request is answered once");
             if self.rng.chance(1, 100) && !self.healed {
                 continue;
             }
@@ -303,9 +325,8 @@ where
         if self.clients[i].turn_at > self.now || self.clients[i].is_done() {
             return;
         }
-        let nodes = self.servers.len();
         let (rng, load, record) = (&mut self.rng, &mut self.load, &mut self.record);
-        if let Some((to, ticket, request)) = self.clients[i].turn(self.now, nodes, rng, load, record) {
+        if let Some((to, ticket, request)) = self.clients[i].turn(self.now, rng, load, record) {
             self.waiting.insert(ticket, i);
             let at = self.now + MS / 10 + self.rng.below(3 * MS);
             self.at(at, What::Request { to, ticket, request });
@@ -329,7 +350,9 @@ where
                 self.cuts.insert(self.troubles, links);
                 self.at(until, What::Heal(self.troubles));
             }
-            Trouble::Crash(nodes) => nodes.into_iter().for_each(|i| self.crash(i, 20 * MS, 1_500 * MS)),
+            Trouble::Crash(nodes) => {
+                nodes.into_iter().for_each(|i| self.crash(i, 20 * MS, 1_500 * MS))
+            }
             Trouble::Pause(nodes) => {
                 nodes.into_iter().for_each(|i| self.servers[i].paused_until = until);
             }
