@@ -5,7 +5,7 @@
 
 use danso_vocab::{Checker, Value};
 
-use crate::accounting::{Bank, Set, SetFull};
+use crate::accounting::{Bank, LongFork, Set, SetFull};
 use crate::delivery::{Guarantee, delivery};
 use crate::eventual::{Object, eventual};
 use crate::locks::{Leader, LeaseLock};
@@ -45,6 +45,11 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "bank",
         about: "transfer {from, to, amount}, read -> {account: balance}: totals stay the same",
         checker: |initial| Box::new(Bank::starting(&initial)),
+    },
+    CheckSpec {
+        name: "long-fork",
+        about: "write [[w k v]] once a key, read [[r k nil] …]: reads see writes in one order",
+        checker: |_| Box::new(LongFork),
     },
     CheckSpec {
         name: "saga-orders",

@@ -65,7 +65,8 @@ impl Checker for Leader {
         }
         for object in &objects.all {
             if self.judge(history, object, limits, &mut ledger).is_none() {
-                return Finding::unknown(name, "stopped before every operation was looked at");
+                ledger.doubt(|| "stopped before every operation was looked at".to_owned());
+                break;
             }
         }
         let mut finding = ledger.finding(name, |ledger| {
