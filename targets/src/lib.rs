@@ -4,6 +4,7 @@
 //! the engine a client. The nodes of bundled targets are part of the one binary and are run as
 //! `danso node NAME …`.
 
+mod crdt;
 #[allow(dead_code, reason = "targets are being built on it")]
 mod kit;
 mod names;
@@ -60,7 +61,7 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, crdt::SPEC, probe::SPEC, noop::SPEC];
 
 /// The target called `name`.
 ///
@@ -108,7 +109,7 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         assert_eq!(
             error,
-            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, probe, noop"
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, crdt, probe, noop"
         );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();

@@ -7,6 +7,8 @@
 pub mod bank;
 pub mod closing;
 pub mod counter;
+pub mod crdt_counter;
+pub mod crdt_set;
 pub mod generators;
 mod mix;
 pub mod register;
@@ -23,6 +25,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &counter::WORKLOAD,
     &bank::WORKLOAD,
     &unique_ids::WORKLOAD,
+    &crdt_counter::WORKLOAD,
+    &crdt_set::WORKLOAD,
 ];
 
 /// The workload of this name.
