@@ -7,6 +7,8 @@
 pub mod bank;
 pub mod closing;
 pub mod counter;
+pub mod crdt_counter;
+pub mod crdt_set;
 pub mod generators;
 mod mix;
 pub mod queue;
@@ -27,6 +29,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
     &saga_orders::WORKLOAD,
+    &crdt_counter::WORKLOAD,
+    &crdt_set::WORKLOAD,
 ];
 
 /// The workload of this name.
