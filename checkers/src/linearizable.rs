@@ -70,6 +70,19 @@ use reduce::Reductions;
 /// Anomalies shown; the finding says how many more there are.
 const SHOWN: usize = 10;
 
+/// What registers are found to do wrong; objects of another kind have names of their own beside.
+const ANOMALIES: &[&str] = &[
+    "stale-read",
+    "lost-write",
+    "lost-update",
+    "non-monotonic-read",
+    "resurrected-value",
+    "aborted-read",
+    "future-read",
+    "thin-air",
+    "non-linearizable",
+];
+
 /// Decides whether every object of a history is linearizable with respect to `model`.
 pub fn linearizable<M: Model + 'static>(model: M) -> Box<dyn Linearizability> {
     Box::new(Linearizable::new(model))
@@ -190,6 +203,10 @@ impl<M: Model> Checker for Linearizable<M> {
 
     fn decides(&self) -> &'static str {
         "every operation appears to take effect at one instant between its invocation and its completion"
+    }
+
+    fn anomalies(&self) -> &'static [&'static str] {
+        ANOMALIES
     }
 
     fn certifier(&self) -> Option<&dyn Certifier> {

@@ -1,4 +1,5 @@
-//! Workload `register`: read, write and compare-and-set registers, judged for linearizability.
+//! Workload `register`: read, write and compare-and-set registers, judged for linearizability,
+//! or for what their replicas come to in the end.
 //!
 //! **Keys.** There are `keys` registers at a time. A worker that has made its share of
 //! `ops-per-key` calls on each moves on to the next `keys` of them, so that no object's history
@@ -10,28 +11,76 @@
 //! values are drawn from `0..values`: harder to check, and the only way to see a target that
 //! confuses equal values.
 //!
+//! **Consistency.** With `consistency = "eventual"` registers need only converge: when everything
+//! has healed and had `settle-ms` to settle, one worker of each node reads every register there,
+//! and all nodes must answer the same value, one that was written. `"last-write"` asks besides
+//! that it is the one written last in real time. Then the same `keys` stay in use throughout. How
+//! stale reads were is told in figures. This makes sense only if the target's client asks the
+//! node it was given and no other.
+//!
 //! **Compare-and-set.** It expects the value this worker saw last, on the register it touched
 //! last, so that it succeeds about as often as not. A worker that has seen nothing reads instead.
 
+use danso_checkers::eventual::{Object, eventual};
 use danso_checkers::models::cas_register;
 use danso_vocab::{
-    Call, Generator, OpSpec, Outcome, ParamError, ParamSpec, Params, Rng, Seat, Step, Value,
-    Workload,
+    Call, Checker, Generator, OpSpec, Outcome, ParamError, ParamSpec, Params, Rng, Seat, Step,
+    Value, Workload,
 };
 
 use crate::generators::weighted;
 use crate::mix;
+use crate::replicas::{self, SETTLE};
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
     name: "register",
-    about: "stale reads, lost writes, split brain: single registers that must be linearizable",
+    about: "stale reads, lost writes, split brain: single registers that must be linearizable, \
+            or whose replicas must converge",
     ops: OPS,
     params: PARAMS,
     generator: |params, seat| Ok(Box::new(Load::new(params, seat)?)),
-    closing: |params, _| Ok(Box::new(Closing::new(params)?)),
-    checkers: |_| vec![cas_register(Value::Nil)],
+    closing,
+    checkers,
 };
+
+/// What must hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Consistency {
+    Linearizable,
+    /// Replicas come to agree on this.
+    Eventual(Object),
+}
+
+impl Consistency {
+    fn of(params: &Params) -> Result<Consistency, ParamError> {
+        match params.get("consistency").str() {
+            Some("linearizable") => Ok(Consistency::Linearizable),
+            Some("eventual") => Ok(Consistency::Eventual(Object::Register)),
+            Some("last-write") => Ok(Consistency::Eventual(Object::LastWriteRegister)),
+            _ => Err(mix::bad(params, "consistency", "`linearizable`, `eventual` or `last-write`")),
+        }
+    }
+}
+
+fn closing(params: &Params, seat: Seat) -> Result<Box<dyn Generator>, ParamError> {
+    Ok(match Consistency::of(params)? {
+        Consistency::Linearizable => Box::new(Closing::new(params)?),
+        Consistency::Eventual(_) => {
+            let keys = (0..keys(params)?).map(key).collect();
+            Box::new(replicas::Closing::new(keys, replicas::settle(params)?, seat))
+        }
+    })
+}
+
+fn checkers(params: &Params) -> Vec<Box<dyn Checker>> {
+    match (Consistency::of(params), replicas::settle(params)) {
+        (Ok(Consistency::Eventual(object)), Ok(settle)) => {
+            vec![Box::new(eventual(object, Value::Nil).grace(settle))]
+        }
+        _ => vec![cas_register(Value::Nil)],
+    }
+}
 
 const OPS: &[OpSpec] = &[
     OpSpec { f: "read", about: "the value; nil if there is none", reads: true },
@@ -43,7 +92,8 @@ const PARAMS: &[ParamSpec] = &[
     ParamSpec { name: "keys", about: "registers in use at a time", default: || 8.into() },
     ParamSpec {
         name: "ops-per-key",
-        about: "calls on a register before a fresh one replaces it; 0 for never",
+        about: "calls on a register before a fresh one replaces it; 0 for never, as with any \
+                consistency but linearizable",
         default: || 5_000.into(),
     },
     ParamSpec {
@@ -56,6 +106,13 @@ const PARAMS: &[ParamSpec] = &[
         about: "how often to read, write and cas, relative to each other",
         default: || Value::of([("read", 2.into()), ("write", 1.into()), ("cas", 1.into())]),
     },
+    ParamSpec {
+        name: "consistency",
+        about: "`linearizable`; `eventual`: replicas converge to a written value; `last-write`: \
+                to the last one",
+        default: || "linearizable".into(),
+    },
+    SETTLE,
 ];
 
 /// The register with this number.
@@ -111,8 +168,9 @@ struct Load {
 impl Load {
     fn new(params: &Params, seat: Seat) -> Result<Load, ParamError> {
         let keys = keys(params)?;
+        let rotates = Consistency::of(params)? == Consistency::Linearizable;
         let share = match params.int("ops-per-key", 0..=i64::from(u32::MAX))? as u64 {
-            0 => u64::MAX,
+            ops if ops == 0 || !rotates => u64::MAX,
             ops => (ops * keys / u64::from(seat.workers.max(1))).max(1),
         };
         let (values, weights) = (Values::new(params, seat)?, mix::weights(params, OPS)?);
@@ -272,6 +330,23 @@ mod tests {
     }
 
     #[test]
+    fn replicas_that_must_converge_are_all_read_in_the_end() {
+        let params = params(&[
+            ("keys", 2.into()),
+            ("ops-per-key", 100.into()),
+            ("consistency", "eventual".into()),
+        ]);
+        let calls = run(&params, 1_000);
+        assert!(calls.iter().all(|c| [key(0), key(1)].contains(c.key.as_ref().unwrap())));
+        let mut closing = (WORKLOAD.closing)(&params, SEAT).unwrap();
+        let mut rng = Rng::new(0);
+        assert_eq!(closing.next(&mut rng), Step::Invoke(Call::new("read", ()).on(key(0))));
+        let idle = Seat { worker: 3, workers: 4, nodes: 3 };
+        assert_eq!((WORKLOAD.closing)(&params, idle).unwrap().next(&mut rng), Step::Done);
+        assert_eq!((WORKLOAD.checkers)(&params)[0].name(), "eventual-register");
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         let map = |f: &str, w: i64| Value::of([(f, w.into())]);
         for (name, value) in [
@@ -283,6 +358,7 @@ mod tests {
             ("mix", map("read", -1)),
             ("mix", map("read", 0)),
             ("mix", map("raed", 1)),
+            ("consistency", "strong".into()),
         ] {
             let refused = (WORKLOAD.generator)(&params(&[(name, value.clone())]), SEAT);
             assert!(refused.is_err(), "{name} = {value}");

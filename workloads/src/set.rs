@@ -7,10 +7,13 @@
 //!
 //! **The end.** After everything has healed, every node is read until it answers, and once more
 //! after `settle` milliseconds: that last read is the node's final one.
+//!
+//! **What is judged** says `judge`: the `final` reads (as Jepsen's `set`), `all` reads
+//! (`set-full`), or all reads as `linearizable` ones, none of which may be stale.
 
 use std::time::Duration;
 
-use danso_checkers::accounting::Set;
+use danso_checkers::accounting::{Set, SetFull};
 use danso_vocab::{
     Call, Checker, Generator, OpSpec, ParamError, ParamSpec, Params, Rng, Seat, Step, Value,
     Workload,
@@ -31,7 +34,7 @@ pub const WORKLOAD: Workload = Workload {
         let settle = Duration::from_millis(params.int("settle", 0..=10_000)? as u64);
         Ok(Box::new(AskHome::twice(seat, Call::new("read", ()), settle)))
     },
-    checkers: |_| vec![Box::new(Set) as Box<dyn Checker>],
+    checkers: |params| judges(params).into_iter().collect(),
 };
 
 const OPS: &[OpSpec] = &[
@@ -46,11 +49,26 @@ const PARAMS: &[ParamSpec] = &[
         default: || 1_000.into(),
     },
     ParamSpec {
+        name: "judge",
+        about: "which reads: `final`, `all`, or all as `linearizable`",
+        default: || "final".into(),
+    },
+    ParamSpec {
         name: "mix",
         about: "how often to add and read, relative to each other",
         default: || Value::of([("add", 20.into()), ("read", 1.into())]),
     },
 ];
+
+/// Who judges the reads that the parameter `judge` names.
+fn judges(params: &Params) -> Option<Box<dyn Checker>> {
+    match params.get("judge").str() {
+        Some("final") => Some(Box::new(Set)),
+        Some("all") => Some(Box::new(SetFull::new())),
+        Some("linearizable") => Some(Box::new(SetFull::new().linearizable())),
+        _ => None,
+    }
+}
 
 /// What a worker does during the load.
 struct Load {
@@ -62,6 +80,9 @@ struct Load {
 impl Load {
     fn new(params: &Params, seat: Seat) -> Result<Load, ParamError> {
         let weights = mix::weights(params, OPS)?;
+        if judges(params).is_none() {
+            return Err(mix::bad(params, "judge", "`final`, `all` or `linearizable`"));
+        }
         Ok(Load { weights, next: seat.worker.into(), step: seat.workers.max(1).into() })
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use danso_vocab::{History, NodeId, Op, Process, Status, Value};
 
-use super::objects::Object;
 use crate::numbering::Numbering;
+use crate::objects::Object;
 
 const NONE: u32 = u32::MAX;
 
@@ -144,6 +144,16 @@ impl<'h> Elements<'h> {
         &mut self.all[place]
     }
 
+    /// The number of what an operation adds.
+    pub(super) fn added(&mut self, add: Op<'h>) -> u32 {
+        self.numbers.id(self.history, add.arg_id())
+    }
+
+    /// The number of a value that a read shows.
+    pub(super) fn number(&mut self, value: &'h Value) -> u32 {
+        self.numbers.value(value)
+    }
+
     /// Every element, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Element)> {
         (0..).zip(self.all.iter().copied())
@@ -188,13 +198,10 @@ pub(super) fn shown<'h>(read: Op<'h>) -> Option<&'h [Value]> {
 }
 
 /// A set of numbers: one bit each.
+#[derive(Default)]
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
-    pub(super) fn new(len: usize) -> Bits {
-        Bits(vec![0; len.div_ceil(64)])
-    }
-
     /// Adds a number; whether it is new.
     pub(super) fn insert(&mut self, number: u32) -> bool {
         let place = number as usize / 64;

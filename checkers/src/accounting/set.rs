@@ -12,13 +12,15 @@
 //! shows it had ended before a final read that lacks it began, and another final read has it.
 
 mod finals;
+#[cfg(test)]
+pub(super) mod tests;
 
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Value};
 
-use super::elements::{Elements, Strange, shown};
-use super::objects::{Object, Objects, SPELL, listed};
+use super::elements::{Bits, Elements, Strange, shown};
 use crate::ledger::Ledger;
-use finals::Finals;
+use crate::objects::{Object, Objects, SPELL, listed};
+pub(super) use finals::Finals;
 
 /// `add value` and `read -> [value …]`, as Jepsen's `set`, with several final reads. Anomalies:
 /// `lost-element`, `unexpected-element`, `aborted-read`, `divergence`. O(operations + elements
@@ -40,17 +42,24 @@ impl Checker for Set {
         "every final read of a set has all acknowledged elements and nothing that nobody added"
     }
 
+    fn anomalies(&self) -> &'static [&'static str] {
+        &["lost-element", "unexpected-element", "aborted-read", "divergence"]
+    }
+
     fn check(&self, history: &History, limits: &Limits) -> Finding {
-        check(self.name(), history, limits, |_, _, _| {})
+        check(self.name(), history, limits, |object, elements, finals, _, ledger| {
+            finals.unread(history, object, elements, ledger);
+        })
     }
 }
 
-/// Judges every object by its final reads, and by whatever else `more` does with it.
-pub(super) fn check(
+/// Judges every object by its final reads, and by whatever else `more` does with it: it hears which
+/// elements were reported as lost.
+pub(super) fn check<'h>(
     name: &'static str,
-    history: &History,
+    history: &'h History,
     limits: &Limits,
-    mut more: impl FnMut(&Object, &Elements<'_>, &mut Ledger),
+    mut more: impl FnMut(&Object, &mut Elements<'h>, &Finals<'h>, &Bits, &mut Ledger),
 ) -> Finding {
     if let Some(f) = history.fs().find(|f| TAKES.contains(f)) {
         return Finding::unknown(
@@ -69,17 +78,19 @@ pub(super) fn check(
         ledger.doubt(|| "there is no add and no read".to_owned());
     }
     for object in &objects.all {
-        let Some(elements) = judge(history, object, limits, &mut ledger) else {
-            return Finding::unknown(name, "stopped before every read was looked at");
+        let Some((mut elements, finals)) = look(history, object, limits, &mut ledger) else {
+            ledger.doubt(|| "stopped before every read was looked at".to_owned());
+            break;
         };
-        more(object, &elements, &mut ledger);
+        let lost = finals.judge(history, object, &elements, limits, &mut ledger);
+        more(object, &mut elements, &finals, &lost, &mut ledger);
     }
     let left_out = objects.left_out();
     let keys = objects.all.len();
     let mut finding = ledger.finding(name, |ledger| {
         let on = if keys > 1 { format!(" of {keys} sets") } else { String::new() };
         format!(
-            "{} final reads{on} have all {} acknowledged elements",
+            "each of {} final reads{on} has all {} acknowledged elements",
             ledger.figure("final-reads"),
             ledger.figure("acknowledged")
         )
@@ -88,13 +99,13 @@ pub(super) fn check(
     finding
 }
 
-/// Judges one object; `None` if it was stopped.
-fn judge<'h>(
+/// Looks at every read of one object; `None` if it was stopped.
+fn look<'h>(
     history: &'h History,
     object: &Object,
     limits: &Limits,
     ledger: &mut Ledger,
-) -> Option<Elements<'h>> {
+) -> Option<(Elements<'h>, Finals<'h>)> {
     let mut elements = Elements::of(history, object);
     let reads = object.rows.iter().map(|row| history.row(*row as usize));
     let reads = || reads.clone().filter(|op| op.f() == "read");
@@ -121,8 +132,7 @@ fn judge<'h>(
     }
     ledger.count("attempted", elements.attempted as u64);
     ledger.count("acknowledged", elements.acknowledged as u64);
-    finals.judge(history, object, &elements, limits, ledger);
-    Some(elements)
+    Some((elements, finals))
 }
 
 /// Reports an element that a read cannot show.
@@ -177,7 +187,7 @@ fn report(
 }
 
 /// Elements in words, of many as many as fit.
-fn words(elements: &Elements<'_>, numbers: &[u32]) -> String {
+pub(super) fn words(elements: &Elements<'_>, numbers: &[u32]) -> String {
     let values: Vec<Value> = numbers
         .iter()
         .filter_map(|number| elements.shown(elements.get(*number)))

@@ -15,6 +15,11 @@ pub trait Checker: Send + Sync {
     /// The guarantee in one sentence.
     fn decides(&self) -> &'static str;
 
+    /// The names of the anomalies it can find.
+    fn anomalies(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The finding about `history`.
     fn check(&self, history: &History, limits: &Limits) -> Finding;
 

@@ -181,6 +181,12 @@ impl History {
         self.values.get(id)
     }
 
+    /// The id of a value, if an operation has it as key, argument or result; a small integer
+    /// always has one.
+    pub fn value_id(&self, value: &Value) -> Option<u32> {
+        self.values.find(value)
+    }
+
     /// The operation names, by id.
     pub fn fs(&self) -> impl Iterator<Item = &str> {
         self.fs.iter().map(String::as_str)

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use danso_vocab::{Anomaly, History, Limits, Op, OpId};
 
 use super::super::elements::{Bits, Elements, Speaker};
-use super::super::objects::Object;
 use super::words;
 use crate::ledger::Ledger;
+use crate::objects::Object;
 
 /// Losses are shown with so many of their adds.
 const ADDS: usize = 3;
@@ -27,7 +27,7 @@ impl Final<'_> {
 }
 
 /// The final reads of one object, by invocation.
-pub(super) struct Finals<'h> {
+pub(in crate::accounting) struct Finals<'h> {
     all: Vec<Final<'h>>,
     /// What at least one of them shows.
     any: Bits,
@@ -70,10 +70,10 @@ impl<'h> Finals<'h> {
                 .collect()
         };
         reads.sort_by_key(|read| read.row());
-        let all = reads.into_iter().map(|read| Final { read, shows: Bits::new(0), size: 0 });
+        let all = reads.into_iter().map(|read| Final { read, shows: Bits::default(), size: 0 });
         Finals {
             all: all.collect(),
-            any: Bits::new(0),
+            any: Bits::default(),
             quiet,
             silent: silent.into_iter().collect(),
         }
@@ -94,7 +94,7 @@ impl<'h> Finals<'h> {
         }
     }
 
-    /// What they lack.
+    /// What they lack; which elements were reported as lost.
     pub(super) fn judge(
         &self,
         history: &History,
@@ -102,7 +102,8 @@ impl<'h> Finals<'h> {
         elements: &Elements<'_>,
         limits: &Limits,
         ledger: &mut Ledger,
-    ) {
+    ) -> Bits {
+        let mut reported = Bits::default();
         let of = object.of(history);
         ledger.count("final-reads", self.all.len() as u64);
         let recovered =
@@ -123,15 +124,26 @@ impl<'h> Finals<'h> {
         for last in &self.all {
             if limits.stop.is_tripped() {
                 ledger.doubt(|| "stopped before every final read was judged".to_owned());
-                return;
+                return reported;
             }
-            self.losses(history, object, elements, last, ledger);
+            for number in self.losses(history, object, elements, last, ledger) {
+                reported.insert(number);
+            }
             self.divergence(history, object, elements, last, ledger);
         }
+        reported
+    }
+
+    /// Doubts whether what was acknowledged after the last read had begun is there.
+    pub(super) fn unread(
+        &self,
+        history: &History,
+        object: &Object,
+        elements: &Elements<'_>,
+        ledger: &mut Ledger,
+    ) {
         let Some(last) = self.all.last().filter(|_| !self.quiet) else { return };
-        let later = |acknowledged: u32| {
-            acknowledged != History::NEVER && acknowledged > last.read.inv_rank()
-        };
+        let later = |rank: u32| rank != History::NEVER && rank > last.read.inv_rank();
         let unread: Vec<u32> = elements
             .iter()
             .filter(|(number, e)| later(e.acknowledged) && !last.shows.has(*number))
@@ -140,7 +152,8 @@ impl<'h> Finals<'h> {
         if !unread.is_empty() {
             ledger.doubt(|| {
                 format!(
-                    "the last read{of} ({}) began before {} elements were acknowledged, and nobody read them afterwards: {}",
+                    "the last read{} ({}) began before {} elements were acknowledged, and nobody read them afterwards: {}",
+                    object.of(history),
                     last.read.id(),
                     unread.len(),
                     words(elements, &unread)
@@ -149,6 +162,7 @@ impl<'h> Finals<'h> {
         }
     }
 
+    /// Reports the acknowledged elements that a final read lacks, and answers them.
     fn losses(
         &self,
         history: &History,
@@ -156,7 +170,7 @@ impl<'h> Finals<'h> {
         elements: &Elements<'_>,
         last: &Final<'_>,
         ledger: &mut Ledger,
-    ) {
+    ) -> Vec<u32> {
         let due = |acknowledged: u32| acknowledged < last.read.inv_rank();
         let lost: Vec<u32> = elements
             .iter()
@@ -164,7 +178,7 @@ impl<'h> Finals<'h> {
             .map(|(number, _)| number)
             .collect();
         let adds = || lost.iter().filter_map(|n| elements.shown(elements.get(*n)));
-        let Some(first) = adds().next() else { return };
+        let Some(first) = adds().next() else { return lost };
         ledger.count("lost", lost.len() as u64);
         ledger.anomaly("lost-element", || {
             let acknowledged = first.res_time().unwrap_or_default();
@@ -197,6 +211,7 @@ impl<'h> Finals<'h> {
                 explain: also,
             }
         });
+        lost
     }
 
     /// What `last` lacks and another final read has, although it was there before `last` began.

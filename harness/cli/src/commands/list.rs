@@ -34,7 +34,8 @@ fn targets() {
         println!("  nodes: {}", sizes.join(", "));
         println!("  workloads: {}", target.workloads.join(", "));
         for (workload, name, value) in target.params {
-            println!("  {workload} runs with params.{name}={}", value());
+            let path = if name.contains('.') { "" } else { "params." };
+            println!("  {workload} runs with {path}{name}={}", value());
         }
         options("options", target.options);
         for bug in target.bugs {
@@ -49,6 +50,11 @@ fn workloads() {
         let speakers = TARGETS.iter().filter(|t| t.workloads.contains(&workload.name));
         let speakers: Vec<_> = speakers.map(|t| t.name).collect();
         println!("  spoken by: {}", speakers.join(", "));
+        let params = Params::complete(workload.params, &Default::default()).unwrap_or_default();
+        for checker in (workload.checkers)(&params) {
+            println!("  judged by: {}: {}", checker.name(), checker.decides());
+            println!("  can find: {}", checker.anomalies().join(", "));
+        }
         for op in workload.ops {
             println!("  {:<24} {}", op.f, op.about);
         }

@@ -56,6 +56,12 @@ impl Values {
         }
     }
 
+    /// The id of this value, if it was seen.
+    pub(super) fn find(&self, value: &Value) -> Option<u32> {
+        let inline = value.int().and_then(inline);
+        inline.or_else(|| self.others.find(&Stored(value.clone())))
+    }
+
     /// Whether `id` is that of this value. No id of "no value" is that of any.
     pub(super) fn is(&self, id: u32, datum: &Datum<'_, '_>) -> bool {
         match (datum, id.checked_sub(INLINE)) {
@@ -116,6 +122,7 @@ mod tests {
         for (i, thing) in things.iter().enumerate() {
             assert_eq!(values.get(ids[i]).as_ref(), thing);
             assert_eq!(values.intern(Datum::Given(thing.clone())), Some(ids[i]));
+            assert_eq!(values.find(thing), Some(ids[i]));
             assert!(values.is(ids[i], &Datum::Given(thing.clone())), "{thing}");
             assert!(!values.is(u32::MAX, &Datum::Given(thing.clone())), "{thing}");
             assert!(things[..i].iter().all(|t| !values.is(ids[i], &Datum::Given(t.clone()))));
