@@ -4,7 +4,7 @@
 //! those of this view never take away what an earlier one of this view has brought.
 
 use super::log::{Entry, Log, Position, Store};
-use super::replica::Record;
+use super::message::Record;
 
 /// The log has everything of the primary's up to this index, or lacks what comes before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
