@@ -9,8 +9,10 @@ pub mod closing;
 pub mod counter;
 pub mod generators;
 mod mix;
+pub mod queue;
 pub mod register;
 mod replicas;
+pub mod saga_orders;
 pub mod set;
 pub mod unique_ids;
 
@@ -22,7 +24,9 @@ pub const WORKLOADS: &[&Workload] = &[
     &set::WORKLOAD,
     &counter::WORKLOAD,
     &bank::WORKLOAD,
+    &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
+    &saga_orders::WORKLOAD,
 ];
 
 /// The workload of this name.

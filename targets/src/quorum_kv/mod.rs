@@ -49,12 +49,11 @@ pub(crate) const SPEC: TargetSpec = TargetSpec {
     about: "a Dynamo-style store with tunable quorums: linearizable registers (ABD), last-write-wins, or siblings",
     nodes: &[3, 5, 7],
     workloads: &["register", "set"],
-    params: &[(
-        "register",
-        "mix",
+    params: &[
         // No quorum system can compare and set.
-        || Value::of([("read", 2.into()), ("write", 1.into()), ("cas", 0.into())]),
-    )],
+        ("register", "mix", || Value::of([("read", 2.into()), ("write", 1.into())])),
+        ("set", "options.mode", || "siblings".into()),
+    ],
     options: settings::OPTIONS,
     bugs: settings::BUG_SPECS,
     build: |options| kit::target::build(Cluster { settings: Settings::new(options)? }),

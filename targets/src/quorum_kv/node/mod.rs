@@ -181,6 +181,7 @@ impl Node for QuorumKv {
 
     /// It can serve if it hears of as many nodes as a request takes.
     fn health(&self) -> Result<(), String> {
+        // The next heartbeat is as good as now.
         let alive = 1 + self.detector.alive(self.beat_at);
         let want = self.settings.read_quorum.max(self.settings.write_quorum);
         if alive >= want.min(self.all.len()) {

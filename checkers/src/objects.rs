@@ -6,29 +6,29 @@ use danso_vocab::{History, Status, Value};
 use rustc_hash::FxHashMap;
 
 /// Rows between two looks at the stop flag.
-pub(super) const SPELL: usize = 1 << 16;
+pub(crate) const SPELL: usize = 1 << 16;
 
 /// One object: its key, if it has one, and the rows of its operations, by invocation.
-pub(super) struct Object {
-    pub(super) key: Option<u32>,
-    pub(super) rows: Vec<u32>,
+pub(crate) struct Object {
+    pub(crate) key: Option<u32>,
+    pub(crate) rows: Vec<u32>,
 }
 
 impl Object {
     /// The key itself.
-    pub(super) fn named(&self, history: &History) -> Option<Value> {
+    pub(crate) fn named(&self, history: &History) -> Option<Value> {
         self.key.map(|id| history.value(id).into_owned())
     }
 
     /// ` of k3`, or nothing if there is only one object.
-    pub(super) fn of(&self, history: &History) -> String {
+    pub(crate) fn of(&self, history: &History) -> String {
         self.named(history).map_or_else(String::new, |key| format!(" of {key}"))
     }
 }
 
 /// The objects of a history, by first appearance, and what was left out of them.
-pub(super) struct Objects {
-    pub(super) all: Vec<Object>,
+pub(crate) struct Objects {
+    pub(crate) all: Vec<Object>,
     left_out: BTreeMap<String, u64>,
 }
 
@@ -37,7 +37,7 @@ impl Objects {
     ///
     /// # Errors
     /// If only some of them have a key.
-    pub(super) fn of(history: &History, alphabet: &[&str]) -> Result<Objects, String> {
+    pub(crate) fn of(history: &History, alphabet: &[&str]) -> Result<Objects, String> {
         let known: Vec<bool> = history.fs().map(|f| alphabet.contains(&f)).collect();
         let mut objects = Objects { all: Vec::new(), left_out: BTreeMap::new() };
         let mut places = FxHashMap::<Option<u32>, usize>::default();
@@ -66,7 +66,7 @@ impl Objects {
     }
 
     /// What was left out, as the end of a sentence.
-    pub(super) fn left_out(&self) -> String {
+    pub(crate) fn left_out(&self) -> String {
         if self.left_out.is_empty() {
             return String::new();
         }
@@ -76,7 +76,7 @@ impl Objects {
 }
 
 /// Values as people list them: integers as ranges, and not more than fit a line.
-pub(super) fn listed(values: &mut [&Value]) -> String {
+pub(crate) fn listed(values: &mut [&Value]) -> String {
     const SHOWN: usize = 12;
     values.sort();
     let mut words = Vec::new();
