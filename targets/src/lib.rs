@@ -6,6 +6,7 @@
 
 #[allow(dead_code, reason = "targets are being built on it")]
 mod kit;
+mod lock;
 mod names;
 mod noop;
 mod paxos_register;
@@ -75,6 +76,7 @@ pub const TARGETS: &[TargetSpec] = &[
     quorum_kv::SPEC,
     queue::SPEC,
     saga::SPEC,
+    lock::SPEC,
     two_phase::SPEC,
     probe::SPEC,
     noop::SPEC,

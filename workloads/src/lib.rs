@@ -8,6 +8,8 @@ pub mod bank;
 pub mod closing;
 pub mod counter;
 pub mod generators;
+pub mod leader;
+pub mod lock;
 mod mix;
 pub mod queue;
 pub mod register;
@@ -27,6 +29,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
     &saga_orders::WORKLOAD,
+    &lock::WORKLOAD,
+    &leader::WORKLOAD,
 ];
 
 /// The workload of this name.

@@ -46,7 +46,9 @@ impl Service for Locks {
                 let token = token.ok_or_else(|| Response::bad("say ?token=7: the one you got"))?;
                 Wish::Command(Command::Release { lock: (*lock).to_owned(), token })
             }
-            (Method::Get, ["lock", lock]) => Wish::Query(Query::Holder { lock: (*lock).to_owned() }),
+            (Method::Get, ["lock", lock]) => {
+                Wish::Query(Query::Holder { lock: (*lock).to_owned() })
+            }
             (Method::Post, ["guarded", resource]) => Wish::Command(Command::Write {
                 resource: (*resource).to_owned(),
                 token: number(request.field("token")?, "token", i64::MAX)?,

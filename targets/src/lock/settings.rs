@@ -38,9 +38,7 @@ pub(crate) fn options(given: &BTreeMap<String, Value>) -> Result<Options, String
 }
 
 /// What they say: to Raft, and to the state machine.
-pub(crate) fn checked(
-    given: &BTreeMap<String, Value>,
-) -> Result<(Settings, Option<Bug>), String> {
+pub(crate) fn checked(given: &BTreeMap<String, Value>) -> Result<(Settings, Option<Bug>), String> {
     let options = options(given)?;
     let bugs: Vec<(BugSpec, Bug)> = BUGS.iter().copied().zip(MEANT).collect();
     let bug = options.bug(&bugs)?;

@@ -1,7 +1,7 @@
 //! Membership changes and leases, rule by rule.
 
 use super::message::Ballot;
-use super::tests::{MS, Raft, clocks, config, elect, leader, never, node, talk};
+use super::tests::{MS, Raft, clocks, config, elect, leader, never, talk};
 use super::*;
 
 #[test]

@@ -10,7 +10,6 @@ use super::nemesis::{self, Trouble};
 use super::oracle::{Oracle, Violation};
 use super::setup::{Setup, Summary};
 use crate::kit::Now;
-use crate::raft::Bug;
 use crate::raft::answer::Answer;
 use crate::raft::core::{Change, Config, Event};
 use crate::raft::node::{Input, Limits, Parcel, Ready, Request, RequestOf};
