@@ -9,6 +9,7 @@
 //! | `invented-value` | a read shows what nobody had asked for by then |
 //! | `aborted-read` | a read shows what only updates that failed had asked for |
 //! | `lost-write` | a register ends with a value although a later write was acknowledged, or with none at all |
+//! | `duplicate-element` | a read lists an element of a set twice |
 //! | `lost-element`, `resurrected-element` | a set ends without an element that nobody can have removed, or with one whose every addition was removed |
 //! | `lost-increment`, `wrong-sum` | a counter ends outside of what its additions can sum up to |
 //! | `same-updates-different-state` | two replicas that had heard of the same updates (`{value, seen}`) were in different states: no strong eventual consistency |
@@ -134,6 +135,30 @@ impl Checker for Eventual {
             Object::OrSet => {
                 "once updates stop, all replicas come to hold what was added and not removed since"
             }
+        }
+    }
+
+    fn anomalies(&self) -> &'static [&'static str] {
+        match self.object {
+            Object::Register | Object::LastWriteRegister => &[
+                "divergence",
+                "lost-write",
+                "invented-value",
+                "aborted-read",
+                "same-updates-different-state",
+            ],
+            Object::GCounter | Object::PnCounter => {
+                &["divergence", "lost-increment", "wrong-sum", "same-updates-different-state"]
+            }
+            Object::GSet | Object::OrSet => &[
+                "divergence",
+                "lost-element",
+                "resurrected-element",
+                "invented-value",
+                "aborted-read",
+                "duplicate-element",
+                "same-updates-different-state",
+            ],
         }
     }
 

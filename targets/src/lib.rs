@@ -4,6 +4,7 @@
 //! the engine a client. The nodes of bundled targets are part of the one binary and are run as
 //! `danso node NAME …`.
 
+mod crdt;
 #[allow(dead_code, reason = "targets are being built on it")]
 mod kit;
 mod lock;
@@ -78,6 +79,7 @@ pub const TARGETS: &[TargetSpec] = &[
     saga::SPEC,
     lock::SPEC,
     two_phase::SPEC,
+    crdt::SPEC,
     probe::SPEC,
     noop::SPEC,
 ];
@@ -131,6 +133,10 @@ mod tests {
         let error = find("raft-vk").unwrap_err();
         let start = "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, ";
         assert!(error.starts_with(start), "{error}");
+        assert_eq!(
+            error,
+            "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, crdt, probe, noop"
+        );
         let options = [("bug".to_owned(), Value::from("stale-raed"))].into();
         let error = (raft_kv::SPEC.build)(&options).err().unwrap();
         assert!(error.contains("did you mean `stale-read`?"), "{error}");

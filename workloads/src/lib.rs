@@ -7,6 +7,8 @@
 pub mod bank;
 pub mod closing;
 pub mod counter;
+pub mod crdt_counter;
+pub mod crdt_set;
 pub mod generators;
 pub mod leader;
 pub mod lock;
@@ -31,6 +33,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &saga_orders::WORKLOAD,
     &lock::WORKLOAD,
     &leader::WORKLOAD,
+    &crdt_counter::WORKLOAD,
+    &crdt_set::WORKLOAD,
 ];
 
 /// The workload of this name.

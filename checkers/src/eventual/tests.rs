@@ -1,8 +1,10 @@
 //! One history for each anomaly, for each way of not knowing, and for what must be accepted; the
-//! oracle on random histories is in `oracle`.
+//! oracle on random histories is in [`oracle`].
 
 mod anomalies;
 mod figures;
+mod oracle;
+mod simulate;
 
 use danso_vocab::event::note;
 use danso_vocab::{

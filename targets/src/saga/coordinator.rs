@@ -220,7 +220,7 @@ impl Coordinator {
         }
         match self.breakers[step.index()].admit(now) {
             // Fail fast.
-            Err(_) if forward && never_asked => return self.abort(saga, step.index(), now, work),
+            Err(_) if forward && never_asked => self.abort(saga, step.index(), now, work),
             Err(until) => self.again(saga, until, false),
             Ok(()) => {
                 self.ask(step, action, order, work);
