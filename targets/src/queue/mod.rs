@@ -44,6 +44,9 @@ mod partition;
 mod settings;
 mod speech;
 
+#[cfg(test)]
+mod node_tests;
+
 use self::broker::Broker;
 use self::speech::QueueSpeech;
 use crate::raft::client::Recipe;
