@@ -12,10 +12,11 @@
 
 mod bank;
 mod elements;
-mod objects;
+mod long_fork;
 mod set;
 mod set_full;
 
 pub use bank::Bank;
+pub use long_fork::LongFork;
 pub use set::Set;
 pub use set_full::SetFull;

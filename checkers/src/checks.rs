@@ -5,8 +5,11 @@
 
 use danso_vocab::{Checker, Value};
 
-use crate::accounting::{Bank, Set, SetFull};
+use crate::accounting::{Bank, LongFork, Set, SetFull};
+use crate::delivery::{Guarantee, delivery};
 use crate::eventual::{Object, eventual};
+use crate::locks::{Leader, LeaseLock};
+use crate::saga::{Definition, sagas};
 
 /// A check users can name on the command line.
 pub struct CheckSpec {
@@ -17,6 +20,9 @@ pub struct CheckSpec {
     /// A checker of histories that start with this value.
     pub checker: fn(initial: Value) -> Box<dyn Checker>,
 }
+
+/// How long a saga may stay open once somebody has begun to read the final journals.
+const RECOVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// All of them.
 pub const CHECKS: &[CheckSpec] = &[
@@ -31,9 +37,24 @@ pub const CHECKS: &[CheckSpec] = &[
         checker: |_| Box::new(SetFull::new()),
     },
     CheckSpec {
+        name: "total-queue",
+        about: "enqueue value, dequeue -> any or nil, drain -> list: what goes in comes out, in any order",
+        checker: |_| Box::new(delivery(Guarantee::AtLeastOnce)),
+    },
+    CheckSpec {
         name: "bank",
         about: "transfer {from, to, amount}, read -> {account: balance}: totals stay the same",
         checker: |initial| Box::new(Bank::starting(&initial)),
+    },
+    CheckSpec {
+        name: "long-fork",
+        about: "write [[w k v]] once a key, read [[r k nil] …]: reads see writes in one order",
+        checker: |_| Box::new(LongFork),
+    },
+    CheckSpec {
+        name: "saga-orders",
+        about: "order, journal, state: every order is done as a whole or undone as a whole",
+        checker: |_| sagas(Definition::orders(RECOVERY)),
     },
     CheckSpec {
         name: "eventual-register",
@@ -64,6 +85,16 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "or-set",
         about: "add, remove, read at several replicas, which must come to agree; additions win",
         checker: |initial| Box::new(eventual(Object::OrSet, initial)),
+    },
+    CheckSpec {
+        name: "lock",
+        about: "acquire -> {token}, release token, write and read {token, value}; --initial is the lease in ns",
+        checker: |initial| Box::new(LeaseLock::new(initial.int().unwrap_or(0).unsigned_abs())),
+    },
+    CheckSpec {
+        name: "leader",
+        about: "campaign -> {term, leader}, leader -> {term, leader}: one leader a term",
+        checker: |_| Box::new(Leader::new()),
     },
 ];
 

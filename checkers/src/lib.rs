@@ -8,9 +8,12 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
+//! | [`mod@delivery`] | whether a queue delivers what was sent: often enough, not too often, in order |
 //! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
+//! | [`mod@saga`] | whether sagas are done or undone as a whole, from journals, states and what clients heard |
+//! | [`locks`] | leases with fencing tokens, and leaders with terms |
 //! | [`models`] | nothing: the sequential specifications, by name |
 //! | [`checks`] | nothing: what accounts for operations instead of ordering them, by name |
 //!
@@ -19,14 +22,19 @@
 
 pub mod accounting;
 pub mod checks;
+pub mod delivery;
 pub mod eventual;
 mod ledger;
 pub mod linearizable;
+pub mod locks;
 pub mod models;
 mod numbering;
+mod objects;
+pub mod saga;
 #[cfg(test)]
 mod testing;
 pub mod verify;
 
+pub use delivery::delivery;
 pub use eventual::eventual;
 pub use linearizable::linearizable;

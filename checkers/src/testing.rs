@@ -34,7 +34,7 @@ impl Shape {
 enum Stage {
     Idle,
     Begun(Call),
-    Done(Value),
+    Done(Outcome),
 }
 
 /// The number of cases: `cases`, or what `DANSO_FUZZ_CASES` says.
@@ -43,14 +43,21 @@ pub(crate) fn cases(cases: u64) -> u64 {
     given.and_then(|text| text.parse().ok()).unwrap_or(cases)
 }
 
+/// Who does something, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) process: Process,
+    pub(crate) time: u64,
+}
+
 /// Events of an object that works: each operation takes effect at one instant of its interval, by
-/// `effect`. A failed one has none, one of unknown outcome may have; every third event has the
+/// `effect`, or is refused if that answers nothing. A failed one has none, one of unknown outcome may have; every third event has the
 /// stamp of the one before it. Operations still open at the end stay open.
 pub(crate) fn events(
     rng: &mut Rng,
     shape: Shape,
     mut call: impl FnMut(&mut Rng) -> Call,
-    mut effect: impl FnMut(&mut Rng, &Call, Process) -> Value,
+    mut effect: impl FnMut(&mut Rng, &Call, At) -> Option<Value>,
 ) -> Vec<(Time, Event)> {
     let mut events = Vec::new();
     let mut seats: Vec<(Process, Stage)> =
@@ -76,12 +83,13 @@ pub(crate) fn events(
                     Outcome::Fail("refused".into())
                 } else if drawn < shape.failed + shape.unknown {
                     if rng.chance(1, 2) {
-                        effect(rng, &call, *process);
+                        effect(rng, &call, At { process: *process, time });
                     }
                     Outcome::Info("timeout".into())
                 } else {
-                    let ret = effect(rng, &call, *process);
-                    *stage = Stage::Done(ret);
+                    let ret = effect(rng, &call, At { process: *process, time });
+                    let refused = || Outcome::Fail("refused".into());
+                    *stage = Stage::Done(ret.map_or_else(refused, Outcome::Ok));
                     continue;
                 };
                 let unknown = matches!(end, Outcome::Info(_));
@@ -91,8 +99,7 @@ pub(crate) fn events(
                 }
                 Stage::Idle
             }
-            Stage::Done(ret) => {
-                let outcome = Outcome::Ok(ret);
+            Stage::Done(outcome) => {
                 events.push((Time(time), Event::Complete { process: *process, outcome }));
                 Stage::Idle
             }
@@ -121,6 +128,15 @@ pub(crate) fn mutate(
 /// The history of these events.
 pub(crate) fn history(events: Vec<(Time, Event)>) -> History {
     History::of(events).expect("every process has one operation open at a time")
+}
+
+/// A history in lines, with the ranks of beginnings and ends.
+pub(crate) fn show(history: &History) -> String {
+    let line = |op: danso_vocab::Op<'_>| {
+        let node = op.node().map_or_else(String::new, |node| format!(" at {node}"));
+        format!("{}..{}{node} {op}\n", op.inv_rank(), op.res_rank() as i32)
+    };
+    history.ops().map(line).collect()
 }
 
 /// A history written by hand, one operation after the other unless `open` says otherwise.

@@ -9,8 +9,15 @@ mod crdt;
 mod kit;
 mod names;
 mod noop;
+mod paxos_register;
+mod primary_kv;
 mod probe;
+mod queue;
+mod quorum_kv;
+mod raft;
 mod raft_kv;
+mod saga;
+mod two_phase;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +41,7 @@ pub type Build = fn(&BTreeMap<String, Value>) -> Result<Arc<dyn Target>, String>
 /// Runs one node with these arguments until it is told to stop; the error is one line.
 pub type RunNode = fn(Vec<String>) -> Result<(), String>;
 
-/// A workload, one of its parameters, and its value.
+/// A workload, one of its parameters (or `options.NAME`: an option of the target), and its value.
 pub type Wanted = (&'static str, &'static str, fn() -> Value);
 
 /// A bundled target.
@@ -48,7 +55,8 @@ pub struct TargetSpec {
     pub nodes: &'static [u16],
     /// The workloads its client speaks; the first is what runs if nobody says.
     pub workloads: &'static [&'static str],
-    /// Parameters of those workloads that it wants other than usual, unless the user says them.
+    /// Parameters of those workloads, and options with them, that it wants other than usual, unless
+    /// the user says them.
     pub params: &'static [Wanted],
     /// Its options, `bug` among them if it has bugs.
     pub options: &'static [ParamSpec],
@@ -61,7 +69,18 @@ pub struct TargetSpec {
 }
 
 /// All bundled targets.
-pub const TARGETS: &[TargetSpec] = &[raft_kv::SPEC, crdt::SPEC, probe::SPEC, noop::SPEC];
+pub const TARGETS: &[TargetSpec] = &[
+    raft_kv::SPEC,
+    paxos_register::SPEC,
+    primary_kv::SPEC,
+    quorum_kv::SPEC,
+    queue::SPEC,
+    saga::SPEC,
+    two_phase::SPEC,
+    crdt::SPEC,
+    probe::SPEC,
+    noop::SPEC,
+];
 
 /// The target called `name`.
 ///
@@ -86,6 +105,9 @@ mod tests {
             assert!(!target.workloads.is_empty(), "{}", target.name);
             for (workload, param, _) in target.params {
                 assert!(target.workloads.contains(workload), "{}: {workload}.{param}", target.name);
+                let option = param.strip_prefix("options.");
+                let known = |option| target.options.iter().any(|o| o.name == option);
+                assert!(option.is_none_or(known), "{}: {param}", target.name);
             }
             assert_eq!(
                 !target.bugs.is_empty(),
@@ -107,6 +129,8 @@ mod tests {
     fn unknown_names_are_answered_with_known_ones() {
         assert!(find("raft-kv").is_ok());
         let error = find("raft-vk").unwrap_err();
+        let start = "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, ";
+        assert!(error.starts_with(start), "{error}");
         assert_eq!(
             error,
             "there is no target `raft-vk`; did you mean `raft-kv`? There are: raft-kv, crdt, probe, noop"

@@ -11,8 +11,10 @@ pub mod crdt_counter;
 pub mod crdt_set;
 pub mod generators;
 mod mix;
+pub mod queue;
 pub mod register;
 mod replicas;
+pub mod saga_orders;
 pub mod set;
 pub mod unique_ids;
 
@@ -24,7 +26,9 @@ pub const WORKLOADS: &[&Workload] = &[
     &set::WORKLOAD,
     &counter::WORKLOAD,
     &bank::WORKLOAD,
+    &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
+    &saga_orders::WORKLOAD,
     &crdt_counter::WORKLOAD,
     &crdt_set::WORKLOAD,
 ];

@@ -70,10 +70,36 @@ fn the_same_seed_and_outcomes_make_the_same_calls() {
     }
 }
 
+/// What a worker calls in the end.
+fn closing_calls(workload: &Workload) -> Vec<danso_vocab::Call> {
+    let seat = Seat { worker: 0, workers: 1, nodes: 3 };
+    let mut closing = (workload.closing)(&defaults(workload), seat).unwrap();
+    let mut rng = Rng::new(1);
+    let mut calls = Vec::new();
+    for _ in 0..100 {
+        match closing.next(&mut rng) {
+            Step::Invoke(call) => {
+                closing.observe(&call, &Outcome::Ok(Value::Nil));
+                calls.push(call);
+            }
+            Step::Wait(_) => {}
+            Step::Done => break,
+        }
+    }
+    calls
+}
+
 #[test]
-fn the_load_uses_its_whole_alphabet_and_nothing_else() {
+fn a_worker_uses_the_whole_alphabet_and_nothing_else() {
+    // A number, or a message as a broker hands it out.
+    let outcome = |n: u64| {
+        let n = Value::Int(n as i64);
+        let delivery = || Value::of([("value", n.clone()), ("delivery", n.clone())]);
+        Outcome::Ok(if n.int().is_some_and(|n| n % 2 == 0) { delivery() } else { n })
+    };
     for workload in WORKLOADS {
-        let made = calls(workload, 1, |n| Outcome::Ok(Value::Int(n as i64)));
+        let mut made = calls(workload, 1, outcome);
+        made.extend(closing_calls(workload));
         for op in workload.ops {
             assert!(
                 made.iter().any(|call| call.f == op.f),

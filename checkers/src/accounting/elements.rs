@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use danso_vocab::{History, NodeId, Op, Process, Status, Value};
 
-use super::objects::Object;
 use crate::numbering::Numbering;
+use crate::objects::Object;
 
 const NONE: u32 = u32::MAX;
 

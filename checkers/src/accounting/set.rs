@@ -18,8 +18,8 @@ pub(super) mod tests;
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Value};
 
 use super::elements::{Bits, Elements, Strange, shown};
-use super::objects::{Object, Objects, SPELL, listed};
 use crate::ledger::Ledger;
+use crate::objects::{Object, Objects, SPELL, listed};
 pub(super) use finals::Finals;
 
 /// `add value` and `read -> [value …]`, as Jepsen's `set`, with several final reads. Anomalies:
@@ -40,6 +40,10 @@ impl Checker for Set {
 
     fn decides(&self) -> &'static str {
         "every final read of a set has all acknowledged elements and nothing that nobody added"
+    }
+
+    fn anomalies(&self) -> &'static [&'static str] {
+        &["lost-element", "unexpected-element", "aborted-read", "divergence"]
     }
 
     fn check(&self, history: &History, limits: &Limits) -> Finding {
@@ -75,7 +79,8 @@ pub(super) fn check<'h>(
     }
     for object in &objects.all {
         let Some((mut elements, finals)) = look(history, object, limits, &mut ledger) else {
-            return Finding::unknown(name, "stopped before every read was looked at");
+            ledger.doubt(|| "stopped before every read was looked at".to_owned());
+            break;
         };
         let lost = finals.judge(history, object, &elements, limits, &mut ledger);
         more(object, &mut elements, &finals, &lost, &mut ledger);
@@ -85,7 +90,7 @@ pub(super) fn check<'h>(
     let mut finding = ledger.finding(name, |ledger| {
         let on = if keys > 1 { format!(" of {keys} sets") } else { String::new() };
         format!(
-            "{} final reads{on} have all {} acknowledged elements",
+            "each of {} final reads{on} has all {} acknowledged elements",
             ledger.figure("final-reads"),
             ledger.figure("acknowledged")
         )

@@ -22,9 +22,9 @@ use danso_vocab::time::human;
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Time, Value};
 
 use super::elements::{Bits, Element, Elements, shown};
-use super::objects::{Object, SPELL};
 use super::set;
 use crate::ledger::Ledger;
+use crate::objects::{Object, SPELL};
 
 /// `add value` and `read -> [value …]`, as Jepsen's `set-full`. Anomalies: those of
 /// [`Set`](super::Set), `duplicate-element`, and `stale-read` if reads are to be linearizable.
@@ -57,6 +57,17 @@ impl Checker for SetFull {
             true => "an element that was acknowledged or read is in every read from then on, once",
             false => "an element that was acknowledged or read stays in a set, once",
         }
+    }
+
+    fn anomalies(&self) -> &'static [&'static str] {
+        &[
+            "lost-element",
+            "unexpected-element",
+            "aborted-read",
+            "divergence",
+            "duplicate-element",
+            "stale-read",
+        ]
     }
 
     fn check(&self, history: &History, limits: &Limits) -> Finding {

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod accounts;
 mod etcd;
 mod knossos;
 mod live;
 mod locks;
+mod queues;
 mod stores;
 mod users_model;
 

@@ -42,9 +42,6 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
             sizes.join(", ")
         )));
     }
-    let options = Params::complete(target.options, &spec.options)
-        .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
-    let recipe = (target.build)(options.all()).map_err(about_target)?;
     let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
     let workload = workload(spec.workload.as_deref().unwrap_or(target.workloads[0]))
         .map_err(about_workload)?;
@@ -55,12 +52,17 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
             workload.name
         )));
     }
-    let mut params = spec.params.clone();
-    for (of, name, value) in target.params {
-        if *of == workload.name && !params.contains_key(*name) {
-            params.insert((*name).to_owned(), value());
-        }
+    let (mut options, mut params) = (spec.options.clone(), spec.params.clone());
+    for (_, name, value) in target.params.iter().filter(|(of, ..)| *of == workload.name) {
+        let (given, name) = match name.strip_prefix("options.") {
+            Some(option) => (&mut options, option),
+            None => (&mut params, *name),
+        };
+        given.entry(name.to_owned()).or_insert_with(value);
     }
+    let options = Params::complete(target.options, &options)
+        .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
+    let recipe = (target.build)(options.all()).map_err(about_target)?;
     let params = Params::complete(workload.params, &params)
         .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
     let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::raft_kv::record;
+use super::record;
 
 /// Bytes a journal may grow by before it is compacted.
 const GROWTH: u64 = 16 << 20;
@@ -28,10 +28,9 @@ pub(crate) enum JournalError {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line<R> {
-    /// The node was started as often as this. No protocol has a record of this name.
-    #[serde(rename = "started-so-often")]
+    /// The node was started as often as this.
     Start(u32),
-    #[serde(untagged)]
+    /// A record of the protocol. Not untagged: serde could not read maps whose keys are numbers.
     Record(R),
 }
 

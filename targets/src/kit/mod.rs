@@ -8,7 +8,8 @@
 //! | `options` | checked options; the switch `bug` |
 //! | `args`, `shell` | the command line of a node, and its life |
 //! | `driver` | the loop: gather, step, persist once, send and answer |
-//! | `journal` | the disk: an append-only file, compacted |
+//! | `journal`, `record` | the disk: an append-only file, compacted |
+//! | `json` | values inside derived JSON |
 //! | `server`, `http` | requests and responses as data |
 //! | `peers` | messages to other nodes |
 //! | `target`, `client` | the engine's side |
@@ -40,9 +41,11 @@ pub(crate) mod args;
 pub(crate) mod client;
 mod driver;
 pub(crate) mod http;
-mod journal;
+pub(crate) mod journal;
+pub(crate) mod json;
 pub(crate) mod options;
 mod peers;
+mod record;
 pub(crate) mod register;
 mod server;
 pub(crate) mod shell;
@@ -58,8 +61,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::http::{Request, Response};
-#[allow(unused_imports, reason = "targets are being built on it")]
-pub(crate) use crate::raft_kv::json;
 
 /// What a node's clocks say, in ns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

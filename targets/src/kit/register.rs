@@ -1,4 +1,6 @@
-//! The client of targets that keep registers: `read`, `write` and `cas` over `/kv/{key}`.
+//! Targets that keep registers: `read`, `write` and `cas` over `/kv/{key}`, on both sides of HTTP.
+//!
+//! The client:
 //!
 //! | what an attempt ends with | then |
 //! | --- | --- |
@@ -14,10 +16,45 @@ use std::time::Duration;
 
 use danso_engine::target::{Client, Fut};
 use danso_vocab::{Call, Name, NodeId, Outcome, Value};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::client::{Nodes, Reply};
-use super::http::{self, Method};
+use super::http::{self, Method, Request, Response};
+use super::json;
+
+/// What a node is asked to do with a register. An absent one and one that holds nil are the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    Read,
+    Write(#[serde(with = "json")] Value),
+    Cas {
+        #[serde(with = "json")]
+        old: Value,
+        #[serde(with = "json")]
+        new: Value,
+    },
+}
+
+/// `GET /kv/{key}`, `PUT /kv/{key}` with `{"value":v}`, `POST /kv/{key}/cas` with
+/// `{"old":x,"new":y}`, `DELETE /kv/{key}`.
+///
+/// # Errors
+/// The response that says what was not understood.
+pub(crate) fn understand(request: &Request) -> Result<(&str, Action), Response> {
+    let field = |name: &str| request.field(name).cloned();
+    let (method, path) = request.route();
+    Ok(match (method, path.as_slice()) {
+        (Method::Get, ["kv", key]) => (key, Action::Read),
+        (Method::Put, ["kv", key]) => (key, Action::Write(field("value")?)),
+        (Method::Delete, ["kv", key]) => (key, Action::Write(Value::Nil)),
+        (Method::Post, ["kv", key, "cas"]) => {
+            (key, Action::Cas { old: field("old")?, new: field("new")? })
+        }
+        _ => return Err(Response::no_route()),
+    })
+}
 
 /// How long a node may take to answer a read before another one is asked.
 const READ: Duration = Duration::from_millis(800);

@@ -31,7 +31,7 @@ pub(crate) fn run<N: Node>(args: Vec<String>) -> Result<(), String> {
 }
 
 /// The same inside a runtime; it ends when it is dropped, too.
-pub(super) async fn serve<N: Node>(args: NodeArgs) -> Result<(), String> {
+pub(crate) async fn serve<N: Node>(args: NodeArgs) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("no signals: {e}"))?;
     let settings = N::settings(&args.options)?;
     let listener = TcpListener::bind(args.listen)

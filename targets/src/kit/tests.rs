@@ -216,3 +216,13 @@ fn free_port() -> std::net::SocketAddr {
 fn nodes_address(nodes: &Nodes) -> std::net::SocketAddr {
     nodes.address(0)
 }
+
+#[test]
+fn a_record_may_have_numbers_for_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = BTreeMap::from([(7_u16, true)]);
+    let (mut journal, _) = Journal::open::<BTreeMap<u16, bool>>(dir.path(), true).unwrap();
+    journal.append(vec![record.clone()]).unwrap();
+    let (_, found) = Journal::open::<BTreeMap<u16, bool>>(dir.path(), true).unwrap();
+    assert_eq!(found, [record]);
+}

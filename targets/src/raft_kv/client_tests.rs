@@ -1,13 +1,21 @@
 //! The client against scripted servers: what it makes of every kind of answer.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Response, StatusCode};
+use danso_engine::target::Client;
+use danso_vocab::{Call, Outcome, Value};
 use tokio::net::TcpListener;
 
-use super::*;
+use super::KvSpeech;
+use crate::kit::client::Nodes;
+use crate::raft::client::RaftClient;
+
+type KvClient = RaftClient<KvSpeech>;
 
 const PATIENCE: Duration = Duration::from_millis(60);
 
@@ -15,11 +23,12 @@ const PATIENCE: Duration = Duration::from_millis(60);
 type Seen = Arc<Mutex<Vec<(String, String, String)>>>;
 
 /// A server that gives these answers, the last one again and again. `0` is no answer at all.
-async fn server(answers: &'static [(u16, &'static str)]) -> (String, Seen) {
+async fn server(answers: &'static [(u16, &'static str)]) -> (SocketAddr, Seen) {
     let seen = Seen::default();
     let log = seen.clone();
     let app = Router::new().fallback(async move |request: Request| {
-        let seq = request.headers().get("x-seq").map_or("", |s| s.to_str().unwrap()).to_owned();
+        let query = request.uri().query().unwrap_or_default();
+        let seq = query.split_once("&seq=").map_or("", |(_, seq)| seq).to_owned();
         let (status, body) = {
             let mut log = log.lock().unwrap();
             log.push((request.method().to_string(), request.uri().path().to_owned(), seq));
@@ -34,18 +43,18 @@ async fn server(answers: &'static [(u16, &'static str)]) -> (String, Seen) {
             .unwrap()
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async { axum::serve(listener, app).await });
     (address, seen)
 }
 
 /// An address nobody listens on.
-async fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-fn client(addresses: Vec<String>) -> KvClient {
-    KvClient::new(addresses, 0, "p1".to_owned(), PATIENCE)
+fn client(addresses: Vec<SocketAddr>) -> KvClient {
+    RaftClient::new(KvSpeech, Nodes::new(addresses, 0), "p1".to_owned(), PATIENCE)
 }
 
 /// The outcome, or `None` if the client is still trying after a second.

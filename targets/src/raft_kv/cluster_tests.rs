@@ -13,7 +13,10 @@ use reqwest::Method;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::SPEC;
-use super::command::{NodeArgs, serve};
+use super::kv::Kv;
+use crate::kit::args::NodeArgs;
+use crate::kit::shell::serve;
+use crate::raft::Host;
 
 /// Loopback, with a port of its own for every node.
 struct Loopback(Vec<SocketAddr>);
@@ -86,9 +89,9 @@ impl Cluster {
     fn start_node(&mut self, id: NodeId) {
         let command = self.target.command(&self.members[id.index()]).unwrap().unwrap();
         assert_eq!(command.args[..2], ["node", "raft-kv"]);
-        let args = NodeArgs::parse(command.args[2..].to_vec()).unwrap();
+        let args = NodeArgs::parse("raft-kv", command.args[2..].to_vec()).unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        runtime.spawn(async { serve(args).await.unwrap() });
+        runtime.spawn(async { serve::<Host<Kv>>(args).await.unwrap() });
         self.nodes.insert(id, runtime);
     }
 

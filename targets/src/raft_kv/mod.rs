@@ -1,52 +1,41 @@
-//! `raft-kv`: registers by key, replicated by Raft, over HTTP and JSON.
+//! `raft-kv`: registers by key, replicated by [Raft](crate::raft), over HTTP and JSON.
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `core/` | the protocol, without I/O |
-//! | `kv` | the replicated state machine with its client sessions |
-//! | `node`, `waiters`, `answer` | protocol, state machine and waiting requests together, still without I/O |
-//! | `storage`, `record` | the disk |
-//! | `driver`, `peers`, `server`, `command` | the shell: loop, peers, HTTP, command line |
-//! | `client`, `target` | the engine's side |
-//! | `bug`, `settings` | what it can be told |
+//! | `kv` | the state machine and its HTTP interface |
+//! | `settings` | what it can be told, bugs among it |
+//! | `speech` | the engine's side: calls as requests |
+//! | `sim` | whole clusters of it in one thread under virtual time |
 
-mod answer;
-mod bug;
-mod client;
-mod command;
-mod core;
-mod driver;
-pub(crate) mod json;
 mod kv;
-mod node;
-mod peers;
-pub(crate) mod record;
-mod server;
 mod settings;
-mod storage;
-mod target;
-mod waiters;
+mod speech;
 
+#[cfg(test)]
+mod client_tests;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
 mod sim;
 
-use std::sync::Arc;
-
-use self::settings::Settings;
-use self::target::RaftKv;
-use crate::TargetSpec;
+use self::kv::Kv;
+use self::speech::KvSpeech;
+use crate::raft::client::Recipe;
+use crate::raft::{Host, Service};
+use crate::{TargetSpec, kit};
 
 /// The registry's row.
 pub(crate) const SPEC: TargetSpec = TargetSpec {
-    name: "raft-kv",
+    name: Kv::NAME,
     about: "a key-value store replicated by Raft; linearizable, with exactly-once retries",
     nodes: &[3, 5, 7],
     workloads: &["register"],
     params: &[],
     options: settings::OPTIONS,
-    bugs: bug::SPECS,
-    build: |options| Ok(Arc::new(RaftKv { settings: Settings::new(options)? })),
-    node: Some(command::run),
+    bugs: settings::BUGS,
+    build: |options| {
+        let (options, _) = settings::checked(options)?;
+        kit::target::build(Recipe::<Kv, KvSpeech>::new(&options, KvSpeech::default)?)
+    },
+    node: Some(kit::shell::run::<Host<Kv>>),
 };

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use danso_vocab::{Anomaly, History, Limits, Op, OpId};
 
 use super::super::elements::{Bits, Elements, Speaker};
-use super::super::objects::Object;
 use super::words;
 use crate::ledger::Ledger;
+use crate::objects::Object;
 
 /// Losses are shown with so many of their adds.
 const ADDS: usize = 3;

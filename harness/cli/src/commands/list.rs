@@ -34,7 +34,8 @@ fn targets() {
         println!("  nodes: {}", sizes.join(", "));
         println!("  workloads: {}", target.workloads.join(", "));
         for (workload, name, value) in target.params {
-            println!("  {workload} runs with params.{name}={}", value());
+            let path = if name.contains('.') { "" } else { "params." };
+            println!("  {workload} runs with {path}{name}={}", value());
         }
         options("options", target.options);
         for bug in target.bugs {

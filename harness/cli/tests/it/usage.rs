@@ -77,7 +77,7 @@ fn what_there_is_can_be_listed() {
     list("workloads").exits(0).says("register").says("params.keys");
     list("faults").exits(0).says("partition").says("majorities-ring").says("on");
     list("checkers").exits(0).says("linearizable").says("coverage");
-    list("models").exits(0).says("cas-register");
+    list("models").exits(0).says("cas-register").says("set-full").says("lin-bank");
     danso(dir.path(), &["doctor"]).exits(0).says("proxy");
     danso(dir.path(), &["doctor", "--clean"]).exits(0);
 }
@@ -171,6 +171,35 @@ fn histories_from_anywhere_are_judged_or_refused_with_their_place() {
     let many = ["check", "h.jsonl", "none.jsonl", "b.jsonl", "--model", "register"];
     danso(dir.path(), &many).exits(254).says("stale-read").says("none.jsonl");
     danso(dir.path(), &["check", "h.jsonl", "b.jsonl", "--model", "register"]).exits(1);
+}
+
+#[test]
+fn accounts_are_checked_by_name() {
+    let check = |file: &str, args: &[&str]| {
+        let mut all = vec!["check", file];
+        all.extend(args);
+        danso(&project(), &all)
+    };
+    check("ci/examples/set-replicas.jsonl", &["--model", "set"])
+        .exits(1)
+        .says("the final read of n3")
+        .says("lost-element")
+        .says("divergence");
+    check("ci/examples/set-full.edn", &["--model", "set-full"])
+        .exits(1)
+        .says("duplicate-element")
+        .says("add of 3 (#6) was acknowledged");
+    // Nobody said what there was, and two snapshots disagree.
+    check("ci/examples/bank.edn", &["--model", "bank"]).exits(1).says("wrong-total");
+    let total = ["--model", "bank", "--initial", r#"{"0": 10, "1": 10}"#];
+    check("ci/examples/bank.edn", &total).exits(1).says("p1's read (#1)").says("add up to 16");
+    check("ci/examples/bank.edn", &["--model", "lin-bank", "--initial", r#"{"0": 10, "1": 10}"#])
+        .exits(1);
+    check("ci/examples/long-fork.edn", &["--model", "long-fork"]).exits(1).says("long-fork");
+    let leased = |lease| check("ci/examples/lock.jsonl", &["--model", "lock", "--initial", lease]);
+    leased("10000000").exits(1).says("stale-holder-accepted");
+    leased("12000000").exits(1).says("two-holders").says("stale-holder-accepted");
+    check("ci/examples/queue.jsonl", &["--model", "set"]).exits(2).says("no add and no read");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(crate) trait Load {
 pub(super) struct Client {
     number: usize,
     process: Process,
+    nodes: usize,
     /// The node that is asked next, as a position.
     at: usize,
     open: Option<Open>,
@@ -83,7 +84,8 @@ impl Client {
     pub(super) fn new(number: usize, nodes: usize) -> Client {
         let process = Process(number as u32);
         let turn_at = 10 * MS;
-        Client { number, process, at: number % nodes, open: None, closing: None, turn_at }
+        let at = number % nodes;
+        Client { number, process, nodes, at, open: None, closing: None, turn_at }
     }
 
     /// From now on only these calls.
@@ -99,7 +101,6 @@ impl Client {
     pub(super) fn turn<L: Load>(
         &mut self,
         now: u64,
-        nodes: usize,
         rng: &mut Rng,
         load: &mut L,
         record: &mut Record,
@@ -107,7 +108,7 @@ impl Client {
         let expired = self.open.as_ref().is_some_and(|o| now >= o.since + GIVE_UP);
         if expired {
             self.end(now, Outcome::Info("timeout".into()), load, record);
-            self.at = rng.below(nodes as u64) as usize;
+            self.at = rng.below(self.nodes as u64) as usize;
         }
         if self.open.is_none() {
             let call = match &mut self.closing {
@@ -115,7 +116,7 @@ impl Client {
                 None => load.call(self.number, rng),
             };
             if rng.chance(1, 8) {
-                self.at = rng.below(nodes as u64) as usize;
+                self.at = rng.below(self.nodes as u64) as usize;
             }
             let node = Some(NodeId(self.at as u16 + 1));
             let process = self.process;
@@ -138,7 +139,6 @@ impl Client {
         now: u64,
         ticket: u64,
         response: Option<Response>,
-        nodes: usize,
         rng: &mut Rng,
         load: &mut L,
         record: &mut Record,
@@ -159,7 +159,7 @@ impl Client {
         }
         open.ticket = None;
         open.attempts += 1;
-        self.at = reply.leader().map_or((self.at + 1) % nodes, NodeId::index);
+        self.at = reply.leader().map_or((self.at + 1) % self.nodes, NodeId::index);
         self.turn_at = now + 5 * MS + rng.below(20 * MS);
         if open.attempts >= ATTEMPTS {
             self.end(now, Outcome::Fail(reply.error()), load, record);

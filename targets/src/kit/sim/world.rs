@@ -179,8 +179,7 @@ where
             What::Answer { ticket, response } => {
                 let Some(client) = self.waiting.remove(&ticket) else { return };
                 let (rng, load, record) = (&mut self.rng, &mut self.load, &mut self.record);
-                let nodes = self.servers.len();
-                self.clients[client].answered(self.now, ticket, response, nodes, rng, load, record);
+                self.clients[client].answered(self.now, ticket, response, rng, load, record);
                 self.at(self.clients[client].turn_at, What::Turn(client));
             }
             What::Act(i, start) => {
@@ -270,13 +269,9 @@ where
         let Some(node) = &mut self.servers[i].node else { return };
         let ready = node.ready(now);
         let due = node.due();
-        let provoked = !self.healed && !(ready.lines.is_empty() && ready.told.is_empty());
+        let provoked = !ready.lines.is_empty() || !ready.told.is_empty();
         // A crash before, in the middle of or after what is to be done.
-        let crash = if provoked {
-            self.rng.chance(1, 12)
-        } else {
-            !self.healed && self.rng.chance(1, 4_000)
-        };
+        let crash = !self.healed && self.rng.chance(1, if provoked { 12 } else { 4_000 });
         let whole = !crash || self.rng.chance(1, 2);
         self.carry_out(i, ready, whole);
         if crash {
@@ -330,11 +325,8 @@ where
         if self.clients[i].turn_at > self.now || self.clients[i].is_done() {
             return;
         }
-        let nodes = self.servers.len();
         let (rng, load, record) = (&mut self.rng, &mut self.load, &mut self.record);
-        if let Some((to, ticket, request)) =
-            self.clients[i].turn(self.now, nodes, rng, load, record)
-        {
+        if let Some((to, ticket, request)) = self.clients[i].turn(self.now, rng, load, record) {
             self.waiting.insert(ticket, i);
             let at = self.now + MS / 10 + self.rng.below(3 * MS);
             self.at(at, What::Request { to, ticket, request });

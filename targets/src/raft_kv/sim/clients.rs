@@ -2,11 +2,14 @@
 
 use danso_vocab::{Rng, Value};
 
-use crate::raft_kv::answer::Answer;
-use crate::raft_kv::kv::{Action, Command, Effect, Session};
-use crate::raft_kv::node::Request;
+use crate::raft::answer::{Answer, Error, Refusal};
+use crate::raft::node::RequestOf;
+use crate::raft::replica::Session;
+use crate::raft_kv::kv::{Action, Command, Kv, Reply};
 
 use super::oracle::{Oracle, Violation};
+
+type Request = RequestOf<Kv>;
 
 /// An attempt's patience, in ns.
 const PATIENCE: u64 = 300_000_000;
@@ -102,7 +105,7 @@ impl Client {
 
     fn give_up(&mut self, oracle: &mut Oracle) {
         let Some(pending) = self.pending.take() else { return };
-        if let Request::Apply(Command { session: Some(session), .. }) = pending.request {
+        if let Request::Apply(_, Some(session)) = pending.request {
             if pending.certain {
                 oracle.denied(session);
             } else {
@@ -117,7 +120,7 @@ impl Client {
         &mut self,
         now: u64,
         ticket: u64,
-        answer: Answer,
+        answer: Answer<Reply>,
         rng: &mut Rng,
         oracle: &mut Oracle,
     ) -> Result<(), Violation> {
@@ -125,14 +128,16 @@ impl Client {
             return Ok(());
         };
         let told = match (answer, &pending.request) {
-            (Answer::Value { value }, Request::Read { key }) => {
+            (Answer::Reply(Reply::Value { value }), Request::Read(key)) => {
                 let found = oracle.found(key, &value, pending.shown);
                 self.last_seen = value;
                 found
             }
-            (Answer::Effect(Effect::Superseded), _) => Err("superseded".to_owned()),
-            (Answer::Effect(effect), Request::Apply(command)) => {
-                oracle.changed(command, effect, pending.shown)
+            (Answer::Refused(Refusal { error: Error::Superseded, .. }), _) => {
+                Err("superseded".to_owned())
+            }
+            (Answer::Reply(reply), Request::Apply(_, Some(session))) => {
+                oracle.changed(session, &reply, pending.shown)
             }
             (Answer::Refused(refusal), _) => {
                 pending.certain &= refusal.definite;
@@ -154,7 +159,7 @@ impl Client {
 fn draw(number: u64, life: u64, seq: &mut u64, seen: &Value, rng: &mut Rng) -> Request {
     let key = format!("k{}", rng.below(2));
     if rng.chance(2, 5) {
-        return Request::Read { key };
+        return Request::Read(key);
     }
     *seq += 1;
     // A value nobody else writes.
@@ -165,5 +170,5 @@ fn draw(number: u64, life: u64, seq: &mut u64, seen: &Value, rng: &mut Rng) -> R
         _ => Action::Put { value },
     };
     let session = Some(Session { client: format!("c{number}-{life}"), seq: *seq });
-    Request::Apply(Command { key, action, session })
+    Request::Apply(Command { key, action }, session)
 }

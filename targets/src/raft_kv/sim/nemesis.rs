@@ -2,7 +2,7 @@
 
 use danso_vocab::Rng;
 
-use crate::raft_kv::core::{Event, Role};
+use crate::raft::core::{Event, Role};
 
 const MS: u64 = 1_000_000;
 

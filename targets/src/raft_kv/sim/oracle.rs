@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use danso_vocab::{NodeId, Value};
 
-use crate::raft_kv::core::{Entry, Event, Role};
-use crate::raft_kv::kv::{Command, Effect, Kv, Session};
-use crate::raft_kv::node::Node;
+use crate::raft::core::{Entry, Event, Role};
+use crate::raft::replica::{Op, Replica, Session};
+use crate::raft_kv::kv::{Command, Kv, Reply};
+
+type Node = crate::raft::node::Node<Kv>;
 
 /// What must be true, and what is known so far.
 pub(super) struct Oracle {
     leaders: BTreeMap<u64, NodeId>,
     /// Committed entries from index 1 on, each with the term of the node that first applied it.
-    committed: Vec<(Arc<Entry>, u64)>,
+    committed: Vec<(Arc<Entry<Op<Command>>>, u64)>,
     /// The state after each of them; the first is the empty one.
-    states: Vec<Kv>,
+    states: Vec<Replica<Kv>>,
     /// Where each command took effect, and how.
-    effects: BTreeMap<(String, u64), (u64, Effect)>,
+    replies: BTreeMap<(String, u64), (u64, Reply)>,
     /// How far each node had applied when last looked at.
     applied: BTreeMap<NodeId, u64>,
     /// Everything up to here has been shown to some client.
@@ -34,8 +36,8 @@ impl Oracle {
         Oracle {
             leaders: BTreeMap::new(),
             committed: Vec::new(),
-            states: vec![Kv::default()],
-            effects: BTreeMap::new(),
+            states: vec![Replica::default()],
+            replies: BTreeMap::new(),
             applied: BTreeMap::new(),
             shown: 0,
             denied: Vec::new(),
@@ -95,20 +97,20 @@ impl Oracle {
                 None => return Err(format!("{id} applies {index}, but nobody applied before it")),
             }
         }
-        let (_, kv, applied) = node.inspect();
+        let (_, replica, applied) = node.inspect();
         let before = self.applied.insert(id, applied).unwrap_or(0);
         match self.states.get(applied as usize) {
-            Some(state) if applied == before || state == kv => Ok(()),
+            Some(state) if applied == before || state == replica => Ok(()),
             _ => Err(format!("state machine safety: {id} has another state at {applied}")),
         }
     }
 
-    fn commit(&mut self, entry: &Arc<Entry>, term: u64) {
+    fn commit(&mut self, entry: &Arc<Entry<Op<Command>>>, term: u64) {
         let mut state = self.states[entry.index as usize - 1].clone();
-        if let Some(command) = &entry.command {
-            let effect = state.apply(entry.index, command, true);
-            if let Some(Session { client, seq }) = command.session.clone() {
-                self.effects.entry((client, seq)).or_insert((entry.index, effect));
+        if let Some(op) = entry.command() {
+            let reply = state.apply(&(), entry.index, op, true);
+            if let (Some(Session { client, seq }), Ok(reply)) = (op.session.clone(), reply) {
+                self.replies.entry((client, seq)).or_insert((entry.index, reply));
             }
         }
         self.states.push(state);
@@ -132,16 +134,15 @@ impl Oracle {
     /// A command that was invoked when everything up to `shown` was known has this result.
     pub(super) fn changed(
         &mut self,
-        command: &Command,
-        effect: Effect,
+        Session { client, seq }: &Session,
+        reply: &Reply,
         shown: u64,
     ) -> Result<(), Violation> {
-        let Some(Session { client, seq }) = command.session.clone() else { return Ok(()) };
-        let Some((index, real)) = self.effects.get(&(client.clone(), seq)).copied() else {
+        let Some((index, real)) = self.replies.get(&(client.clone(), *seq)).cloned() else {
             return Err(format!("lost write: {client} {seq} was acknowledged, not committed"));
         };
-        if real != effect || index <= shown {
-            return Err(format!("{client} {seq} was told {effect:?}, but {real:?} at {index}"));
+        if real != *reply || index <= shown {
+            return Err(format!("{client} {seq} was told {reply:?}, but {real:?} at {index}"));
         }
         self.shown = self.shown.max(index);
         Ok(())
@@ -151,7 +152,8 @@ impl Oracle {
     /// be a moment since when that was so.
     pub(super) fn found(&mut self, key: &str, value: &Value, shown: u64) -> Result<(), Violation> {
         let states = self.states.iter().enumerate().skip(shown as usize);
-        let Some(index) = states.into_iter().find(|(_, s)| s.get(key) == *value).map(|(i, _)| i)
+        let Some(index) =
+            states.into_iter().find(|(_, s)| s.machine().get(key) == *value).map(|(i, _)| i)
         else {
             return Err(format!("stale read: {key} was not {value} at or after {shown}"));
         };
@@ -167,7 +169,7 @@ impl Oracle {
     /// At the end: what was denied is not there.
     pub(super) fn finish(&self) -> Result<(), Violation> {
         for Session { client, seq } in &self.denied {
-            if let Some((index, _)) = self.effects.get(&(client.clone(), *seq)) {
+            if let Some((index, _)) = self.replies.get(&(client.clone(), *seq)) {
                 return Err(format!("{client} {seq} was denied, but committed at {index}"));
             }
         }

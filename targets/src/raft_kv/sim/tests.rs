@@ -1,5 +1,5 @@
 use super::world::{Setup, Summary, World};
-use crate::raft_kv::bug::Bug;
+use crate::raft::Bug;
 
 /// A world that depends on the seed alone: three, five or seven nodes, long and short logs.
 fn setup(seed: u64, bug: Option<Bug>) -> Setup {
@@ -8,6 +8,7 @@ fn setup(seed: u64, bug: Option<Bug>) -> Setup {
         nodes: [3, 3, 5, 7][seed as usize % 4],
         bug,
         pre_vote: !seed.is_multiple_of(5),
+        lease: seed % 4 == 1,
         max_entries: [256, 1, 3][seed as usize % 3],
         snapshot_every: [0, 12, 100][(seed / 3) as usize % 3],
         haunted: seed % 7 == 3,

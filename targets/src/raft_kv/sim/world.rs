@@ -8,12 +8,21 @@ use super::clients::Client;
 use super::disk::Disk;
 use super::nemesis::{self, Trouble};
 use super::oracle::{Oracle, Violation};
-use crate::raft_kv::answer::Answer;
-use crate::raft_kv::bug::Bug;
-use crate::raft_kv::core::{Config, Event};
-use crate::raft_kv::node::{Input, Limits, Node, Parcel, Ready, Request};
+use crate::kit::Now;
+use crate::raft::Bug;
+use crate::raft::answer::Answer;
+use crate::raft::core::{Config, Event};
+use crate::raft::node::{Input, Limits, Parcel, Ready, RequestOf};
+use crate::raft_kv::kv::{Kv, Reply};
+
+type Node = crate::raft::node::Node<Kv>;
 
 const MS: u64 = 1_000_000;
+
+/// All clocks are right.
+fn clocks(now: u64) -> Now {
+    Now { mono: now, wall: now }
+}
 
 /// What kind of world.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +31,8 @@ pub(super) struct Setup {
     pub(super) nodes: usize,
     pub(super) bug: Option<Bug>,
     pub(super) pre_vote: bool,
+    /// Reads go by leases.
+    pub(super) lease: bool,
     pub(super) max_entries: usize,
     pub(super) snapshot_every: u64,
     /// Misfortune hits whoever has just won an election, and nobody else: what it takes for the
@@ -47,9 +58,9 @@ pub(super) struct Summary {
 }
 
 enum What {
-    Parcel { from: usize, to: usize, parcel: Parcel },
-    Request { to: usize, ticket: u64, request: Request },
-    Answer { client: usize, ticket: u64, answer: Answer },
+    Parcel { from: usize, to: usize, parcel: Parcel<Kv> },
+    Request { to: usize, ticket: u64, request: RequestOf<Kv> },
+    Answer { client: usize, ticket: u64, answer: Answer<Reply> },
     Trouble,
     Strike(Trouble),
     Heal(u64),
@@ -121,7 +132,7 @@ impl World {
             rng,
         };
         for i in 0..setup.nodes {
-            let disk = Disk::new(setup.bug, setup.real_disk);
+            let disk = Disk::new(setup.real_disk);
             world.servers.push(Server { node: None, disk, ready_at: None, paused_until: 0 });
             world.start(i);
         }
@@ -222,13 +233,13 @@ impl World {
     }
 
     /// An input reaches a node; what follows from it is done when the disk is free.
-    fn deliver(&mut self, to: usize, input: Input) {
+    fn deliver(&mut self, to: usize, input: Input<Kv>) {
         let disk = self.now + self.rng.below(MS);
         let server = &mut self.servers[to];
         let Some(node) = &mut server.node else { return };
         // A paused node finds it in its sockets when it goes on; stepping it early, at the time
         // when it goes on, is the same.
-        node.step(self.now.max(server.paused_until), input);
+        node.step(clocks(self.now.max(server.paused_until)), input);
         server.ready_at.get_or_insert(disk);
     }
 
@@ -237,16 +248,19 @@ impl World {
         let server = &mut self.servers[i];
         server.ready_at = None;
         let Some(node) = &mut server.node else { return Ok(()) };
-        let ready = node.ready(self.now);
+        let ready = node.ready(clocks(self.now));
         let looked = self.oracle.look(NodeId(i as u16 + 1), node, &ready.events);
         self.setup.judge(looked)?;
-        let writes = ready.hard.is_some() || !ready.entries.is_empty();
+        let writes = !ready.records.is_empty();
         if writes && self.now < self.setup.trouble_ms * MS && self.rng.chance(1, 500) {
-            server.disk.persist_partly(&ready, &mut self.rng);
+            server.disk.persist_partly(&ready.records, &mut self.rng);
             self.crash(i);
             return Ok(());
         }
-        server.disk.persist(&ready);
+        server.disk.persist(&ready.records);
+        if server.disk.len() > 300 {
+            server.disk.compact(node.compact());
+        }
         let installed = ready.events.iter().filter(|e| matches!(e, Event::Installed(_)));
         self.installed += installed.count() as u64;
         self.provoke(i, &ready.events);
@@ -254,7 +268,7 @@ impl World {
         Ok(())
     }
 
-    fn send(&mut self, from: usize, ready: Ready) {
+    fn send(&mut self, from: usize, ready: Ready<Kv>) {
         for (to, parcel) in ready.parcels {
             let to = to.index();
             if self.cuts.values().flatten().any(|cut| *cut == (from, to)) {
@@ -349,6 +363,7 @@ impl World {
             heartbeat: 40 * MS,
             max_entries: self.setup.max_entries,
             pre_vote: self.setup.pre_vote,
+            lease: self.setup.lease.then_some(150 * MS),
             bug: self.setup.bug,
         };
         let disk = &mut self.servers[i].disk;
@@ -359,7 +374,7 @@ impl World {
             boot: disk.boots,
         };
         let rng = Rng::new(self.setup.seed).split(&format!("{id} start {}", disk.boots));
-        self.servers[i].node = Some(Node::new(config, limits, rng, restored, self.now));
+        self.servers[i].node = Some(Node::new(config, limits, (), rng, restored, clocks(self.now)));
     }
 
     fn calm_down(&mut self) {

@@ -1,0 +1,8 @@
+//! Hand-written sagas for every anomaly, random ones against an oracle, simulated ones with bugs.
+
+mod anomalies;
+mod limits;
+mod oracle;
+mod random;
+mod simulate;
+mod story;
