@@ -46,6 +46,9 @@ pub(super) struct Replica {
     /// Reads to be confirmed: by which round, who asked (itself, too), and its number for it.
     confirm: Vec<(u64, NodeId, u64)>,
     count: u64,
+    /// Its rounds come after this one. An answer to a round of its last life, in the same view,
+    /// proves nothing.
+    before: u64,
     ping_at: u64,
     pub(super) ready: Ready<Message, Record>,
 }
@@ -73,6 +76,7 @@ impl Replica {
             reads: BTreeMap::new(),
             confirm: Vec::new(),
             count: u64::from(boot.start) << 32,
+            before: u64::from(boot.start) << 32,
             ping_at: now,
             ready: Ready::default(),
         };
@@ -83,7 +87,7 @@ impl Replica {
     /// Plays the part that the view has for it.
     fn take_part(&mut self, now: u64) {
         self.matched = 0;
-        let round = self.primary.as_ref().map_or(0, |p| p.round);
+        let round = self.primary.as_ref().map_or(self.before, |p| p.round);
         let leads = self.view.primary() == self.id;
         self.primary =
             leads.then(|| Primary::new(&self.view, self.log.last(), round, self.settings, now));
