@@ -79,6 +79,10 @@ impl Checker for Sagas {
         "every saga is done as a whole or undone as a whole, each step once and in order"
     }
 
+    fn anomalies(&self) -> &'static [&'static str] {
+        tally::NAMES
+    }
+
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         if let Some(flaw) = self.definition.flaw() {
             return Finding::unknown(self.name(), format!("the saga makes no sense: {flaw}"));

@@ -221,10 +221,10 @@ impl<'h> Book<'_, 'h> {
         }
     }
 
-    /// An operation with its times.
+    /// When an operation was.
     fn line(&self, op: Op<'h>) -> String {
         let end = op.res_time().map_or_else(|| "?".to_owned(), |end| end.to_string());
-        format!("{op} (from {} to {end})", op.inv_time())
+        format!("{} was from {} to {end}", op.id(), op.inv_time())
     }
 
     /// Two that hold the lock at once, of acquisitions by their ends.
