@@ -6,7 +6,7 @@
 //! | `machine` | the traits a target implements |
 //! | `replica` | a machine with client sessions: exactly-once |
 //! | `time` | the log's time, for leases and timeouts |
-//! | `node`, `waiters`, `answer` | protocol, machine and waiting requests together, still without I/O |
+//! | `node`, `exchange`, `waiters`, `answer` | protocol, machine and waiting requests together, still without I/O |
 //! | `disk` | the records of the journal |
 //! | `host` | the node in the [kit](crate::kit)'s shell |
 //! | `settings`, `bug` | what every such target can be told |
@@ -84,6 +84,7 @@ pub(crate) mod bug;
 pub(crate) mod client;
 pub(crate) mod core;
 pub(crate) mod disk;
+mod exchange;
 pub(crate) mod host;
 pub(crate) mod machine;
 pub(crate) mod node;
