@@ -21,6 +21,9 @@ const QUESTION: Duration = Duration::from_millis(500);
 /// How long a hook may take.
 const HOOK: Duration = Duration::from_secs(5);
 
+/// How long a node that has been started may take to listen.
+const START: Duration = Duration::from_secs(3);
+
 /// What a target brings of its own.
 pub(crate) trait Recipe: Send + Sync + 'static {
     /// The registered name.
@@ -120,7 +123,7 @@ impl<R: Recipe> Target for Bundled<R> {
     ) -> Fut<'a, Result<String, String>> {
         Box::pin(async move {
             let url = format!("http://{}/{hook}", node.reached_from(Party::Control, PORT));
-            let response = http(HOOK)?.post(url).send().await.map_err(|e| e.to_string())?;
+            let response = post(&url).await?;
             match (response.status().as_u16(), response.text().await.unwrap_or_default()) {
                 (200, body) => Ok(body),
                 (status, body) => Err(format!("it says {status}: {body}")),
@@ -132,6 +135,19 @@ impl<R: Recipe> Target for Bundled<R> {
         let address = |n: &Member| n.reached_from(Party::Clients, PORT);
         let home = nodes.iter().position(|n| n.id == node).unwrap_or(0);
         self.0.client(Nodes::new(nodes.iter().map(address).collect(), home), process)
+    }
+}
+
+/// Asks until somebody listens: a node that has just been started is asked to join at once.
+async fn post(url: &str) -> Result<reqwest::Response, String> {
+    let until = tokio::time::Instant::now() + START;
+    loop {
+        match http(HOOK)?.post(url).send().await {
+            Err(e) if e.is_connect() && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            response => return response.map_err(|e| e.to_string()),
+        }
     }
 }
 
