@@ -75,7 +75,7 @@ impl<'h> Key<'h> {
         eventual: &Eventual,
         history: &'h History,
         rows: &[(u32, u32)],
-        alphabet: &Alphabet,
+        (alphabet, closing): (&Alphabet, Quiet),
         elements: &mut Elements,
     ) -> Result<Key<'h>, String> {
         let mut key = Key {
@@ -83,7 +83,7 @@ impl<'h> Key<'h> {
             value: None,
             updates: Vec::new(),
             reads: Vec::new(),
-            quiet: Quiet::default(),
+            quiet: closing,
             doubled: Vec::new(),
         };
         for (_, row) in rows {
@@ -105,7 +105,7 @@ impl<'h> Key<'h> {
         }
         key.updates.sort_by_key(|op| op.inv_rank());
         key.reads.sort_by_key(|read| read.op.inv_rank());
-        key.quiet = Quiet::of(history, &key.updates);
+        key.quiet = key.quiet.after(&key.updates);
         Ok(key)
     }
 
@@ -127,7 +127,7 @@ impl<'h> Key<'h> {
             }
             plain => (register::plain(plain), None),
         };
-        let seen = seen.map(|seen| elements.id(seen));
+        let seen = seen.map(|seen| elements.heard(seen));
         Ok(match eventual.object {
             Object::Register | Object::LastWriteRegister if std::ptr::eq(value, &*answer) => {
                 (i64::from(id), seen)

@@ -65,21 +65,22 @@ pub(super) fn judge(
             if fate.gone && is_in {
                 report.anomaly("resurrected-element", key, || {
                     let value = elements.value(element as u32);
-                    let (adds, removes) = updates.history_of(key, element as u32);
+                    let history = updates.history_of(key, element as u32);
+                    let took = |op: &&Op<'_>| {
+                        removes(**op) && op.ret().is_some_and(|r| r.list() != Some(&[]))
+                    };
                     let because = format!(
                         "{} with {value}{} ({}), although each of its {} additions was taken away \
-                         by a removal that was acknowledged ({})",
+                         by an acknowledged removal, the last of them by {}",
                         name(),
                         of_key(key),
                         read.op.id(),
-                        adds.len(),
-                        removes.last().copied().map(said).unwrap_or_default(),
+                        history.iter().filter(|op| !removes(**op)).count(),
+                        history.iter().rev().find(took).copied().map(said).unwrap_or_default(),
                     );
-                    let mut ops = vec![read.op.id()];
-                    ops.extend(adds.iter().chain(&removes).map(|op| op.id()).take(10));
-                    let explain =
-                        adds.iter().chain(&removes).take(10).map(|op| op.to_string()).collect();
-                    (ops, because, explain)
+                    // The last ones tell how it went, if there are many.
+                    let last = history.iter().rev().take(12).rev().map(|op| op.id());
+                    (std::iter::once(read.op.id()).chain(last).collect(), because, Vec::new())
                 });
             }
         }
@@ -190,12 +191,12 @@ impl Updates {
         }
     }
 
-    /// The additions and removals of an element that may have happened.
-    fn history_of<'h>(&self, key: &Key<'h>, element: u32) -> (Vec<Op<'h>>, Vec<Op<'h>>) {
+    /// The additions and removals of an element that may have happened, by invocation.
+    fn history_of<'h>(&self, key: &Key<'h>, element: u32) -> Vec<Op<'h>> {
         let from = self.by_element.partition_point(|(e, _)| *e < element);
         let to = self.by_element.partition_point(|(e, _)| *e <= element);
         let ops = self.by_element[from..to].iter().map(|(_, place)| key.updates[*place as usize]);
-        ops.filter(|op| lives(*op)).partition(|op| !removes(*op))
+        ops.filter(|op| lives(*op)).collect()
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn history(object: Object, rng: &mut Rng) -> History {
         rng,
         shape,
         |rng| call(object, rng),
-        |rng, call, process| replicas.effect(rng, call, home(process)),
+        |rng, call, at| Some(replicas.effect(rng, call, home(at.process))),
     );
     let mut time = events.last().map_or(0, |(time, _)| time.0);
     if rng.chance(15, 16) {
