@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use danso_vocab::{History, Status, Value};
+use danso_vocab::{History, Status, Time, Value};
 use rustc_hash::FxHashMap;
 
 /// Rows between two looks at the stop flag.
@@ -73,6 +73,11 @@ impl Objects {
         let what: Vec<String> = self.left_out.iter().map(|(f, n)| format!("{n} {f}")).collect();
         format!("; left out, being none of its operations: {}", what.join(", "))
     }
+}
+
+/// ` at 1.204 s`, with another word if wanted; nothing where the history has no times.
+pub(crate) fn when(history: &History, word: &str, time: Time) -> String {
+    if history.end() == Time::ZERO { String::new() } else { format!(" {word} {time}") }
 }
 
 /// Values as people list them: integers as ranges, and not more than fit a line.

@@ -38,6 +38,7 @@ mod entry;
 mod evidence;
 mod isolation;
 mod judge;
+mod keys;
 mod ledger;
 mod pages;
 mod picture;
@@ -79,6 +80,10 @@ impl Checker for Sagas {
         "every saga is done as a whole or undone as a whole, each step once and in order"
     }
 
+    fn anomalies(&self) -> &'static [&'static str] {
+        tally::NAMES
+    }
+
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         if let Some(flaw) = self.definition.flaw() {
             return Finding::unknown(self.name(), format!("the saga makes no sense: {flaw}"));
@@ -110,7 +115,7 @@ impl Sagas {
             judge.judge(saga, &mut tally);
         }
         let figures = judge.figures;
-        isolation::reused_keys(history, evidence, &mut tally);
+        keys::reused_keys(history, evidence, &mut tally);
         let dirty = isolation::dirty_reads(history, &self.definition, evidence, &mut tally);
         ledger::conservation(history, &self.definition, evidence, &records, &mut tally);
 

@@ -7,6 +7,7 @@
 mod crdt;
 #[allow(dead_code, reason = "targets are being built on it")]
 mod kit;
+mod lock;
 mod names;
 mod noop;
 mod paxos_register;
@@ -76,6 +77,7 @@ pub const TARGETS: &[TargetSpec] = &[
     quorum_kv::SPEC,
     queue::SPEC,
     saga::SPEC,
+    lock::SPEC,
     two_phase::SPEC,
     crdt::SPEC,
     probe::SPEC,

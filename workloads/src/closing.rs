@@ -1,5 +1,6 @@
 //! What most workloads ask in the end: one question to every node, until it is answered.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use danso_vocab::{Call, Generator, Outcome, Rng, Seat, Step};
@@ -53,6 +54,38 @@ impl Generator for AskHome {
     }
 }
 
+/// Asks these questions one after the other, each until it is answered. The first worker does it.
+pub(crate) struct AskEach {
+    left: VecDeque<Call>,
+    pause: Option<Duration>,
+}
+
+impl AskEach {
+    /// The questions, if this is the worker who asks them.
+    pub(crate) fn new(seat: Seat, questions: Vec<Call>) -> AskEach {
+        let left = if seat.worker == 0 { questions.into() } else { VecDeque::new() };
+        AskEach { left, pause: None }
+    }
+}
+
+impl Generator for AskEach {
+    fn next(&mut self, _: &mut Rng) -> Step {
+        match (self.pause.take(), self.left.front()) {
+            (_, None) => Step::Done,
+            (Some(pause), _) => Step::Wait(pause),
+            (None, Some(call)) => Step::Invoke(call.clone()),
+        }
+    }
+
+    fn observe(&mut self, _: &Call, outcome: &Outcome) {
+        if let Outcome::Ok(_) = outcome {
+            self.left.pop_front();
+        } else {
+            self.pause = Some(AGAIN);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use danso_vocab::Value;
@@ -77,5 +110,26 @@ mod tests {
         }
         let silent = Seat { worker: 4, ..seat };
         assert_eq!(AskHome::once(silent, read()).next(&mut rng), Step::Done);
+    }
+
+    #[test]
+    fn every_question_is_asked_until_it_is_answered() {
+        let calls: Vec<Call> = (0..2).map(|key| Call::new("read", ()).on(key)).collect();
+        let seat = Seat { worker: 0, workers: 6, nodes: 3 };
+        let mut closing = AskEach::new(seat, calls.clone());
+        let mut rng = Rng::new(0);
+        for (call, outcome) in [
+            (&calls[0], Outcome::Fail("refused".into())),
+            (&calls[0], Outcome::Ok(Value::Nil)),
+            (&calls[1], Outcome::Ok(Value::Nil)),
+        ] {
+            assert_eq!(closing.next(&mut rng), Step::Invoke(call.clone()));
+            closing.observe(call, &outcome);
+            if outcome != Outcome::Ok(Value::Nil) {
+                assert_eq!(closing.next(&mut rng), Step::Wait(AGAIN));
+            }
+        }
+        assert_eq!(closing.next(&mut rng), Step::Done);
+        assert_eq!(AskEach::new(Seat { worker: 1, ..seat }, calls).next(&mut rng), Step::Done);
     }
 }

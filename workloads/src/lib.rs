@@ -10,6 +10,8 @@ pub mod counter;
 pub mod crdt_counter;
 pub mod crdt_set;
 pub mod generators;
+pub mod leader;
+pub mod lock;
 mod mix;
 pub mod queue;
 pub mod register;
@@ -29,6 +31,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &queue::WORKLOAD,
     &unique_ids::WORKLOAD,
     &saga_orders::WORKLOAD,
+    &lock::WORKLOAD,
+    &leader::WORKLOAD,
     &crdt_counter::WORKLOAD,
     &crdt_set::WORKLOAD,
 ];

@@ -15,7 +15,8 @@
 //!
 //! **Promises.** `guarantee` says how often a message is delivered. With `at-most-once` a message
 //! is acknowledged as it is handed out, and losses are not looked for; otherwise it is delivered
-//! until acknowledged. In all of them a retried `enqueue` puts its message in once.
+//! until acknowledged. Whether an `enqueue` that was retried may have put its message in twice is
+//! said by `idempotent`; with `exactly-once` it never may.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -81,6 +82,11 @@ const PARAMS: &[ParamSpec] = &[
         default: || "partition".into(),
     },
     ParamSpec {
+        name: "idempotent",
+        about: "whether a message sent once is in the queue once, however often that was retried",
+        default: || true.into(),
+    },
+    ParamSpec {
         name: "patience",
         about: "seconds after which what the queue has but does not deliver is stuck",
         default: || 8.into(),
@@ -114,7 +120,12 @@ fn promise(params: &Params) -> Result<Delivery, ParamError> {
         _ => return Err(mix::bad(params, "order", "`partition`, `producer` or `none`")),
     };
     let guarantee = guarantee(params)?;
-    let promise = delivery(guarantee).order(order).idempotent();
+    let promise = delivery(guarantee).order(order);
+    let promise = match params.get("idempotent").bool() {
+        Some(true) => promise.idempotent(),
+        Some(false) => promise,
+        None => return Err(mix::bad(params, "idempotent", "true or false")),
+    };
     Ok(if guarantee == Guarantee::AtMostOnce { promise } else { promise.acknowledged() })
 }
 
@@ -373,6 +384,7 @@ mod tests {
             ("nack", 20.into()),
             ("guarantee", "twice".into()),
             ("order", "random".into()),
+            ("idempotent", "yes".into()),
             ("mix", Value::of([("ack", 1.into())])),
         ] {
             let refused = Load::new(&params(&[(name, value.clone())]), seat(0));

@@ -19,7 +19,7 @@ use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Status, Value}
 use rustc_hash::FxHashMap;
 
 use crate::ledger::Ledger;
-use crate::objects::{Object, Objects};
+use crate::objects::{Object, Objects, when};
 
 /// `transfer {from, to, amount}` and `read -> {account: balance}`, as Jepsen's `bank`. Anomalies:
 /// `wrong-total`, `negative-balance`, `unexpected-account`, `missing-account`. O(operations ×
@@ -157,7 +157,7 @@ impl Bank {
 
     /// What snapshots of this object should show; `None` if there are none.
     fn right(&self, history: &History, object: &Object) -> Option<Right> {
-        let mut totals = FxHashMap::<i128, u32>::default();
+        let mut totals = FxHashMap::<i128, (u32, u32)>::default();
         let mut sightings = BTreeMap::<String, u32>::new();
         let mut snapshots = 0_u32;
         let mut named = BTreeSet::new();
@@ -175,8 +175,8 @@ impl Bank {
             let Some(balances) = Some(op).filter(|op| op.f() == "read").and_then(snapshot) else {
                 continue;
             };
+            totals.entry(total(&balances)).or_insert((0, snapshots)).0 += 1;
             snapshots += 1;
-            *totals.entry(total(&balances)).or_default() += 1;
             for (account, _) in &balances {
                 match sightings.get_mut(&**account) {
                     Some(count) => *count += 1,
@@ -184,9 +184,11 @@ impl Bank {
                 }
             }
         }
-        // Of totals seen equally often the first in order, so that the answer is always the same.
-        let usual =
-            totals.into_iter().max_by_key(|(total, count)| (*count, std::cmp::Reverse(*total)))?;
+        // Of totals seen equally often the one that was seen first.
+        let usual = totals
+            .into_iter()
+            .max_by_key(|(_, (count, first))| (*count, std::cmp::Reverse(*first)))
+            .map(|(total, (count, _))| (total, count))?;
         let most = sightings.iter().filter(|(_, count)| **count > snapshots / 2);
         let accounts = match &self.accounts {
             Some(accounts) => accounts.clone(),
@@ -194,8 +196,11 @@ impl Bank {
         };
         // An account that transfers name may come to be.
         let known = if self.accounts.is_some() { BTreeSet::new() } else { named };
-        let given = self.total.is_some();
-        Some(Right { total: self.total.unwrap_or(usual.0), given, accounts, known })
+        let (total, shown) = match self.total {
+            Some(total) => (total, None),
+            None => (usual.0, Some((usual.1, snapshots))),
+        };
+        Some(Right { total, shown, accounts, known })
     }
 }
 
@@ -207,8 +212,8 @@ fn name(value: &Value) -> String {
 /// What every snapshot should show.
 struct Right {
     total: i128,
-    /// The total was given, not taken from the snapshots.
-    given: bool,
+    /// How many of how many snapshots show that total, if it was taken from them.
+    shown: Option<(u32, u32)>,
     accounts: BTreeSet<String>,
     /// Accounts that may be there.
     known: BTreeSet<String>,
@@ -230,21 +235,23 @@ impl Right {
             key: object.named(history),
             ops: vec![read.id()],
             because,
-            explain: vec![read.to_string()],
+            explain: Vec::new(),
         };
         let sum = total(balances);
         if sum != self.total {
             ledger.anomaly("wrong-total", || {
-                let expected = match self.given {
-                    true => format!("there were {} in the beginning", self.total),
-                    false => format!("most snapshots show {}", self.total),
+                let expected = match self.shown {
+                    None => format!("there were {} in the beginning", self.total),
+                    Some((count, all)) => {
+                        format!("{count} of {all} snapshots show {}", self.total)
+                    }
                 };
                 anomaly(
                     "wrong-total",
                     format!(
-                        "{} at {} shows balances that add up to {sum}, but {expected}",
+                        "{}{} shows balances that add up to {sum}, but {expected}",
                         who(),
-                        read.inv_time()
+                        when(history, "at", read.inv_time())
                     ),
                 )
             });

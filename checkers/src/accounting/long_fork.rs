@@ -272,7 +272,7 @@ impl<'h> Forks<'h> {
                         b.process(),
                         b.id()
                     ),
-                    explain: vec![a.to_string(), b.to_string()],
+                    explain: Vec::new(),
                 });
             }
         }

@@ -24,7 +24,7 @@ use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Time, Value};
 use super::elements::{Bits, Element, Elements, shown};
 use super::set;
 use crate::ledger::Ledger;
-use crate::objects::{Object, SPELL};
+use crate::objects::{Object, SPELL, when};
 
 /// `add value` and `read -> [value …]`, as Jepsen's `set-full`. Anomalies: those of
 /// [`Set`](super::Set), `duplicate-element`, and `stale-read` if reads are to be linearizable.
@@ -317,14 +317,19 @@ impl<'h> Book<'_, 'h> {
             key: self.object.named(self.history),
             ops: [Some(absent), add, last].into_iter().flatten().map(Op::id).collect(),
             because: format!(
-                "{known} at {}, but {}'s read{} ({}), begun at {}, does not show it, and no later one does{others}",
-                Time(life.since),
+                "{known}{}, but {}'s read{} ({}){} does not show it, and no later one does{others}",
+                when(self.history, "at", Time(life.since)),
                 absent.process(),
                 self.object.of(self.history),
                 absent.id(),
-                absent.inv_time(),
+                when(self.history, "begun at", absent.inv_time()),
             ),
-            explain: last.map(|read| format!("the last to show it was {}'s read ({})", read.process(), read.id())).into_iter().collect(),
+            explain: last
+                .map(|read| {
+                    format!("the last to show it was {}'s read ({})", read.process(), read.id())
+                })
+                .into_iter()
+                .collect(),
         });
     }
 

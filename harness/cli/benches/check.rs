@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use danso_checkers::models;
+use danso_checkers::{checks, models};
 use danso_vocab::codec::history::{Format, Options, read};
 use danso_vocab::{History, Limits, Value};
 
@@ -32,6 +32,7 @@ fn main() {
     if full {
         fast(&table, 10_000_000, "10 M", 10.0);
     }
+    accounts(&table);
     reading(&table);
     whole(&table);
 }
@@ -176,6 +177,17 @@ fn fast(table: &Table, ops: usize, how_many: &str, times: f64) {
         let resident = history.bytes() as f64 / history.len() as f64;
         let wanted = Duration::from_millis(wanted).mul_f64(times);
         table.time(&name, spent, wanted, &format!("{said}; history {resident:.0} B/op"));
+    }
+}
+
+/// What is accounted for instead of ordered.
+fn accounts(table: &Table) {
+    let name = "1 M ops, total-queue";
+    if table.wants(name) {
+        let history = containers::history(Kind::FifoQueue, 1_000_000, 10, 0, 0, false, 7);
+        let total_queue = (checks::find("total-queue").expect("a check").checker)(Value::Nil);
+        let (spent, finding) = best(3, || total_queue.check(&history, &Limits::default()));
+        table.time(name, spent, Duration::from_secs(3), &finding.reason);
     }
 }
 

@@ -23,8 +23,8 @@ const BATCH: usize = 1_024;
 pub(super) enum Inbound<M> {
     /// A client's request.
     Request { request: Request, reply: oneshot::Sender<Response> },
-    /// Messages from a peer.
-    Messages { from: NodeId, messages: Vec<M> },
+    /// Messages from a peer. If it waits for a response, messages for it can go with that.
+    Messages { from: NodeId, messages: Vec<M>, reply: Option<oneshot::Sender<Vec<M>>> },
     /// Can the node serve?
     Health(oneshot::Sender<Result<(), String>>),
     /// What does the node know of itself?
@@ -72,14 +72,20 @@ impl<N: Node> Driver<N> {
                 batch.push(more);
             }
             let now = self.clocks.now();
+            let mut slots = Vec::new();
             for inbound in batch.drain(..) {
-                self.take_in(now, inbound);
+                self.take_in(now, inbound, &mut slots);
             }
-            self.carry_out(now)?;
+            self.carry_out(now, slots)?;
         }
     }
 
-    fn take_in(&mut self, now: Now, inbound: Inbound<N::Message>) {
+    fn take_in(
+        &mut self,
+        now: Now,
+        inbound: Inbound<N::Message>,
+        slots: &mut Vec<Slot<N::Message>>,
+    ) {
         match inbound {
             Inbound::Request { request, reply } => {
                 self.tickets += 1;
@@ -87,10 +93,11 @@ impl<N: Node> Driver<N> {
                 self.clients.insert(ticket, reply);
                 self.node.step(now, Input::Request(ticket, request));
             }
-            Inbound::Messages { from, messages } => {
+            Inbound::Messages { from, messages, reply } => {
                 for message in messages {
                     self.node.step(now, Input::Message(from, message));
                 }
+                slots.extend(reply.map(|reply| Slot { to: from, messages: Vec::new(), reply }));
             }
             // Who does not wait for it any more need not be told.
             Inbound::Health(reply) => drop(reply.send(self.node.health())),
@@ -98,12 +105,19 @@ impl<N: Node> Driver<N> {
         }
     }
 
-    fn carry_out(&mut self, now: Now) -> Result<(), String> {
+    fn carry_out(&mut self, now: Now, mut slots: Vec<Slot<N::Message>>) -> Result<(), String> {
         let ready = self.node.ready(now);
         ready.lines.iter().for_each(|line| say(line));
         self.journal.append(ready.records).map_err(|e| e.to_string())?;
         for (to, message) in ready.messages {
-            self.outbox.send(to, message);
+            match slots.iter_mut().find(|slot| slot.to == to) {
+                Some(slot) => slot.messages.push(message),
+                None => self.outbox.send(to, message),
+            }
+        }
+        for slot in slots {
+            // If the peer has given up, its messages are lost, as messages may be.
+            let _ = slot.reply.send(slot.messages);
         }
         for (ticket, response) in ready.answers {
             if let Some(client) = self.clients.remove(&ticket) {
@@ -117,6 +131,13 @@ impl<N: Node> Driver<N> {
         }
         Ok(())
     }
+}
+
+/// A peer that waits for the response to its POST.
+struct Slot<M> {
+    to: NodeId,
+    messages: Vec<M>,
+    reply: oneshot::Sender<Vec<M>>,
 }
 
 /// A node's clocks.

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method as HttpMethod, Response as HttpResponse, Uri,
 use axum::routing::{get, post};
 use danso_vocab::codec::json;
 use danso_vocab::{NodeId, Value};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,7 +21,7 @@ use super::peers::Delivery;
 const MAX_BODY: usize = 64 << 20;
 
 /// The routes, in front of the driver that listens at `inbound`.
-pub(super) fn router<M: DeserializeOwned + Send + 'static>(
+pub(super) fn router<M: Serialize + DeserializeOwned + Send + 'static>(
     inbound: mpsc::Sender<Inbound<M>>,
 ) -> Router {
     Router::new()
@@ -91,7 +92,7 @@ fn respond(response: &Response) -> HttpResponse<Body> {
     built.unwrap_or_default()
 }
 
-async fn deliver<M: DeserializeOwned>(
+async fn deliver<M: Serialize + DeserializeOwned>(
     State(driver): State<mpsc::Sender<Inbound<M>>>,
     body: Bytes,
 ) -> HttpResponse<Body> {
@@ -99,10 +100,17 @@ async fn deliver<M: DeserializeOwned>(
         Ok(delivery) => delivery,
         Err(e) => return respond(&Response::bad(e.to_string())),
     };
-    match driver.try_send(Inbound::Messages { from: NodeId(from), messages }) {
-        Ok(()) => respond(&Response::done()),
-        Err(_) => respond(&Response::error(429, "overloaded", true)),
+    let (reply, answers) = oneshot::channel();
+    let inbound = Inbound::Messages { from: NodeId(from), messages, reply: Some(reply) };
+    if driver.try_send(inbound).is_err() {
+        return respond(&Response::error(429, "overloaded", true));
     }
+    let answers: Vec<M> = answers.await.unwrap_or_default();
+    let body = match answers.is_empty() {
+        true => Ok(Vec::new()),
+        false => serde_json::to_vec(&answers),
+    };
+    HttpResponse::new(Body::from(body.unwrap_or_default()))
 }
 
 async fn health<M>(State(driver): State<mpsc::Sender<Inbound<M>>>) -> HttpResponse<Body> {

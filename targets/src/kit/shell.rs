@@ -41,7 +41,7 @@ pub(crate) async fn serve<N: Node>(args: NodeArgs) -> Result<(), String> {
         Journal::open(&args.data, N::fsync(&settings)).map_err(|e| e.to_string())?;
     say(&format!("restored records={} start={}", records.len(), journal.starts()));
     let (sender, inbound) = mpsc::channel(INBOUND);
-    let outbox = Outbox::start(args.id, &args.peers)?;
+    let outbox = Outbox::start(args.id, &args.peers, &sender)?;
     let clocks = Clocks::start();
     let boot = Boot {
         id: args.id,

@@ -35,9 +35,25 @@ pub(crate) trait Recipe: Send + Sync + 'static {
         false
     }
 
-    /// What can be done to a running node: `POST /HOOK`.
+    /// What can be done to a running node.
     fn hooks(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Does one of [`Recipe::hooks`] to `node` and says what came of it: `POST /HOOK`, unless a
+    /// target knows better.
+    fn hook<'a>(
+        &'a self,
+        hook: &'a str,
+        node: &'a Member,
+        all: &'a [Member],
+    ) -> Fut<'a, Result<String, String>> {
+        let _ = all;
+        Box::pin(async move {
+            let url = format!("http://{}/{hook}", address(node));
+            let response = http(HOOK)?.post(url).send().await.map_err(|e| e.to_string())?;
+            said(response).await
+        })
     }
 
     /// A client of `process`, which asks `nodes.home` first.
@@ -116,16 +132,9 @@ impl<R: Recipe> Target for Bundled<R> {
         &'a self,
         hook: &'a str,
         node: &'a Member,
-        _: &'a [Member],
+        all: &'a [Member],
     ) -> Fut<'a, Result<String, String>> {
-        Box::pin(async move {
-            let url = format!("http://{}/{hook}", node.reached_from(Party::Control, PORT));
-            let response = http(HOOK)?.post(url).send().await.map_err(|e| e.to_string())?;
-            match (response.status().as_u16(), response.text().await.unwrap_or_default()) {
-                (200, body) => Ok(body),
-                (status, body) => Err(format!("it says {status}: {body}")),
-            }
-        })
+        self.0.hook(hook, node, all)
     }
 
     fn connect(&self, nodes: &[Member], node: NodeId, process: Process) -> Box<dyn Client> {
@@ -135,13 +144,27 @@ impl<R: Recipe> Target for Bundled<R> {
     }
 }
 
+/// Where danso itself reaches a node.
+pub(crate) fn address(node: &Member) -> SocketAddr {
+    node.reached_from(Party::Control, PORT)
+}
+
+/// The body, if it is 200; else what was said.
+pub(crate) async fn said(response: reqwest::Response) -> Result<String, String> {
+    match (response.status().as_u16(), response.text().await.unwrap_or_default()) {
+        (200, body) => Ok(body),
+        (status, body) => Err(format!("it says {status}: {body}")),
+    }
+}
+
 /// Asks once, over a connection of its own: the caller's runtime may be another one next time.
-fn http(patience: Duration) -> Result<reqwest::Client, String> {
+pub(crate) fn http(patience: Duration) -> Result<reqwest::Client, String> {
     let built = reqwest::Client::builder().no_proxy().timeout(patience).build();
     built.map_err(|e| format!("no HTTP client: {e}"))
 }
 
-async fn status(address: SocketAddr) -> Option<Value> {
+/// What a node says of itself, if it answers.
+pub(crate) async fn status(address: SocketAddr) -> Option<Value> {
     let sent = http(QUESTION).ok()?.get(format!("http://{address}/status")).send().await;
     let body = sent.ok()?.bytes().await.ok()?;
     serde_json::from_slice::<json::In>(&body).ok().map(|read| read.0)

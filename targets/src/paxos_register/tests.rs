@@ -21,10 +21,10 @@ fn healthy_registers_are_linearizable() {
 
 #[test]
 fn promise_amnesia_is_found() {
-    is_found(|seed| world(seed, Some(Bug::PromiseAmnesia)), &["lost-write", "stale-read"]);
+    is_found(|seed| world(seed, Some(Bug::PromiseAmnesia)), registers::LOSSES);
 }
 
 #[test]
 fn accept_lower_is_found() {
-    is_found(|seed| world(seed, Some(Bug::AcceptLower)), &["lost-write", "stale-read"]);
+    is_found(|seed| world(seed, Some(Bug::AcceptLower)), registers::LOSSES);
 }

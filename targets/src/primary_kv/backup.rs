@@ -4,7 +4,7 @@
 //! those of this view never take away what an earlier one of this view has brought.
 
 use super::log::{Entry, Log, Position, Store};
-use super::replica::Record;
+use super::message::Record;
 
 /// The log has everything of the primary's up to this index, or lacks what comes before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +54,8 @@ pub(super) fn replace(
     if stale || log.has(end) {
         return end.index;
     }
-    records.push(Record::State(store.clone()));
-    records.extend(entries.iter().cloned().map(Record::Entry));
-    *log = Log::new(store);
-    entries.into_iter().for_each(|e| log.put(e));
+    records.push(Record::State(store.clone(), entries.clone()));
+    *log = Log::new(store, entries);
     end.index
 }
 

@@ -67,9 +67,9 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// A log that begins with these registers.
-    pub(super) fn new(store: Store) -> Log {
-        Log { base: store.at, entries: Vec::new(), store }
+    /// A log that begins with these registers, and the entries after them.
+    pub(super) fn new(store: Store, entries: Vec<Entry>) -> Log {
+        Log { base: store.at, entries, store }
     }
 
     /// The end.

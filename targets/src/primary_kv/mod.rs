@@ -12,12 +12,14 @@
 //! | `service` | the view service |
 //! | `log` | changes in order, and the registers they make |
 //! | `backup`, `primary` | the two parts a replica plays |
+//! | `message` | what nodes tell each other, and what they keep |
 //! | `replica` | both, and who waits for what |
 //! | `node` | a replica or the view service |
 //! | `settings` | options and bugs |
 
 mod backup;
 mod log;
+mod message;
 mod node;
 mod primary;
 mod replica;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use danso_vocab::{NodeId, Value};
 
-use super::replica::{Message, Record, Replica};
+use super::message::{Message, Record};
+use super::replica::Replica;
 use super::service::Service;
 use super::settings::Settings;
 use super::view::{SERVICE, View};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use danso_vocab::{NodeId, Value};
-use serde::{Deserialize, Serialize};
 
 use super::backup::{self, Taken};
-use super::log::{Entry, Log, Position, Store};
+use super::log::{Entry, Log, Position};
+use super::message::{Message, Record};
 use super::primary::{Primary, Send};
 use super::settings::{Bug, Settings};
 use super::view::{SERVICE, View};
@@ -18,39 +18,6 @@ const BATCH: usize = 256;
 
 /// Changes that may wait.
 const WAITING: usize = 4_096;
-
-/// What must survive the process.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Record {
-    View(View),
-    /// It comes in the place of what was at its index and after.
-    Entry(Entry),
-    /// These registers come in the place of everything.
-    State(Store),
-}
-
-/// What nodes tell each other.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Message {
-    /// To the view service; see [`Service::ping`](super::service::Service::ping).
-    Ping { view: u64, last: Position, in_step: bool },
-    /// From the view service, or from somebody who knows better.
-    View(View),
-    /// From the primary: entries after `prev`, of which those up to `commit` are committed.
-    Append { view: View, round: u64, prev: Position, entries: Vec<Entry>, commit: u64 },
-    /// From the primary, to somebody whose log cannot be continued.
-    State { view: View, round: u64, store: Store, entries: Vec<Entry>, commit: u64 },
-    /// To the primary: everything is here up to `matched`.
-    Ack { view: u64, round: u64, matched: u64 },
-    /// To the primary: what comes before is missing.
-    Gap { view: u64 },
-    /// To the primary: how far must one be to answer a read?
-    ReadAsk { id: u64 },
-    /// So far.
-    ReadAt { view: u64, id: u64, index: u64 },
-}
 
 /// A read that waits.
 #[derive(Debug)]
@@ -91,7 +58,7 @@ impl Replica {
             match record {
                 Record::View(newer) => view = newer,
                 Record::Entry(entry) => log.put(entry),
-                Record::State(store) => log = Log::new(store),
+                Record::State(store, entries) => log = Log::new(store, entries),
             }
         }
         let mut replica = Replica {
@@ -401,9 +368,7 @@ impl Replica {
 
     pub(super) fn records(&self) -> Vec<Record> {
         let store = self.log.store.clone();
-        let after = self.log.after(store.at.index, usize::MAX).iter().cloned();
-        let mut records = vec![Record::View(self.view.clone()), Record::State(store)];
-        records.extend(after.map(Record::Entry));
-        records
+        let entries = self.log.after(store.at.index, usize::MAX).to_vec();
+        vec![Record::View(self.view.clone()), Record::State(store, entries)]
     }
 }

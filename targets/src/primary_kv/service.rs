@@ -30,9 +30,10 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// A service that starts with this view. It has heard of nobody yet, and gives everybody time.
+    /// A service that starts with this view. It has heard of nobody yet, and gives everybody time:
+    /// they may be starting, too.
     pub(super) fn new(view: View, all: &[NodeId], dead: u64, now: u64) -> Service {
-        let heard = Heard { at: now, last: Position::default(), in_step: 0 };
+        let heard = Heard { at: now + 3 * dead, last: Position::default(), in_step: 0 };
         let replicas = all.iter().filter(|n| **n != SERVICE);
         Service { view, heard: replicas.map(|n| (*n, heard)).collect(), dead, due: now }
     }
@@ -107,22 +108,23 @@ mod tests {
         let hear = |service: &mut Service, now: u64, from: u16, in_step: u64| {
             service.ping(now, NodeId(from), Position::default(), in_step);
         };
-        assert!(service.tick(0).is_none());
-        hear(&mut service, 700, 3, 0);
-        hear(&mut service, 700, 4, 0);
-        let view = service.tick(900).unwrap();
+        assert!(service.tick(900).is_none(), "it may be starting");
+        hear(&mut service, 1_000, 2, 0);
+        hear(&mut service, 1_800, 3, 0);
+        hear(&mut service, 1_800, 4, 0);
+        let view = service.tick(1_900).unwrap();
         assert_eq!((view.number, roles(&view)), (2, vec!["idle", "primary", "backup"]));
         // The old primary is back.
-        hear(&mut service, 1_000, 2, 1);
-        let view = service.tick(1_000).unwrap();
+        hear(&mut service, 2_000, 2, 1);
+        let view = service.tick(2_000).unwrap();
         assert_eq!(roles(&view), ["joining", "primary", "backup"]);
         // It cannot be made primary, whatever happens.
-        hear(&mut service, 1_900, 2, 0);
-        assert!(service.tick(1_900).is_none());
-        hear(&mut service, 2_000, 3, 2);
-        hear(&mut service, 2_000, 4, 0);
-        assert!(service.tick(2_000).is_none(), "what the primary said was of an earlier view");
-        hear(&mut service, 2_100, 3, 3);
-        assert_eq!(roles(&service.tick(2_200).unwrap()), ["backup", "primary", "backup"]);
+        hear(&mut service, 2_900, 2, 0);
+        assert!(service.tick(2_900).is_none());
+        hear(&mut service, 3_000, 3, 2);
+        hear(&mut service, 3_000, 4, 0);
+        assert!(service.tick(3_000).is_none(), "what the primary said was of an earlier view");
+        hear(&mut service, 3_100, 3, 3);
+        assert_eq!(roles(&service.tick(3_200).unwrap()), ["backup", "primary", "backup"]);
     }
 }

@@ -21,22 +21,20 @@ fn a_synchronous_cluster_is_linearizable() {
 
 #[test]
 fn asynchronous_replication_loses_writes() {
-    is_found(|seed| world(seed, |s| s.replication = Replication::Async), LOSSES);
+    is_found(|seed| world(seed, |s| s.replication = Replication::Async), registers::LOSSES);
 }
 
 #[test]
 fn async_failover_is_found() {
-    is_found(|seed| world(seed, |s| s.bug = Some(Bug::AsyncFailover)), LOSSES);
+    is_found(|seed| world(seed, |s| s.bug = Some(Bug::AsyncFailover)), registers::LOSSES);
 }
 
 #[test]
 fn split_brain_is_found() {
-    is_found(|seed| world(seed, |s| s.bug = Some(Bug::SplitBrain)), LOSSES);
+    is_found(|seed| world(seed, |s| s.bug = Some(Bug::SplitBrain)), registers::LOSSES);
 }
 
 #[test]
 fn stale_replica_read_is_found() {
     is_found(|seed| world(seed, |s| s.bug = Some(Bug::StaleReplicaRead)), &["stale-read"]);
 }
-
-const LOSSES: &[&str] = &["lost-write", "stale-read", "resurrected-value"];

@@ -27,7 +27,8 @@
 //! queue once, and is told the first attempt's offset. Without them a retry is another message.
 //! The same makes a consumer's `receive` repeatable: it gets the same delivery again.
 //!
-//! One node is a cluster too: `danso node queue --id 1 --listen 127.0.0.1:7400 --data DIR`.
+//! One node is a cluster too:
+//! `danso node queue --id 1 --listen 127.0.0.1:7400 --peers '' --data DIR --seed 1`.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -42,6 +43,9 @@ mod http;
 mod partition;
 mod settings;
 mod speech;
+
+#[cfg(test)]
+mod node_tests;
 
 use self::broker::Broker;
 use self::speech::QueueSpeech;

@@ -23,7 +23,7 @@ pub(crate) struct Message {
     pub(crate) attempt: u32,
 }
 
-/// The messages most drains take at a time, so that answers have an end.
+/// What a drain takes and lists at most, so that answers have an end.
 const DRAIN: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,8 @@ pub(crate) enum Verdict {
 impl Partition {
     /// Puts a message in; `None` if there is no room.
     pub(crate) fn send(&mut self, rules: &Rules, value: Value) -> Option<u64> {
-        if self.messages.len() >= rules.max_length {
+        let dead: usize = self.groups.values().map(|group| group.dead.len()).sum();
+        if self.messages.len() + dead >= rules.max_length {
             return None;
         }
         self.messages.push_back(Held(value));

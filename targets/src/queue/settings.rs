@@ -22,7 +22,7 @@ pub(crate) const OPTIONS: &[ParamSpec] = &settings::options::<{ settings::COUNT 
     },
     ParamSpec {
         name: "max-length",
-        about: "messages a partition holds at most; more are refused",
+        about: "messages a partition holds at most, dead letters included; more are refused",
         default: || 100_000.into(),
     },
 ]);

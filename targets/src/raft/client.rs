@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use danso_engine::target::{Client, Fut};
+use danso_engine::target::{Client, Fut, Member};
 use danso_vocab::{Call, Name, NodeId, Outcome, Process, Value};
 use tokio::time::Instant;
 
@@ -34,6 +34,10 @@ const SHUN: Duration = Duration::from_millis(500);
 /// An attempt's patience doubles up to this many times the first one's.
 const MAX_PATIENCE: u32 = 8;
 
+/// How long a change of the membership is tried, and each attempt at it.
+const HOOK: Duration = Duration::from_secs(12);
+const HOOK_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// A definite failure is reported after this many times the first attempt's patience.
 const GIVE_UP: u32 = 4;
 
@@ -41,7 +45,7 @@ const GIVE_UP: u32 = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    /// Begins with a slash, is encoded, and has no query.
+    /// Begins with a slash and is encoded.
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
     /// Whether it changes anything.
@@ -99,7 +103,8 @@ impl<S: Speech> RaftClient<S> {
         if asked.writes {
             // The number is taken even if nothing is sent in the end: it must never be used twice.
             self.seq += 1;
-            asked.path += &format!("?client={}&seq={}", self.name, self.seq);
+            let joint = if asked.path.contains('?') { '&' } else { '?' };
+            asked.path += &format!("{joint}client={}&seq={}", self.name, self.seq);
         }
         let start = Instant::now();
         let mut certain = true;
@@ -177,6 +182,22 @@ impl<S: Speech> Client for RaftClient<S> {
     }
 }
 
+/// The nodes, those first that say they lead.
+async fn leaders_first(all: &[Member]) -> Vec<&Member> {
+    let asked: Vec<_> =
+        all.iter().map(|m| (m, tokio::spawn(target::status(target::address(m))))).collect();
+    let mut sorted = Vec::new();
+    for (member, status) in asked {
+        let leads = status.await.ok().flatten().is_some_and(|status| leads(&status));
+        sorted.insert(if leads { 0 } else { sorted.len() }, member);
+    }
+    sorted
+}
+
+fn leads(status: &Value) -> bool {
+    status.get("role").and_then(Value::str) == Some("leader")
+}
+
 /// The recipe of a target on Raft: `M` is replicated, `S` is how its clients speak.
 pub(crate) struct Recipe<M, S> {
     options: BTreeMap<String, Value>,
@@ -209,7 +230,42 @@ impl<M: Service, S: Speech + 'static> target::Recipe for Recipe<M, S> {
     }
 
     fn leads(&self, status: &Value) -> bool {
-        status.get("role").and_then(Value::str) == Some("leader")
+        leads(status)
+    }
+
+    fn hooks(&self) -> &'static [&'static str] {
+        &["leave", "join"]
+    }
+
+    /// Any node may be asked, but one that cannot reach a majority can do nothing. So they are
+    /// asked in turn, those that lead first, until one says that it is done.
+    fn hook<'a>(
+        &'a self,
+        hook: &'a str,
+        node: &'a Member,
+        all: &'a [Member],
+    ) -> Fut<'a, Result<String, String>> {
+        Box::pin(async move {
+            let start = Instant::now();
+            let mut last = "nobody was asked".to_owned();
+            while start.elapsed() < HOOK {
+                for member in leaders_first(all).await {
+                    let url = format!("http://{}/members/{}", target::address(member), node.id);
+                    let http = target::http(HOOK_ATTEMPT)?;
+                    let request = if hook == "join" { http.put(url) } else { http.delete(url) };
+                    let said = match request.send().await {
+                        Ok(response) => target::said(response).await,
+                        Err(error) => Err(error.to_string()),
+                    };
+                    match said {
+                        Ok(members) => return Ok(members),
+                        Err(error) => last = error,
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(last)
+        })
     }
 
     fn client(&self, nodes: Nodes, process: Process) -> Box<dyn Client> {

@@ -37,6 +37,18 @@ pub(crate) const BUGS: &[BugSpec] = &[
         name: "dup-apply",
         about: "a retried request is applied again: sessions do not deduplicate",
     },
+    BugSpec {
+        name: "lease-no-skew",
+        about: "with reads = lease: a leader measures its lease by its wall clock",
+    },
+    BugSpec {
+        name: "joint-skip",
+        about: "a change of the membership does not wait until the last one is committed",
+    },
+    BugSpec {
+        name: "snapshot-loses-tail",
+        about: "a snapshot claims to hold the whole log, and what was not applied yet is dropped",
+    },
 ];
 
 /// What each of [`BUGS`] is to Raft, in the same order.
@@ -47,6 +59,9 @@ const MEANT: [Bug; BUGS.len()] = [
     Bug::NoFsyncLog,
     Bug::CommitOldTerm,
     Bug::DupApply,
+    Bug::LeaseNoSkew,
+    Bug::JointSkip,
+    Bug::SnapshotLosesTail,
 ];
 
 /// The given options, completed by defaults, and what they say; the error is one line.

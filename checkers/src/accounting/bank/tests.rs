@@ -144,7 +144,7 @@ fn what_is_right_is_what_most_snapshots_show() {
     assert_eq!(names, ["wrong-total", "unexpected-account", "missing-account"]);
     assert_eq!(
         finding.anomalies[0].because,
-        "p0's read (#8) at 0.000 s shows balances that add up to 17, but most snapshots show 20"
+        "p0's read (#8) at 0.000 s shows balances that add up to 17, but 5 of 6 snapshots show 20"
     );
 }
 

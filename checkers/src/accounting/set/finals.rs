@@ -7,7 +7,7 @@ use danso_vocab::{Anomaly, History, Limits, Op, OpId};
 use super::super::elements::{Bits, Elements, Speaker};
 use super::words;
 use crate::ledger::Ledger;
-use crate::objects::Object;
+use crate::objects::{Object, when};
 
 /// Losses are shown with so many of their adds.
 const ADDS: usize = 3;
@@ -181,7 +181,7 @@ impl<'h> Finals<'h> {
         let Some(first) = adds().next() else { return lost };
         ledger.count("lost", lost.len() as u64);
         ledger.anomaly("lost-element", || {
-            let acknowledged = first.res_time().unwrap_or_default();
+            let acknowledged = when(history, "at", first.res_time().unwrap_or_default());
             let others = match lost.len() {
                 1 => String::new(),
                 n => format!(
@@ -199,14 +199,14 @@ impl<'h> Finals<'h> {
                 key: object.named(history),
                 ops: std::iter::once(last.read.id()).chain(adds().take(ADDS).map(Op::id)).collect(),
                 because: format!(
-                    "{}'s add of {} ({}) was acknowledged at {acknowledged}, but the final read{} of {} ({}), begun at {}, does not show it{others}",
+                    "{}'s add of {} ({}) was acknowledged{acknowledged}, but the final read{} of {} ({}){} does not show it{others}",
                     first.process(),
                     first.arg(),
                     first.id(),
                     object.of(history),
                     last.speaker(),
                     last.read.id(),
-                    last.read.inv_time(),
+                    when(history, "begun at", last.read.inv_time()),
                 ),
                 explain: also,
             }

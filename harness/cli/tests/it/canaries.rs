@@ -55,6 +55,24 @@ fn every_bug_has_a_canary() {
 }
 
 #[test]
+fn every_expected_anomaly_is_one_that_somebody_can_find() {
+    let listed = danso(&project(), &["list", "workloads"]).out;
+    let known: Vec<&str> = listed
+        .lines()
+        .filter_map(|l| l.trim().strip_prefix("can find: "))
+        .flat_map(|l| l.split(", "))
+        .collect();
+    for canary in files() {
+        let text = std::fs::read_to_string(&canary.path).unwrap();
+        for line in text.lines().filter_map(|l| l.strip_prefix("anomaly = ")) {
+            for name in line.split('"').skip(1).step_by(2) {
+                assert!(known.contains(&name), "{}: {name} is in no list", canary.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn canaries() {
     let _turn = turn();
     let only = if quick() { "raft-kv/stale-read" } else { "" };

@@ -8,6 +8,10 @@ use super::super::http::Request;
 use super::super::{Node, register};
 use super::{Load, Setup, run};
 
+/// What a cluster shows that loses what it has acknowledged: it depends on who looks first.
+pub(crate) const LOSSES: &[&str] =
+    &["lost-write", "lost-update", "stale-read", "resurrected-value"];
+
 /// Registers in use.
 const KEYS: u64 = 2;
 

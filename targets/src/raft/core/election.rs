@@ -3,7 +3,7 @@
 use danso_vocab::NodeId;
 
 use super::message::{Ballot, Message, PreVoted, Voted};
-use super::{Data, Event, Position, Raft, Role};
+use super::{Data, Event, Raft, Role};
 
 impl<C: Data, S: Data> Raft<C, S> {
     /// Stands for election, or first asks whether that makes sense.
@@ -113,9 +113,7 @@ impl<C: Data, S: Data> Raft<C, S> {
     /// node's is one in which it has not voted.
     fn would_vote(&self, from: NodeId, m: Ballot) -> bool {
         let free = m.term > self.term || self.vote.is_none_or(|v| v == from);
-        // Who has lost its log may have lost a vote with it (see `members`).
-        let blank = self.log.last() == Position::default() && m.last != Position::default();
-        m.term >= self.term && free && m.last >= self.log.last() && !blank
+        m.term >= self.term && free && m.last >= self.log.last()
     }
 
     /// Becomes a follower of a term nobody is known to lead yet.

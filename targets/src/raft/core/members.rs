@@ -10,9 +10,10 @@
 //! takes entries like anybody (4.1). A leader that has removed itself leads until that is
 //! committed and does not count itself (4.2.2).
 //!
-//! A server that was removed may be added again with an empty disk. It cannot know then what it
-//! had voted; so **a node without any log votes only for a node without any log**, which is
-//! enough to elect the first leader there ever was.
+//! A server that was removed may be added again with an empty disk, one at a time. It does not know
+//! then what it had voted, and may vote for somebody whose log is behind; but whoever lacks the
+//! entry that removed it is, with it, no majority of the members before. Two that are emptied at
+//! once may be one too many.
 
 use std::collections::BTreeSet;
 

@@ -26,6 +26,9 @@ mod message;
 mod read;
 mod replication;
 mod snapshot;
+
+#[cfg(test)]
+mod change_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,15 +4,15 @@ use super::message::{Append, Appended, Ballot, Fit, PreVoted, Voted};
 use super::*;
 
 /// The protocol does not look inside commands and states.
-type Raft = super::Raft<(), ()>;
+pub(super) type Raft = super::Raft<(), ()>;
 
-const MS: u64 = 1_000_000;
+pub(super) const MS: u64 = 1_000_000;
 
-fn clocks(mono: u64) -> Now {
+pub(super) fn clocks(mono: u64) -> Now {
     Now { mono, wall: 0 }
 }
 
-fn config(id: u16, nodes: u16) -> Config {
+pub(super) fn config(id: u16, nodes: u16) -> Config {
     Config {
         id: NodeId(id),
         peers: NodeId::all(nodes).into_iter().filter(|p| p.0 != id).collect(),
@@ -27,7 +27,7 @@ fn config(id: u16, nodes: u16) -> Config {
 }
 
 /// Node `id` of three with a log of these terms, in the last of them.
-fn node(id: u16, terms: &[u64], bug: Option<Bug>) -> Raft {
+pub(super) fn node(id: u16, terms: &[u64], bug: Option<Bug>) -> Raft {
     let entries = (1..)
         .zip(terms)
         .map(|(index, term)| Arc::new(Entry { index, term: *term, content: Content::Nothing }));
@@ -41,7 +41,7 @@ fn terms(raft: &Raft) -> Vec<u64> {
 }
 
 /// Makes a node stand and win with the vote of `voter`, at once; its messages are lost.
-fn elect(raft: &mut Raft, voter: u16, now: u64) {
+pub(super) fn elect(raft: &mut Raft, voter: u16, now: u64) {
     raft.config.pre_vote = false;
     raft.campaign(now);
     let vote = Voted { term: raft.term, granted: true };
@@ -50,7 +50,7 @@ fn elect(raft: &mut Raft, voter: u16, now: u64) {
 }
 
 /// Passes messages between two nodes, as they come, until `stop` or nobody has anything to say.
-fn talk(a: &mut Raft, b: &mut Raft, now: u64, stop: fn(&Raft, &Raft) -> bool) {
+pub(super) fn talk(a: &mut Raft, b: &mut Raft, now: u64, stop: fn(&Raft, &Raft) -> bool) {
     loop {
         let mut said = false;
         for turn in 0..2 {
@@ -72,7 +72,7 @@ fn talk(a: &mut Raft, b: &mut Raft, now: u64, stop: fn(&Raft, &Raft) -> bool) {
     }
 }
 
-fn never(_: &Raft, _: &Raft) -> bool {
+pub(super) fn never(_: &Raft, _: &Raft) -> bool {
     false
 }
 
@@ -219,7 +219,7 @@ fn the_bug_commits_it_and_then_it_is_overwritten() {
 }
 
 /// A settled leader of three, with its messages to be passed by hand.
-fn leader(bug: Option<Bug>) -> (Raft, Raft) {
+pub(super) fn leader(bug: Option<Bug>) -> (Raft, Raft) {
     let mut leader = node(1, &[1], bug);
     let mut follower = node(2, &[1], bug);
     elect(&mut leader, 2, 0);

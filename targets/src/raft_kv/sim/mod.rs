@@ -9,5 +9,6 @@ mod clients;
 mod disk;
 mod nemesis;
 mod oracle;
+mod setup;
 mod tests;
 mod world;

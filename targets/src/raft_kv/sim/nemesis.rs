@@ -2,7 +2,7 @@
 
 use danso_vocab::Rng;
 
-use crate::raft::core::{Event, Role};
+use crate::raft::core::{Change, Event, Role};
 
 const MS: u64 = 1_000_000;
 
@@ -15,6 +15,8 @@ pub(super) enum Trouble {
     Crash(Vec<usize>),
     /// These nodes stand still.
     Pause(Vec<usize>),
+    /// Somebody asks the first node to change the membership.
+    Change(usize, Change),
 }
 
 /// Draws a misfortune for a cluster of `n`.
@@ -23,7 +25,7 @@ pub(super) fn draw(n: usize, rng: &mut Rng) -> Trouble {
     rng.shuffle(&mut nodes);
     let minority = n.div_ceil(2) - 1;
     let some = |k: usize| nodes[..k].to_vec();
-    match rng.below(12) {
+    match rng.below(15) {
         0 => Trouble::Cut(between(&nodes[..1], &nodes[1..])),
         1 => Trouble::Cut(between(&nodes[..minority], &nodes[minority..])),
         // One way: the first is not heard, or hears nothing.
@@ -37,6 +39,8 @@ pub(super) fn draw(n: usize, rng: &mut Rng) -> Trouble {
         8 => Trouble::Crash(some(minority + 1)),
         9 => Trouble::Crash(some(n)),
         10 => Trouble::Pause(some(1)),
+        11 | 12 => Trouble::Change(nodes[0], Change::Leave(nodes[1] as u16 + 1)),
+        13 => Trouble::Change(nodes[0], Change::Join(nodes[1] as u16 + 1)),
         _ => Trouble::Pause(some(minority)),
     }
 }

@@ -1,4 +1,5 @@
-use super::world::{Setup, Summary, World};
+use super::setup::{Setup, Summary};
+use super::world::World;
 use crate::raft::Bug;
 
 /// A world that depends on the seed alone: three, five or seven nodes, long and short logs.

@@ -8,11 +8,11 @@ use super::clients::Client;
 use super::disk::Disk;
 use super::nemesis::{self, Trouble};
 use super::oracle::{Oracle, Violation};
+use super::setup::{Setup, Summary};
 use crate::kit::Now;
-use crate::raft::Bug;
 use crate::raft::answer::Answer;
-use crate::raft::core::{Config, Event};
-use crate::raft::node::{Input, Limits, Parcel, Ready, RequestOf};
+use crate::raft::core::{Change, Config, Event};
+use crate::raft::node::{Input, Limits, Parcel, Ready, Request, RequestOf};
 use crate::raft_kv::kv::{Kv, Reply};
 
 type Node = crate::raft::node::Node<Kv>;
@@ -22,39 +22,6 @@ const MS: u64 = 1_000_000;
 /// All clocks are right.
 fn clocks(now: u64) -> Now {
     Now { mono: now, wall: now }
-}
-
-/// What kind of world.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Setup {
-    pub(super) seed: u64,
-    pub(super) nodes: usize,
-    pub(super) bug: Option<Bug>,
-    pub(super) pre_vote: bool,
-    /// Reads go by leases.
-    pub(super) lease: bool,
-    pub(super) max_entries: usize,
-    pub(super) snapshot_every: u64,
-    /// Misfortune hits whoever has just won an election, and nobody else: what it takes for the
-    /// paper's figure 8.
-    pub(super) haunted: bool,
-    /// The disks are files.
-    pub(super) real_disk: bool,
-    /// Whether a violation ends the run, or everything goes on regardless.
-    pub(super) judged: bool,
-    /// How long things go wrong, in ms. Then everything heals.
-    pub(super) trouble_ms: u64,
-}
-
-/// What happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Summary {
-    pub(super) steps: u64,
-    pub(super) commits: u64,
-    pub(super) terms: u64,
-    /// Snapshots that a leader sent and a follower took.
-    pub(super) installed: u64,
-    pub(super) succeeded: u64,
 }
 
 enum What {
@@ -98,12 +65,6 @@ pub(super) struct World {
     oracle: Oracle,
     steps: u64,
     installed: u64,
-}
-
-impl Setup {
-    fn judge(&self, found: Result<(), Violation>) -> Result<(), Violation> {
-        if self.judged { found } else { Ok(()) }
-    }
 }
 
 impl World {
@@ -249,14 +210,16 @@ impl World {
         server.ready_at = None;
         let Some(node) = &mut server.node else { return Ok(()) };
         let ready = node.ready(clocks(self.now));
-        let looked = self.oracle.look(NodeId(i as u16 + 1), node, &ready.events);
-        self.setup.judge(looked)?;
         let writes = !ready.records.is_empty();
         if writes && self.now < self.setup.trouble_ms * MS && self.rng.chance(1, 500) {
+            // Nobody hears of what is not durable: not even that it is committed, which a node
+            // that is the only member knows at once.
             server.disk.persist_partly(&ready.records, &mut self.rng);
             self.crash(i);
             return Ok(());
         }
+        let looked = self.oracle.look(NodeId(i as u16 + 1), node, &ready.events);
+        self.setup.judge(looked)?;
         server.disk.persist(&ready.records);
         if server.disk.len() > 300 {
             server.disk.compact(node.compact());
@@ -321,6 +284,10 @@ impl World {
                 self.cuts.insert(number, links);
                 self.at(self.now + lasts, What::Heal(number));
             }
+            Trouble::Change(to, change) => {
+                self.tickets += 1;
+                self.deliver(to, Input::Request(self.tickets, Request::Change(change)));
+            }
             Trouble::Crash(nodes) => nodes.into_iter().for_each(|i| self.crash(i)),
             Trouble::Pause(nodes) => {
                 for i in nodes {
@@ -384,6 +351,13 @@ impl World {
         self.late = 0;
         for server in &mut self.servers {
             server.paused_until = server.paused_until.min(self.now);
+        }
+        // Everybody shall be a member again, and whoever leads is told so until it is true.
+        let nodes = self.setup.nodes;
+        for turn in 0..2 * nodes * nodes * nodes {
+            let (to, who) = (turn % nodes, turn / nodes % nodes);
+            let join = Trouble::Change(to, Change::Join(who as u16 + 1));
+            self.at(self.now + (500 + 5 * turn as u64) * MS, What::Strike(join));
         }
     }
 
