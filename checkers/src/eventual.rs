@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use danso_vocab::{Checker, Finding, History, Limits, Value};
 
-use key::Key;
+use key::{Begin, Key};
 use quiet::Quiet;
 use replicas::Replicas;
 use report::Report;
@@ -180,16 +180,12 @@ impl Checker for Eventual {
             Err(why) => return Finding::unknown(self.name(), why),
         };
         let replicas = Replicas::of(history, self.replicas);
-        let closing = Quiet::closing(history);
+        let begin = Begin { alphabet, closing: Quiet::closing(history), stop: &limits.stop };
         let mut report = Report::default();
         let rows = key::by_key(history);
         limits.progress.objects(rows.chunk_by(|a, b| a.0 == b.0).count() as u64);
         for rows in rows.chunk_by(|a, b| a.0 == b.0) {
-            if limits.stop.is_tripped() {
-                return Finding::unknown(self.name(), "out of time; raise --timeout");
-            }
-            if let Err(why) = self.one(history, rows, (&alphabet, closing), &replicas, &mut report)
-            {
+            if let Err(why) = self.one(history, rows, &begin, &replicas, &mut report) {
                 return Finding::unknown(self.name(), why);
             }
             limits.progress.decided();
@@ -199,12 +195,12 @@ impl Checker for Eventual {
 }
 
 impl Eventual {
-    /// Judges one key; the error says which operation is none of this object.
+    /// Judges one key; the error says which operation is none of this object, or that time is up.
     fn one(
         &self,
         history: &History,
         rows: &[(u32, u32)],
-        begin: (&key::Alphabet, Quiet),
+        begin: &Begin<'_>,
         replicas: &Replicas,
         report: &mut Report,
     ) -> Result<(), String> {
