@@ -167,21 +167,23 @@ impl Checker for Delivery {
 impl Delivery {
     /// What was decided of a history without anomalies.
     fn praise(&self, accounts: &Accounts<'_>) -> String {
-        let (sent, queues) = (accounts.acknowledged, accounts.partitions.len());
-        let what = match self.guarantee {
-            Guarantee::AtMostOnce => format!("of {sent} acknowledged messages none came twice"),
-            Guarantee::AtLeastOnce => format!("all {sent} acknowledged messages came out"),
-            Guarantee::ExactlyOnce => {
-                format!("all {sent} acknowledged messages came out exactly once")
+        let sent = match (accounts.acknowledged, accounts.partitions.len()) {
+            (sent, 1) => format!("{sent} acknowledged messages"),
+            (sent, partitions) => {
+                format!("{sent} acknowledged messages of {partitions} partitions")
             }
+        };
+        let what = match self.guarantee {
+            Guarantee::AtMostOnce => format!("none of {sent} came twice"),
+            Guarantee::AtLeastOnce => format!("all {sent} came out"),
+            Guarantee::ExactlyOnce => format!("all {sent} came out exactly once"),
         };
         let order = match self.order {
             Order::Any => "",
             Order::PerProducer => ", those of each producer in order",
             Order::PerPartition => ", in order",
         };
-        let queues = if queues == 1 { String::new() } else { format!(" of {queues} partitions") };
-        format!("{what}{queues}{order}")
+        what + order
     }
 }
 

@@ -42,7 +42,8 @@ use std::time::Duration;
 
 use danso_vocab::{Checker, Finding, History, Limits, Value};
 
-use key::Key;
+use key::{Begin, Key};
+use quiet::Quiet;
 use replicas::Replicas;
 use report::Report;
 use words::Words;
@@ -179,14 +180,12 @@ impl Checker for Eventual {
             Err(why) => return Finding::unknown(self.name(), why),
         };
         let replicas = Replicas::of(history, self.replicas);
+        let begin = Begin { alphabet, closing: Quiet::closing(history), stop: &limits.stop };
         let mut report = Report::default();
         let rows = key::by_key(history);
         limits.progress.objects(rows.chunk_by(|a, b| a.0 == b.0).count() as u64);
         for rows in rows.chunk_by(|a, b| a.0 == b.0) {
-            if limits.stop.is_tripped() {
-                return Finding::unknown(self.name(), "out of time; raise --timeout");
-            }
-            if let Err(why) = self.one(history, rows, &alphabet, &replicas, &mut report) {
+            if let Err(why) = self.one(history, rows, &begin, &replicas, &mut report) {
                 return Finding::unknown(self.name(), why);
             }
             limits.progress.decided();
@@ -196,18 +195,18 @@ impl Checker for Eventual {
 }
 
 impl Eventual {
-    /// Judges one key; the error says which operation is none of this object.
+    /// Judges one key; the error says which operation is none of this object, or that time is up.
     fn one(
         &self,
         history: &History,
         rows: &[(u32, u32)],
-        alphabet: &key::Alphabet,
+        begin: &Begin<'_>,
         replicas: &Replicas,
         report: &mut Report,
     ) -> Result<(), String> {
         let mut elements = elements::Elements::default();
-        let key = Key::of(self, history, rows, alphabet, &mut elements)?;
-        quiet::same_updates(&key, &elements, report);
+        let key = Key::of(self, history, rows, begin, &mut elements)?;
+        quiet::same_updates(&key, report);
         let finals = quiet::finals(&key, replicas, self.grace, report);
         let words = Words { object: self.object, elements: &elements };
         quiet::agreement(&key, &finals, replicas, &words, report);

@@ -38,6 +38,7 @@ mod entry;
 mod evidence;
 mod isolation;
 mod judge;
+mod keys;
 mod ledger;
 mod pages;
 mod picture;
@@ -114,7 +115,7 @@ impl Sagas {
             judge.judge(saga, &mut tally);
         }
         let figures = judge.figures;
-        isolation::reused_keys(history, evidence, &mut tally);
+        keys::reused_keys(history, evidence, &mut tally);
         let dirty = isolation::dirty_reads(history, &self.definition, evidence, &mut tally);
         ledger::conservation(history, &self.definition, evidence, &records, &mut tally);
 

@@ -1,5 +1,5 @@
 //! Workload `crdt-counter`: add to counters and read them, at every replica; judged by what the
-//! replicas come to once everything has healed and had `settle-ms` to settle.
+//! replicas come to once everything has healed and had `settle` ms.
 //!
 //! With `object = "pn-counter"` a third of the additions is negative; a `"g-counter"` only grows.
 //! Amounts differ, from 1 to 9, so that a sum that is off tells by how much. This makes sense

@@ -1,5 +1,5 @@
 //! Workload `crdt-set`: add to sets, remove and read, at every replica; judged by what the
-//! replicas come to once everything has healed and had `settle-ms` to settle: all hold what was
+//! replicas come to once everything has healed and had `settle` ms: all hold what was
 //! added and not removed since, where an addition wins over a removal that had not observed it.
 //!
 //! The same few elements are added and removed again and again, by everybody. Where the target

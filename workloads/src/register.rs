@@ -12,7 +12,7 @@
 //! confuses equal values.
 //!
 //! **Consistency.** With `consistency = "eventual"` registers need only converge: when everything
-//! has healed and had `settle-ms` to settle, one worker of each node reads every register there,
+//! has healed and had `settle` ms, one worker of each node reads every register there,
 //! and all nodes must answer the same value, one that was written. `"last-write"` asks besides
 //! that it is the one written last in real time. Then the same `keys` stay in use throughout. How
 //! stale reads were is told in figures. This makes sense only if the target's client asks the

@@ -9,8 +9,8 @@ use danso_vocab::{
 
 /// How long replicas have to agree after everything healed.
 pub(crate) const SETTLE: ParamSpec = ParamSpec {
-    name: "settle-ms",
-    about: "how long replicas have to agree after everything healed, where that is asked",
+    name: "settle",
+    about: "ms that replicas have to agree after everything healed, where they must",
     default: || 3_000.into(),
 };
 

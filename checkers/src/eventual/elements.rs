@@ -10,6 +10,8 @@ pub(super) struct Elements {
     ints: FxHashMap<i64, u32>,
     others: FxHashMap<Value, u32>,
     sets: Interner<Box<[u32]>>,
+    /// Numbers for what reads say they have heard of.
+    heard: FxHashMap<Value, u32>,
     /// What was made of the answer of this id.
     answers: FxHashMap<u32, (i64, Option<u32>)>,
 }
@@ -55,6 +57,15 @@ impl Elements {
         match u32::try_from(set) {
             Ok(set) if (set as usize) < self.sets.len() => self.sets.get(set),
             _ => &[],
+        }
+    }
+
+    /// A number for what a read says it has heard of.
+    pub(super) fn heard(&mut self, seen: &Value) -> u32 {
+        let next = self.heard.len() as u32;
+        match self.heard.get(seen) {
+            Some(number) => *number,
+            None => *self.heard.entry(seen.clone()).or_insert(next),
         }
     }
 

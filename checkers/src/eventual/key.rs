@@ -1,6 +1,6 @@
 //! [`Key`]: the operations of one key, by what they do.
 
-use danso_vocab::{History, Op, OpId, Status, Value};
+use danso_vocab::{History, Op, OpId, Status, Stop, Value};
 
 use super::elements::Elements;
 use super::quiet::Quiet;
@@ -40,6 +40,17 @@ fn word(object: Object, f: &str) -> Option<Word> {
     updates.then_some(Word::Update)
 }
 
+/// What is the same for all keys.
+pub(super) struct Begin<'a> {
+    pub(super) alphabet: Alphabet,
+    /// Nothing is quiet before this.
+    pub(super) closing: Quiet,
+    pub(super) stop: &'a Stop,
+}
+
+/// After so many operations it is asked whether there is still time.
+const GLANCE: usize = 1 << 16;
+
 /// An answered read: what the replica held, comparable but otherwise up to the object, and the
 /// updates it said it had heard of.
 #[derive(Clone, Copy)]
@@ -75,7 +86,7 @@ impl<'h> Key<'h> {
         eventual: &Eventual,
         history: &'h History,
         rows: &[(u32, u32)],
-        alphabet: &Alphabet,
+        begin: &Begin<'_>,
         elements: &mut Elements,
     ) -> Result<Key<'h>, String> {
         let mut key = Key {
@@ -83,13 +94,16 @@ impl<'h> Key<'h> {
             value: None,
             updates: Vec::new(),
             reads: Vec::new(),
-            quiet: Quiet::default(),
+            quiet: begin.closing,
             doubled: Vec::new(),
         };
-        for (_, row) in rows {
+        for (nth, (_, row)) in rows.iter().enumerate() {
+            if nth % GLANCE == 0 && begin.stop.is_tripped() {
+                return Err("out of time; raise --timeout".to_owned());
+            }
             let op = history.row(*row as usize);
             key.value = key.value.or_else(|| op.key().map(std::borrow::Cow::into_owned));
-            match alphabet.0[usize::from(op.f_id())] {
+            match begin.alphabet.0[usize::from(op.f_id())] {
                 Word::Update => {
                     if updates(eventual.object, op)? {
                         key.updates.push(op);
@@ -105,7 +119,7 @@ impl<'h> Key<'h> {
         }
         key.updates.sort_by_key(|op| op.inv_rank());
         key.reads.sort_by_key(|read| read.op.inv_rank());
-        key.quiet = Quiet::of(history, &key.updates);
+        key.quiet = key.quiet.after(&key.updates);
         Ok(key)
     }
 
@@ -127,7 +141,7 @@ impl<'h> Key<'h> {
             }
             plain => (register::plain(plain), None),
         };
-        let seen = seen.map(|seen| elements.id(seen));
+        let seen = seen.map(|seen| elements.heard(seen));
         Ok(match eventual.object {
             Object::Register | Object::LastWriteRegister if std::ptr::eq(value, &*answer) => {
                 (i64::from(id), seen)

@@ -7,7 +7,6 @@ use danso_vocab::time::human;
 use danso_vocab::{History, Op, OpId, Time};
 use rustc_hash::FxHashMap;
 
-use super::elements::Elements;
 use super::key::{Key, Read, lives};
 use super::replicas::{Replica, Replicas};
 use super::report::Report;
@@ -27,16 +26,20 @@ pub(super) struct Quiet {
 }
 
 impl Quiet {
-    /// When these updates were over.
-    pub(super) fn of(history: &History, updates: &[Op<'_>]) -> Quiet {
-        let mut quiet = Quiet::default();
+    /// When the closing phase began, if the history tells; nothing is quiet before.
+    pub(super) fn closing(history: &History) -> Quiet {
         let closing = history
             .notes()
             .find(|(_, _, n)| n.f == note::PHASE && n.value.str() == Some("closing"));
-        if let Some((index, time, _)) = closing {
-            quiet.index = Some(index);
-            quiet.time = time;
+        match closing {
+            Some((index, time, _)) => Quiet { index: Some(index), time, ..Quiet::default() },
+            None => Quiet::default(),
         }
+    }
+
+    /// When that has begun and these updates are over.
+    pub(super) fn after(self, updates: &[Op<'_>]) -> Quiet {
+        let mut quiet = self;
         for op in updates.iter().filter(|op| lives(**op)) {
             let Some(index) = op.res_index() else {
                 quiet.open = Some(op.id());
@@ -164,7 +167,7 @@ pub(super) fn agreement(
 
 /// Reads that had heard of the same updates must show the same state (strong eventual
 /// consistency: Shapiro et al. 2011, definition 2.3).
-pub(super) fn same_updates(key: &Key<'_>, elements: &Elements, report: &mut Report) {
+pub(super) fn same_updates(key: &Key<'_>, report: &mut Report) {
     let mut known = FxHashMap::<u32, &Read<'_>>::default();
     for read in &key.reads {
         let Some(seen) = read.seen else { continue };
@@ -177,7 +180,7 @@ pub(super) fn same_updates(key: &Key<'_>, elements: &Elements, report: &mut Repo
                 "{} and {} had heard of the same updates ({}) but were in different states",
                 first.op,
                 read.op,
-                elements.value(seen)
+                read.op.ret().and_then(|ret| ret.get("seen").cloned()).unwrap_or_default()
             );
             (vec![first.op.id(), read.op.id()], because, Vec::new())
         });

@@ -1,5 +1,7 @@
 //! Sets: a replica ends with what was added and not removed.
 
+use std::borrow::Cow;
+
 use danso_vocab::{Op, OpId, Status, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -65,21 +67,22 @@ pub(super) fn judge(
             if fate.gone && is_in {
                 report.anomaly("resurrected-element", key, || {
                     let value = elements.value(element as u32);
-                    let (adds, removes) = updates.history_of(key, element as u32);
+                    let history = updates.history_of(key, element as u32);
+                    let took = |op: &&Op<'_>| {
+                        removes(**op) && op.ret().is_some_and(|r| r.list() != Some(&[]))
+                    };
                     let because = format!(
                         "{} with {value}{} ({}), although each of its {} additions was taken away \
-                         by a removal that was acknowledged ({})",
+                         by an acknowledged removal, the last of them by {}",
                         name(),
                         of_key(key),
                         read.op.id(),
-                        adds.len(),
-                        removes.last().copied().map(said).unwrap_or_default(),
+                        history.iter().filter(|op| !removes(**op)).count(),
+                        history.iter().rev().find(took).copied().map(said).unwrap_or_default(),
                     );
-                    let mut ops = vec![read.op.id()];
-                    ops.extend(adds.iter().chain(&removes).map(|op| op.id()).take(10));
-                    let explain =
-                        adds.iter().chain(&removes).take(10).map(|op| op.to_string()).collect();
-                    (ops, because, explain)
+                    // The last ones tell how it went, if there are many.
+                    let last = history.iter().rev().take(12).rev().map(|op| op.id());
+                    (std::iter::once(read.op.id()).chain(last).collect(), because, Vec::new())
                 });
             }
         }
@@ -130,21 +133,23 @@ fn unexplained(key: &Key<'_>, fates: &[Fate], elements: &Elements, report: &mut 
 }
 
 /// The updates of a set, by element.
-struct Updates {
+struct Updates<'h> {
     /// Element and place in the key's updates.
     by_element: Vec<(u32, u32)>,
     /// Tags that acknowledged removals took away.
-    taken: FxHashMap<Value, ()>,
+    taken: FxHashSet<&'h Value>,
 }
 
-impl Updates {
-    fn of(key: &Key<'_>, elements: &mut Elements) -> Updates {
+impl<'h> Updates<'h> {
+    fn of(key: &Key<'h>, elements: &mut Elements) -> Updates<'h> {
         let mut by_element: Vec<(u32, u32)> = Vec::with_capacity(key.updates.len());
-        let mut taken = FxHashMap::default();
+        let mut taken = FxHashSet::default();
         for (place, op) in (0..).zip(&key.updates) {
             by_element.push((elements.id(&op.arg()), place));
-            if let Some(tags) = op.ret().filter(|_| removes(*op)).as_deref().and_then(Value::list) {
-                taken.extend(tags.iter().map(|tag| (tag.clone(), ())));
+            let ret = op.ret_id().filter(|_| removes(*op)).map(|id| key.history.value(id));
+            // A list is always stored, and so can be borrowed.
+            if let Some(Cow::Borrowed(Value::List(tags))) = ret {
+                taken.extend(tags);
             }
         }
         by_element.sort_unstable();
@@ -167,9 +172,7 @@ impl Updates {
         let adds = || ops().filter(|(_, op)| !removes(*op));
         let live = || adds().filter(|(_, op)| lives(*op));
         let kept = |add: Op<'_>| match tag(add) {
-            Some(tag) => {
-                !self.taken.contains_key(&tag) && removals.untagged_end < Some(add.inv_rank())
-            }
+            Some(tag) => !self.taken.contains(&tag) && removals.untagged_end < Some(add.inv_rank()),
             None => removals.end < Some(add.inv_rank()),
         };
         let gone = |add: Op<'_>| {
@@ -178,7 +181,7 @@ impl Updates {
                 rank.is_some_and(|rank| add.res_rank() < *rank)
             };
             match tag(add) {
-                Some(tag) => self.taken.contains_key(&tag) || before(&removals.untagged_at),
+                Some(tag) => self.taken.contains(&tag) || before(&removals.untagged_at),
                 None => before(&removals.at),
             }
         };
@@ -190,12 +193,12 @@ impl Updates {
         }
     }
 
-    /// The additions and removals of an element that may have happened.
-    fn history_of<'h>(&self, key: &Key<'h>, element: u32) -> (Vec<Op<'h>>, Vec<Op<'h>>) {
+    /// The additions and removals of an element that may have happened, by invocation.
+    fn history_of(&self, key: &Key<'h>, element: u32) -> Vec<Op<'h>> {
         let from = self.by_element.partition_point(|(e, _)| *e < element);
         let to = self.by_element.partition_point(|(e, _)| *e <= element);
         let ops = self.by_element[from..to].iter().map(|(_, place)| key.updates[*place as usize]);
-        ops.filter(|op| lives(*op)).partition(|op| !removes(*op))
+        ops.filter(|op| lives(*op)).collect()
     }
 }
 

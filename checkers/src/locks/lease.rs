@@ -30,7 +30,7 @@ const RATE: u64 = 1_000;
 /// Holders remembered at a time: more than one is a violation already.
 const HOLDERS: usize = 16;
 
-/// `acquire -> {token}` (fails if held), `release token`, and on the guarded resource
+/// `acquire -> {token}` (fails if held; may name its `owner`), `release token`, and on the guarded resource
 /// `write {token, value}` and `read -> {token, value}`; the key is the lock. Anomalies:
 /// `two-holders`, `token-regression`, `stale-holder-accepted`, `stale-read`. O(n log n), about
 /// 40 bytes an operation.
@@ -237,7 +237,7 @@ impl<'h> Book<'_, 'h> {
             if since >= hold.over {
                 continue;
             }
-            let other = holders.iter().find(|o| o.acquire.process() != hold.acquire.process());
+            let other = holders.iter().find(|other| !one_client(other.acquire, hold.acquire));
             if let Some(other) = other {
                 ledger.anomaly("two-holders", || {
                     let lease = match self.lease {
@@ -325,6 +325,15 @@ impl<'h> Book<'_, 'h> {
             });
         }
         Some(())
+    }
+}
+
+/// Whether two acquisitions are of one client: of one `owner`, if both name one, else of one
+/// process. A client goes on under another process when an operation of it ended as `info`.
+fn one_client(a: Op<'_>, b: Op<'_>) -> bool {
+    match (a.arg().get("owner"), b.arg().get("owner")) {
+        (Some(a), Some(b)) => a == b,
+        _ => a.process() == b.process(),
     }
 }
 

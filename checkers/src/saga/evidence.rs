@@ -81,7 +81,11 @@ pub(super) struct Order {
     /// The row of its first order; [`NONE`] if nobody ordered it.
     pub(super) row: u32,
     pub(super) committed: bool,
+    /// It was aborted, or the client was told that nothing happened.
     pub(super) aborted: bool,
+    /// How often it was ordered. One attempt that failed says nothing of another.
+    attempts: u32,
+    failed: bool,
 }
 
 /// A service's state as a client read it.
@@ -143,6 +147,9 @@ impl<'h> Evidence<'h> {
                 }
             }
         }
+        for order in all.orders.iter_mut().filter(|o| o.attempts == 1 && o.failed) {
+            order.aborted = true;
+        }
         let known = |s: &&str| definition.services().contains(s) || *s == definition.decider;
         if let Some(stranger) = asked.iter().find(|s| !known(s)) {
             return Err(format!(
@@ -189,7 +196,13 @@ impl<'h> Evidence<'h> {
         let id = *self.saga_ids.entry(name).or_insert(id);
         if id as usize == self.sagas.len() {
             self.sagas.push(name);
-            self.orders.push(Order { row: NONE, committed: false, aborted: false });
+            self.orders.push(Order {
+                row: NONE,
+                committed: false,
+                aborted: false,
+                attempts: 0,
+                failed: false,
+            });
         }
         id
     }
@@ -218,14 +231,14 @@ impl<'h> Evidence<'h> {
         if order.row == NONE {
             order.row = op.row() as u32;
         }
+        order.attempts += 1;
         match (op.status(), outcome) {
             (Status::Ok, Some("committed")) => order.committed = true,
             (Status::Ok, Some("aborted")) => order.aborted = true,
             (Status::Ok, _) => {
                 return Err(format!("{op}: its outcome is neither committed nor aborted"));
             }
-            // The client was told that nothing happened, or that all of it was taken back.
-            (Status::Fail, _) => order.aborted = true,
+            (Status::Fail, _) => order.failed = true,
             (Status::Info, _) => {}
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! The verdict on each saga, from its masks and windows.
 
-use danso_vocab::{Anomaly, History, Op, OpId, Value};
+mod order;
+mod tell;
+
+use danso_vocab::{History, Op};
 
 use super::case::{Case, steps};
 use super::definition::{Definition, StepKind};
 use super::evidence::{Act, Evidence, NONE};
-use super::picture::Picture;
-use super::precedence::{Edge, Event, Precedence};
 use super::tally::Tally;
 use super::windows::{Groups, Windows};
 
@@ -327,57 +328,6 @@ impl<'a, 'h> Judge<'a, 'h> {
         }
     }
 
-    /// S3, S6, S7 and decisions out of order.
-    fn order(&self, case: &Case, tally: &mut Tally) {
-        let precedence = self.precedence(case);
-        let mut told = false;
-        for (first, second, why) in precedence.contradictions() {
-            if let (Event::Apply(i), Event::Compensate(j) | Event::Null(j)) =
-                (first.event, second.event)
-                && i == j
-                && case.late & (1 << i) != 0
-            {
-                continue; // told as a late step
-            }
-            told = true;
-            let (a, b) = (self.words(first.event), self.words(second.event));
-            let t = format!("saga {}: {b} came before {a}", self.saga(case));
-            self.tell(tally, anomaly(why, first.event), case, t);
-        }
-        // Asked for after the decision to abort: no message on its way explains that.
-        for i in steps(case.applied() & !case.late) {
-            let at = case.first[Act::Apply as usize][i] as usize;
-            let after = self.evidence.effects.after[at];
-            if case.abort != NONE && after > case.abort {
-                told = true;
-                let t = format!(
-                    "saga {}: {} was asked for after {} had decided to abort (record {})",
-                    self.saga(case),
-                    self.name(i),
-                    self.definition.decider,
-                    case.abort
-                );
-                self.tell(tally, "orphan-step", case, t);
-            }
-        }
-        if !told && case.late == 0 && precedence.is_cyclic() {
-            let picture = self.picture(case, &precedence);
-            let cycle = picture.cycle();
-            let worst = cycle.iter().filter(|(_, _, why)| !why.is_observed()).min_by_key(|e| e.2);
-            let name = worst.map_or("wrong-step-order", |(a, _, why)| anomaly(*why, a.event));
-            let words: Vec<String> = cycle
-                .iter()
-                .map(|(a, b, why)| format!("{} before {} ({why})", a.words, b.words))
-                .collect();
-            let t = format!(
-                "saga {}: its events cannot be put in any legal order: {}",
-                self.saga(case),
-                words.join(", ")
-            );
-            self.tell(tally, name, case, t);
-        }
-    }
-
     /// Of these steps those whose journal was read after the saga's end, and the others.
     fn split_settled(&self, case: &Case, missing: u32) -> (u32, u32) {
         let settled =
@@ -405,118 +355,5 @@ impl<'a, 'h> Judge<'a, 'h> {
         // An answer may come before the last compensation.
         let heard = answer.filter(|_| order.aborted).and_then(Op::res_time);
         heard.is_some_and(|known| known + self.definition.recovery <= read.inv_time())
-    }
-
-    fn tell(&self, tally: &mut Tally, name: &'static str, case: &Case, because: String) {
-        tally.add(name, || Anomaly {
-            name: name.into(),
-            key: Some(Value::from(self.evidence.sagas[case.saga])),
-            ops: self.reads(case),
-            because,
-            explain: self.explain(case),
-        });
-    }
-
-    /// The order, and the reads that showed the effects and decisions.
-    fn reads(&self, case: &Case) -> Vec<OpId> {
-        let order = self.evidence.orders[case.saga].row;
-        let effects = self.effects.of(case.saga).iter();
-        let effects = effects.map(|at| self.evidence.effects.row[*at as usize]);
-        let records = self.records.of(case.saga).iter();
-        let records = records.map(|at| self.evidence.decisions.row[*at as usize]);
-        let mut rows: Vec<u32> = effects.chain(records).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        rows.retain(|row| *row != order);
-        let order = (order != NONE).then_some(order);
-        order.into_iter().chain(rows).map(|row| self.row(row).id()).collect()
-    }
-
-    fn explain(&self, case: &Case) -> Vec<String> {
-        let precedence = self.precedence(case);
-        let order = self.evidence.orders[case.saga];
-        let order = match order.row {
-            NONE => format!("no client ordered {}", self.saga(case)),
-            row => format!("ordered by {}", self.row(row)),
-        };
-        let mut lines = vec![order];
-        lines.extend(self.picture(case, &precedence).lines());
-        lines
-    }
-
-    fn picture(&self, case: &Case, precedence: &Precedence<'_>) -> Picture {
-        let label = |event| self.words(event);
-        let decider = &self.definition.decider;
-        Picture::new(self.history, self.evidence, case.saga, precedence, &label, decider)
-    }
-
-    fn precedence(&self, case: &Case) -> Precedence<'_> {
-        Precedence::new(case, self.windows, &self.needs, &self.journal, self.retriable)
-    }
-
-    fn words(&self, event: Event) -> String {
-        match event {
-            Event::Apply(i) => self.name(i.into()).to_owned(),
-            Event::Compensate(i) => self.definition.steps[usize::from(i)].undo.to_string(),
-            Event::Null(i) => {
-                format!("{} (nothing to undo)", self.definition.steps[usize::from(i)].undo)
-            }
-            Event::Begin => "begin".to_owned(),
-            Event::Commit => "decide commit".to_owned(),
-            Event::Abort => "decide abort".to_owned(),
-        }
-    }
-
-    fn committed_by(&self, case: &Case) -> String {
-        let decider = &self.definition.decider;
-        match (case.end_committed.min(case.commit), self.evidence.orders[case.saga]) {
-            (_, order) if order.committed => {
-                format!("committed (as {} heard)", self.row(order.row).id())
-            }
-            (at, _) => format!("committed (record {at} of {decider})"),
-        }
-    }
-
-    fn aborted_by(&self, case: &Case) -> String {
-        let decider = &self.definition.decider;
-        match (case.abort.min(case.end_aborted), self.evidence.orders[case.saga]) {
-            (NONE, order) => format!("was taken back (as {} heard)", self.row(order.row).id()),
-            (at, _) => format!("aborted (record {at} of {decider})"),
-        }
-    }
-
-    fn progress(&self, case: &Case) -> String {
-        let list = |mask: u32| steps(mask).map(|i| self.name(i)).collect::<Vec<_>>().join(", ");
-        let done = if case.applied() == 0 { "nothing".to_owned() } else { list(case.applied()) };
-        match case.undone() {
-            0 => format!("{done} done, nothing undone"),
-            undone => format!("{done} done, {} undone", list(undone)),
-        }
-    }
-
-    fn position(&self, step: usize, at: u32) -> u32 {
-        at - self.evidence.journals[self.journal[step] as usize].range.start as u32
-    }
-
-    fn name(&self, step: usize) -> &str {
-        &self.definition.steps[step].name
-    }
-
-    fn saga(&self, case: &Case) -> &'h str {
-        self.evidence.sagas[case.saga]
-    }
-
-    fn row(&self, row: u32) -> Op<'h> {
-        self.history.row(row as usize)
-    }
-}
-
-/// What it is called if this requirement, that `first` come first, is broken.
-fn anomaly(why: Edge, first: Event) -> &'static str {
-    match (why, first) {
-        (Edge::ProgramOrder, _) => "wrong-step-order",
-        (Edge::ReverseOrder, _) => "wrong-compensation-order",
-        (Edge::Compensates | Edge::NoLateStep, _) | (Edge::Decision, Event::Begin) => "orphan-step",
-        _ => "early-decision",
     }
 }

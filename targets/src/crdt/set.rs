@@ -47,7 +47,9 @@ impl Set {
     /// The elements that some addition holds in.
     pub(super) fn value(&self) -> Value {
         let elements = self.elements.keys().filter_map(|text| json::from_str(text).ok());
-        Value::List(elements.collect())
+        let mut elements: Vec<Value> = elements.collect();
+        elements.sort();
+        Value::List(elements)
     }
 
     /// The tags of what was removed.

@@ -21,6 +21,9 @@ const QUESTION: Duration = Duration::from_millis(500);
 /// How long a hook may take.
 const HOOK: Duration = Duration::from_secs(5);
 
+/// How long a node that has been started may take to listen.
+const START: Duration = Duration::from_secs(3);
+
 /// What a target brings of its own.
 pub(crate) trait Recipe: Send + Sync + 'static {
     /// The registered name.
@@ -51,8 +54,7 @@ pub(crate) trait Recipe: Send + Sync + 'static {
         let _ = all;
         Box::pin(async move {
             let url = format!("http://{}/{hook}", address(node));
-            let response = http(HOOK)?.post(url).send().await.map_err(|e| e.to_string())?;
-            said(response).await
+            said(post(&url).await?).await
         })
     }
 
@@ -154,6 +156,19 @@ pub(crate) async fn said(response: reqwest::Response) -> Result<String, String> 
     match (response.status().as_u16(), response.text().await.unwrap_or_default()) {
         (200, body) => Ok(body),
         (status, body) => Err(format!("it says {status}: {body}")),
+    }
+}
+
+/// Asks until somebody listens: a node that has just been started is asked to join at once.
+async fn post(url: &str) -> Result<reqwest::Response, String> {
+    let until = tokio::time::Instant::now() + START;
+    loop {
+        match http(HOOK)?.post(url).send().await {
+            Err(e) if e.is_connect() && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            response => return response.map_err(|e| e.to_string()),
+        }
     }
 }
 

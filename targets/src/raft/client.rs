@@ -45,7 +45,7 @@ const GIVE_UP: u32 = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    /// Begins with a slash, is encoded, and has no query.
+    /// Begins with a slash and is encoded.
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
     /// Whether it changes anything.
@@ -103,7 +103,8 @@ impl<S: Speech> RaftClient<S> {
         if asked.writes {
             // The number is taken even if nothing is sent in the end: it must never be used twice.
             self.seq += 1;
-            asked.path += &format!("?client={}&seq={}", self.name, self.seq);
+            let joint = if asked.path.contains('?') { '&' } else { '?' };
+            asked.path += &format!("{joint}client={}&seq={}", self.name, self.seq);
         }
         let start = Instant::now();
         let mut certain = true;

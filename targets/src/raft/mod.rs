@@ -6,7 +6,7 @@
 //! | `machine` | the traits a target implements |
 //! | `replica` | a machine with client sessions: exactly-once |
 //! | `time` | the log's time, for leases and timeouts |
-//! | `node`, `waiters`, `answer` | protocol, machine and waiting requests together, still without I/O |
+//! | `node`, `traffic`, `waiters`, `answer` | protocol, machine and waiting requests together, still without I/O |
 //! | `disk` | the records of the journal |
 //! | `host` | the node in the [kit](crate::kit)'s shell |
 //! | `settings`, `bug` | what every such target can be told |
@@ -90,6 +90,7 @@ pub(crate) mod node;
 pub(crate) mod replica;
 pub(crate) mod settings;
 pub(crate) mod time;
+pub(crate) mod traffic;
 mod waiters;
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::raft::answer::Refusal;
-use crate::raft::core::Log;
+use crate::raft::core::{Log, Restored};
+use crate::raft::replica::Session;
 use crate::raft::toy::Sum;
 
 type Node = super::Node<Sum>;

@@ -252,3 +252,14 @@ fn keys_are_judged_apart() {
     assert!(finding.anomalies.iter().all(|a| a.key == Some("y".into())));
     assert_eq!(finding.stats["keys"], 2);
 }
+
+#[test]
+fn limits_are_kept() {
+    let history = || Script::default().ok(1, "write", 5, ()).reads([5, 5]).history();
+    let stopped = Limits::default();
+    stopped.stop.trip();
+    let checker = eventual(Object::Register, Value::Nil);
+    assert_unknown(&checker.check(&history(), &stopped), "out of time");
+    let tight = Limits { memory: 100, ..Limits::default() };
+    assert_unknown(&checker.check(&history(), &tight), "more than the limit");
+}

@@ -216,6 +216,18 @@ fn two_hold_it_at_once() {
 }
 
 #[test]
+fn a_client_is_not_two_holders() {
+    let as_owner =
+        |owner: &str| Call::new("acquire", Value::of([("owner", owner.into())])).on("lock");
+    for (second, verdict) in [("w0", Verdict::Valid), ("w1", Verdict::Invalid)] {
+        let mut script = Script::default();
+        script.op(0, 0, as_owner("w0"), Status::Ok, granted(1));
+        script.op(4, 0, as_owner(second), Status::Ok, granted(2));
+        assert_eq!(check(0, &script.history()).verdict, verdict, "{second}");
+    }
+}
+
+#[test]
 fn tokens_grow() {
     let mut script = Script::default();
     for (process, token) in [(0, 5), (1, 7), (0, 6), (2, 7)] {

@@ -232,6 +232,12 @@ fn split_decision() {
 }
 
 #[test]
+fn a_failed_attempt_says_nothing_of_another() {
+    let story = business().order("s1", Heard::Failed);
+    assert_eq!(story.finding().verdict, Verdict::Valid, "{:?}", story.finding());
+}
+
+#[test]
 fn wrong_step_order() {
     let story = Story::default()
         .order("s1", Heard::Committed)

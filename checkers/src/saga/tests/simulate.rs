@@ -140,7 +140,7 @@ impl World {
             return;
         }
         match self.stages[saga] {
-            Stage::Forward(step) if step == 3 => {
+            Stage::Forward(3) => {
                 self.write(saga, "commit");
                 self.write(saga, "committed");
                 self.stages[saga] = Stage::Ended;

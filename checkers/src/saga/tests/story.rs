@@ -85,8 +85,8 @@ impl Story {
     /// Step after step of a saga that commits, as a good system does it.
     pub(super) fn committed(mut self, saga: &str) -> Story {
         self = self.order(saga, Heard::Committed).record(saga, "begin");
-        for step in 0..3 {
-            self = self.effect(step, saga, "apply").record(saga, STEPS[step]);
+        for (step, name) in STEPS.iter().enumerate() {
+            self = self.effect(step, saga, "apply").record(saga, name);
         }
         self.record(saga, "commit").record(saga, "committed")
     }
@@ -94,8 +94,8 @@ impl Story {
     /// A saga that aborts after `done` steps.
     pub(super) fn aborted(mut self, saga: &str, done: usize) -> Story {
         self = self.order(saga, Heard::Aborted).record(saga, "begin");
-        for step in 0..done {
-            self = self.effect(step, saga, "apply").record(saga, STEPS[step]);
+        for (step, name) in STEPS.iter().enumerate().take(done) {
+            self = self.effect(step, saga, "apply").record(saga, name);
         }
         self = self.record(saga, "abort");
         for step in (0..done).rev() {

@@ -39,7 +39,13 @@ const REPEAT: u64 = 100 * MS;
 /// What a client wants.
 enum Wants {
     Get,
-    Put { value: Value, context: Context },
+    Put(Write),
+}
+
+/// What is to be written, and what its writer has seen.
+struct Write {
+    value: Value,
+    context: Context,
 }
 
 /// A request under way.
@@ -89,10 +95,10 @@ impl QuorumKv {
                         Response::bad("`context` must be what a read gave with the values")
                     })?,
                 };
-                Wants::Put { value, context }
+                Wants::Put(Write { value, context })
             }
             Method::Delete if self.settings.mode != Mode::Siblings => {
-                Wants::Put { value: Value::Nil, context: Context::default() }
+                Wants::Put(Write { value: Value::Nil, context: Context::default() })
             }
             _ => return Err(Response::no_route()),
         };
@@ -104,7 +110,6 @@ impl QuorumKv {
         if self.ops.len() >= MOST {
             return Err(Response::error(429, "overloaded", true));
         }
-        let queries = matches!(wants, Wants::Get) || self.settings.mode == Mode::Abd;
         let mut op = Op {
             ticket: Some(ticket),
             key,
@@ -116,8 +121,8 @@ impl QuorumKv {
             pause: REPEAT,
             deadline: now.mono + self.settings.request_timeout,
         };
-        if !queries {
-            op.phase = self.write(now, &op, 0);
+        if let (Wants::Put(write), Mode::Lww | Mode::Siblings) = (&op.wants, self.settings.mode) {
+            op.phase = self.write(now, &op.key, write, write_quorum, 0);
         }
         // An answer to an earlier life of this node must not count.
         let number = u64::from(self.life) << 32 | (self.origin().nth & 0xFFFF_FFFF);
@@ -141,16 +146,12 @@ impl QuorumKv {
     }
 
     /// The phase in which a write is stored, where a quorum has nothing later than `highest`.
-    fn write(&mut self, now: Now, op: &Op, highest: u64) -> Phase {
-        let (value, context) = match &op.wants {
-            Wants::Put { value, context } => (value.clone(), context),
-            Wants::Get => (Value::Nil, &Context::default()),
-        };
+    fn write(&mut self, now: Now, key: &str, write: &Write, quorum: usize, highest: u64) -> Phase {
         let mut done = BTreeSet::new();
         let state = if self.settings.mode == Mode::Siblings {
             // Whoever coordinates a write keeps it, so that its writes can be counted. If it is
             // no owner it hands the key over later.
-            let entry = self.store.get(&op.key).cloned();
+            let entry = self.store.get(key).cloned();
             let actor = entry.as_ref().and_then(|e| e.actor);
             let actor = actor.unwrap_or_else(|| self.origin());
             let mut siblings = match entry.map(|e| e.state) {
@@ -158,15 +159,15 @@ impl QuorumKv {
                 _ => Siblings::default(),
             };
             let drops = self.settings.bug == Some(Bug::SiblingDrop);
-            siblings.write(actor, context, value, drops);
-            let record = self.store.put(&op.key, State::Siblings(siblings.clone()), Some(actor));
+            siblings.write(actor, &write.context, write.value.clone(), drops);
+            let record = self.store.put(key, State::Siblings(siblings.clone()), Some(actor));
             self.persist(now.mono, record);
-            done.extend(self.owners(&op.key).contains(&self.id).then_some(self.id));
+            done.extend(self.owners(key).contains(&self.id).then_some(self.id));
             State::Siblings(siblings)
         } else {
-            State::Last { stamp: self.stamp(now, highest), value }
+            State::Last { stamp: self.stamp(now, highest), value: write.value.clone() }
         };
-        Phase::Store { state, quorum: op.write_quorum, done }
+        Phase::Store { state, quorum, done }
     }
 
     /// Who is asked for each owner: the owner itself or, in a sloppy quorum, the next healthy
@@ -225,8 +226,9 @@ impl QuorumKv {
         let Phase::Query { found } = &op.phase else { return };
         let state = newest(found.values());
         match (&op.wants, state) {
-            (Wants::Put { .. }, state) => {
-                op.phase = self.write(now, op, state.map_or(0, |s| s.time()));
+            (Wants::Put(write), state) => {
+                let highest = state.map_or(0, |s| s.time());
+                op.phase = self.write(now, &op.key, write, op.write_quorum, highest);
                 self.ask(now.mono, number, op);
             }
             (Wants::Get, None) => {
@@ -272,7 +274,7 @@ impl QuorumKv {
             if done.len() >= *quorum && op.ticket.is_some() {
                 let response = match op.wants {
                     Wants::Get => state.shown(),
-                    Wants::Put { .. } => Response::done(),
+                    Wants::Put(_) => Response::done(),
                 };
                 self.answer(&mut op, response);
             }
@@ -308,7 +310,7 @@ impl QuorumKv {
             op.pause *= 2;
             op.repeat_at = now.mono + op.pause;
             // A repair of a read is told once; what it does not reach others will.
-            if op.ticket.is_some() || matches!(op.wants, Wants::Put { .. }) {
+            if op.ticket.is_some() || matches!(op.wants, Wants::Put(_)) {
                 self.ops.insert(number, op);
             }
         }
