@@ -66,7 +66,7 @@ pub enum Removal {
 
 /// What a queue promises: a checker of histories of one.
 ///
-/// Linear but for sorting the messages by rank, which [`Order`] takes. About 60 bytes an
+/// Linear but for sorting the messages by rank, which [`Order`] takes. Up to 92 bytes an
 /// operation beside the history.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
