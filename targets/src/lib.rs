@@ -5,7 +5,6 @@
 //! `danso node NAME …`.
 
 mod crdt;
-#[allow(dead_code, reason = "targets are being built on it")]
 mod kit;
 mod lock;
 mod names;

