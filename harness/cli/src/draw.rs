@@ -1,12 +1,14 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
+use std::collections::BTreeMap;
+
 use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
 use danso_engine::network::{self, Ability, Choice, NetworkError};
 use danso_engine::target::Target;
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
-use danso_vocab::{NodeId, Params, Plan, Rng, Schedule, Workload};
+use danso_vocab::{NodeId, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
 use danso_workloads::WORKLOADS;
 
 use crate::exit::usage;
@@ -60,6 +62,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
         };
         given.entry(name.to_owned()).or_insert_with(value);
     }
+    agree(target.options, workload.params, &mut options, &mut params).map_err(about_target)?;
     let options = Params::complete(target.options, &options)
         .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
     let recipe = (target.build)(options.all()).map_err(about_target)?;
@@ -172,6 +175,33 @@ fn faults(
     }
 }
 
+/// What target and workload are both told must be the same, or a system is judged by what it was
+/// never told: a setting given to one of them holds for both.
+///
+/// # Errors
+/// If they are given different values.
+fn agree(
+    options: &[ParamSpec],
+    params: &[ParamSpec],
+    told: &mut BTreeMap<String, Value>,
+    asked: &mut BTreeMap<String, Value>,
+) -> Result<(), String> {
+    for name in options.iter().map(|o| o.name).filter(|o| params.iter().any(|p| p.name == *o)) {
+        match (told.get(name).cloned(), asked.get(name).cloned()) {
+            (None, None) => {}
+            (Some(value), None) => drop(asked.insert(name.to_owned(), value)),
+            (None, Some(value)) => drop(told.insert(name.to_owned(), value)),
+            (Some(one), Some(other)) if one == other => {}
+            (Some(one), Some(other)) => {
+                return Err(format!(
+                    "options.{name} is {one}, but params.{name} is {other}: give one of them"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A seed for those who gave none.
 ///
 /// # Errors
@@ -179,4 +209,25 @@ fn faults(
 pub(crate) fn fresh_seed() -> anyhow::Result<u64> {
     // Short enough to read over the telephone; 2^32 is plenty to tell runs apart.
     getrandom::u32().map(u64::from).map_err(|e| anyhow::anyhow!("no seed can be drawn: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_to_one_holds_for_both() {
+        const SPECS: &[ParamSpec] =
+            &[ParamSpec { name: "total", about: "", default: || Value::Nil }];
+        let given = |total: i64| BTreeMap::from([("total".to_owned(), Value::Int(total))]);
+        let none = BTreeMap::new();
+        for (told, asked) in [(given(7), none.clone()), (none, given(7)), (given(7), given(7))] {
+            let (mut told, mut asked) = (told, asked);
+            agree(SPECS, SPECS, &mut told, &mut asked).unwrap();
+            assert_eq!((told, asked), (given(7), given(7)));
+        }
+        assert!(agree(SPECS, SPECS, &mut given(7), &mut given(8)).is_err());
+        let mut told = given(7);
+        agree(SPECS, &[], &mut told, &mut BTreeMap::new()).unwrap();
+    }
 }

@@ -124,6 +124,20 @@ fn mistakes_in_a_test_file_name_their_place() {
 }
 
 #[test]
+fn what_target_and_workload_are_both_told_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = |sets: &[&str]| {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let args: Vec<&str> =
+            ["plan", "two-phase", "--faults", "none"].into_iter().chain(sets).collect();
+        danso(dir.path(), &args)
+    };
+    plan(&["params.accounts=5"]).exits(0);
+    plan(&["params.total=90", "options.total=90"]).exits(0);
+    plan(&["params.total=90", "options.total=80"]).exits(254).says("give one of them");
+}
+
+#[test]
 fn every_shipped_test_file_can_be_planned() {
     for path in crate::canaries::files().into_iter().map(|canary| canary.path) {
         danso(&project(), &["plan", path.to_str().unwrap(), "--seed", "1"]).exits(0);
