@@ -19,7 +19,7 @@
 //! A target's folder then holds the protocol in as many files as it has concepts, `settings` for
 //! its options and bugs, and `client`. Its row in the registry is
 //!
-//! ```ignore
+//! ```text
 //! pub(crate) const SPEC: TargetSpec = TargetSpec {
 //!     name: "primary-kv",
 //!     options: settings::OPTIONS,

@@ -14,7 +14,7 @@
 //!
 //! # A target on Raft
 //!
-//! ```ignore
+//! ```text
 //! /// The state: all of it, since its JSON is the snapshot.
 //! #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 //! struct Counters(BTreeMap<String, i64>);
