@@ -76,8 +76,8 @@ fn every_expected_anomaly_is_one_that_somebody_can_find() {
 fn canaries() {
     let _turn = turn();
     let only = if quick() { "raft-kv/stale-read" } else { "" };
-    let mut command = Command::new("bash");
-    command.arg(project().join("ci/canary/run")).arg("--quick").args(only.split_whitespace());
+    let mut command = Command::new(project().join("ci/canary/run"));
+    command.arg("--quick").args(only.split_whitespace());
     let said = Said::of(&command.env("DANSO", DANSO).output().unwrap());
     println!("{}\n{}", said.out, said.err);
     said.exits(0);
