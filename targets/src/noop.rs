@@ -44,6 +44,10 @@ impl Target for Noop {
         &[]
     }
 
+    fn starts(&self) -> bool {
+        false
+    }
+
     fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
         Ok(None)
     }

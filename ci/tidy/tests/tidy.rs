@@ -14,6 +14,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("danso-checkers", &["danso-vocab"]),
     ("danso-workloads", &["danso-vocab", "danso-checkers"]),
     ("danso-targets", &["danso-vocab", "danso-engine"]),
+    ("danso-adapters", &["danso-vocab", "danso-engine"]),
     ("danso-reports", &["danso-vocab"]),
     (
         "danso",
@@ -23,6 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "danso-checkers",
             "danso-workloads",
             "danso-targets",
+            "danso-adapters",
             "danso-reports",
         ],
     ),

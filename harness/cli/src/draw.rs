@@ -1,7 +1,9 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use danso_adapters::Kind;
 use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
 use danso_engine::network::{self, Ability, Choice, NetworkError};
@@ -16,8 +18,23 @@ use crate::spec::{About, Faults, Spec, no_such};
 
 /// The target called `name`.
 pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
-    let names: Vec<_> = TARGETS.iter().map(|t| t.name).collect();
-    TARGETS.iter().find(|t| t.name == name).ok_or_else(|| no_such("target", name, &names))
+    TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
+        let declared = danso_adapters::KINDS.iter().map(|k| k.name);
+        let names: Vec<_> = TARGETS.iter().map(|t| t.name).chain(declared).collect();
+        no_such("target", name, &names)
+    })
+}
+
+/// The recipe of a plan's target.
+///
+/// # Errors
+/// If there is no such target, or its options make no sense.
+pub(crate) fn recipe(plan: &TargetPlan) -> Result<Arc<dyn Target>, String> {
+    if let Some(kind) = danso_adapters::find(&plan.name) {
+        let declared = (kind.build)(&plan.options, Some(plan.nodes()));
+        return declared.map(|d| d.target).map_err(|mistake| mistake.to_string());
+    }
+    (target(&plan.name)?.build)(&plan.options)
 }
 
 /// The workload called `name`.
@@ -27,19 +44,26 @@ pub(crate) fn workload(name: &str) -> Result<&'static Workload, String> {
     found.ok_or_else(|| no_such("workload", name, &names))
 }
 
-/// Draws the plan of `spec` from `seed`.
-///
-/// # Errors
-/// If a name is unknown or a setting makes no sense.
-pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
-    let rng = Rng::new(seed);
+/// What is run, with settings complete.
+struct Cast {
+    target: Arc<dyn Target>,
+    nodes: u16,
+    options: BTreeMap<String, Value>,
+    workload: &'static Workload,
+    params: BTreeMap<String, Value>,
+    /// The network, where the user leaves it to us.
+    network: &'static str,
+}
+
+/// Casts a bundled target.
+fn bundled(spec: &Spec) -> anyhow::Result<Cast> {
     let target = target(&spec.target).map_err(|e| spec.blame(Some(About::Target), &e))?;
     let about_target = |e: String| spec.blame(Some(About::Target), &e);
-    let count = spec.nodes.unwrap_or(target.nodes[0]);
-    if !target.nodes.contains(&count) {
+    let nodes = spec.nodes.unwrap_or(target.nodes[0]);
+    if !target.nodes.contains(&nodes) {
         let sizes: Vec<_> = target.nodes.iter().map(u16::to_string).collect();
         return Err(about_target(format!(
-            "{} runs with {} nodes, not with {count}",
+            "{} runs with {} nodes, not with {nodes}",
             target.name,
             sizes.join(", ")
         )));
@@ -66,6 +90,59 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
     let options = Params::complete(target.options, &options)
         .map_err(|e| about_target(format!("{}: {e}", target.name)))?;
     let recipe = (target.build)(options.all()).map_err(about_target)?;
+    let options = options.all().clone();
+    Ok(Cast { target: recipe, nodes, options, workload, params, network: "auto" })
+}
+
+/// Casts a target that the test file describes.
+fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
+    let built = (kind.build)(&spec.options, spec.nodes);
+    let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
+    let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
+    let name = spec.workload.as_deref().ok_or_else(|| {
+        let known: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
+        about_workload(format!("workload is missing: one of {}", known.join(", ")))
+    })?;
+    let workload = workload(name).map_err(about_workload)?;
+    let asked = |f: &str| match spec.params.get("mix").and_then(Value::map) {
+        Some(mix) => mix.get(f).is_some_and(|weight| weight.int() != Some(0)),
+        None => true,
+    };
+    if let Some(speaks) = &built.speaks {
+        let ops = workload.ops.iter().map(|op| op.f);
+        if let Some(op) = ops.clone().find(|op| asked(op) && !speaks.iter().any(|s| s == op)) {
+            let about = About::Setting(["client", "ops"].map(str::to_owned).into());
+            return Err(spec.blame(
+                Some(about),
+                &format!(
+                    "there is no `{op}`, which the workload {name} asks for: say how to {op}, or \
+                     leave it out of params.mix"
+                ),
+            ));
+        }
+        if let Some(odd) = speaks.iter().find(|s| ops.clone().all(|op| op != **s)) {
+            let path = ["client", "ops", odd].map(str::to_owned);
+            let known: Vec<_> = ops.collect();
+            let why = no_such("operation", odd, &known);
+            return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
+        }
+    }
+    let (options, params) = (spec.options.clone(), spec.params.clone());
+    let (target, nodes) = (built.target, built.nodes);
+    Ok(Cast { target, nodes, options, workload, params, network: kind.network })
+}
+
+/// Draws the plan of `spec` from `seed`.
+///
+/// # Errors
+/// If a name is unknown or a setting makes no sense.
+pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
+    let rng = Rng::new(seed);
+    let cast = match danso_adapters::find(&spec.target).filter(|_| spec.declared) {
+        Some(kind) => declared(spec, kind)?,
+        None => bundled(spec)?,
+    };
+    let Cast { target, nodes: count, options, workload, params, network } = cast;
     let params = Params::complete(workload.params, &params)
         .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
     let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };
@@ -74,13 +151,14 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
         made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
     }
     let nodes = NodeId::all(count);
-    let (schedule, left_out) = faults(spec, &nodes, (target.node.is_some(), &*recipe), &rng)?;
+    let network = if spec.network == "auto" { network } else { spec.network.as_str() };
+    let (schedule, left_out) = faults(spec, network, &nodes, &*target, &rng)?;
     Ok(Plan {
         name: spec.name.clone(),
         seed,
         target: TargetPlan {
-            name: target.name.to_owned(),
-            options: options.all().clone(),
+            name: spec.target.clone(),
+            options,
             seeds: nodes.iter().map(|n| rng.split(&format!("node-{n}")).seed()).collect(),
         },
         workload: WorkloadPlan { name: workload.name.to_owned(), params: params.all().clone() },
@@ -93,7 +171,7 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
                 .map(|w| rng.split(&format!("worker-{w}")).seed())
                 .collect(),
         },
-        network: spec.network.clone(),
+        network: network.to_owned(),
         ipv6: spec.ipv6,
         schedule,
         left_out,
@@ -108,15 +186,15 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
 
 fn faults(
     spec: &Spec,
+    network: &str,
     nodes: &[NodeId],
-    target: (bool, &dyn Target),
+    target: &dyn Target,
     rng: &Rng,
 ) -> anyhow::Result<(Schedule, Vec<String>)> {
     let choice: Choice =
-        spec.network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
+        network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
-    let (processes, target) = target;
-    let means = Means::new(backend, processes, target.hooks().to_vec());
+    let means = Means::new(backend, target.starts(), target.hooks().to_vec());
     if spec.ipv6 {
         means
             .have(Need::Link(Ability::Ipv6))

@@ -1,17 +1,19 @@
 //! [`Spec`]: what the user asked for, from a test file and the command line, before anything is
 //! drawn. Errors name file, line, column and the nearest name there is.
 
+mod places;
+
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use danso_adapters::nearest;
 use danso_engine::nemesis::Request;
 use danso_vocab::plan::Resilience;
 use danso_vocab::{Value, Verdict};
 use serde::Deserialize;
-use toml::Spanned;
 
+use self::places::Places;
 use crate::args::TestArgs;
 use crate::exit::usage;
 
@@ -22,6 +24,8 @@ pub(crate) struct Spec {
     pub(crate) target: String,
     pub(crate) nodes: Option<u16>,
     pub(crate) options: BTreeMap<String, Value>,
+    /// Whether the target is described in the test file: `options` is what it says.
+    pub(crate) declared: bool,
     pub(crate) workload: Option<String>,
     pub(crate) params: BTreeMap<String, Value>,
     pub(crate) processes: u32,
@@ -54,23 +58,28 @@ pub(crate) enum Faults {
     Requests(Vec<Request>),
 }
 
-#[derive(Clone, Debug)]
-struct Places {
-    file: String,
-    text: String,
-    target: Range<usize>,
-    workload: Option<Range<usize>>,
-    faults: Vec<Range<usize>>,
-    schedule: Option<Range<usize>>,
-}
-
 /// What an error is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum About {
     Target,
     Workload,
     Fault(usize),
     Schedule,
+    /// A setting, by its path.
+    Setting(Vec<String>),
+}
+
+impl About {
+    fn path(&self) -> Vec<String> {
+        let words: &[&str] = match self {
+            About::Target => &["target", "kind"],
+            About::Workload => &["workload"],
+            About::Fault(i) => return vec!["fault".to_owned(), i.to_string()],
+            About::Schedule => &["schedule"],
+            About::Setting(path) => return path.clone(),
+        };
+        words.iter().map(ToString::to_string).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -80,16 +89,18 @@ struct File {
     seed: Option<u64>,
     network: Option<String>,
     ip: Option<String>,
-    workload: Option<Spanned<String>>,
+    workload: Option<String>,
     #[serde(default)]
     params: toml::Table,
     #[serde(default)]
     load: Load,
-    target: Target,
+    target: toml::Table,
+    client: Option<toml::Table>,
     #[serde(default)]
-    fault: Vec<Spanned<Fault>>,
-    schedule: Option<Spanned<toml::Table>>,
-    faults: Option<String>,
+    fault: Vec<Fault>,
+    #[serde(default)]
+    schedule: toml::Table,
+    faults: Option<Chosen>,
     #[serde(default)]
     expect: Expect,
 }
@@ -135,14 +146,12 @@ impl Client {
     }
 }
 
+/// `faults = "kill,pause"`, or `[faults.NAME]` with commands of the user's own.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Target {
-    kind: Spanned<String>,
-    nodes: Option<u16>,
-    bug: Option<String>,
-    #[serde(default)]
-    options: toml::Table,
+#[serde(untagged, expecting = "faults wants kinds, as in \"kill,pause\", or [faults.NAME] tables")]
+enum Chosen {
+    Kinds(String),
+    Custom(BTreeMap<String, toml::Table>),
 }
 
 #[derive(Deserialize)]
@@ -191,6 +200,7 @@ impl Spec {
             target: target.to_owned(),
             nodes: None,
             options: BTreeMap::new(),
+            declared: false,
             workload: None,
             params: BTreeMap::new(),
             processes: 10,
@@ -213,46 +223,41 @@ impl Spec {
 
     fn of_file(path: &str) -> anyhow::Result<Spec> {
         let text = std::fs::read_to_string(path).map_err(|e| usage(format!("{path}: {e}")))?;
-        let file: File = toml::from_str(&text).map_err(|e| {
-            let place = e.span().map(|s| place(&text, s.start));
-            let (line, column) = place.unwrap_or((1, 1));
-            usage(format!("{path}:{line}:{column}: {}", one_line(e.message())))
+        let places = Places { file: path.to_owned(), text };
+        let file: File = toml::from_str(&places.text).map_err(|e| {
+            let at = places.at(e.span().map_or(0, |span| span.start));
+            usage(format!("{at}: {}", nearest(&one_line(e.message()))))
         })?;
         let stem = Path::new(path).file_stem().map(|s| s.to_string_lossy().into_owned());
-        let mut spec = Spec::bundled(file.target.kind.get_ref());
+        let mut spec = Spec::bundled("");
+        spec.places = Some(places);
         spec.name = file.name.or(stem).unwrap_or_default();
-        spec.nodes = file.target.nodes;
+        spec.describe(file.target, file.client, path)?;
         let values = |table: toml::Table| values(table).map_err(|e| usage(format!("{path}: {e}")));
-        spec.options = values(file.target.options)?;
-        if let Some(bug) = file.target.bug {
-            spec.options.insert("bug".to_owned(), bug.into());
-        }
         spec.params = values(file.params)?;
         let mut requests = Vec::new();
-        let mut fault_places = Vec::new();
         for fault in file.fault {
-            fault_places.push(fault.span());
-            let fault = fault.into_inner();
             requests.push(Request { kind: fault.kind, args: values(fault.args)? });
         }
-        spec.faults = Faults::Requests(requests);
-        if let Some(faults) = &file.faults {
-            if !fault_places.is_empty() {
-                return Err(usage(format!("{path}: give either faults or [[fault]], not both")));
+        match file.faults {
+            Some(Chosen::Kinds(faults)) => {
+                if !requests.is_empty() {
+                    let why = "give either faults or [[fault]], not both";
+                    return Err(spec.blame(Some(About::Setting(vec!["faults".to_owned()])), why));
+                }
+                spec.choose(&faults);
             }
-            spec.choose(faults);
+            custom => {
+                if let Some(Chosen::Custom(tables)) = custom {
+                    for (_, args) in tables {
+                        requests.push(Request { kind: "custom".to_owned(), args: values(args)? });
+                    }
+                }
+                spec.faults = Faults::Requests(requests);
+            }
         }
-        let schedule_place = file.schedule.as_ref().map(Spanned::span);
-        spec.schedule.extend(values(file.schedule.map(Spanned::into_inner).unwrap_or_default())?);
-        spec.places = Some(Places {
-            file: path.to_owned(),
-            text: text.clone(),
-            target: file.target.kind.span(),
-            workload: file.workload.as_ref().map(Spanned::span),
-            faults: fault_places,
-            schedule: schedule_place,
-        });
-        spec.workload = file.workload.map(Spanned::into_inner);
+        spec.schedule.extend(values(file.schedule)?);
+        spec.workload = file.workload;
         let in_file = |e: String| usage(format!("{path}: {e}"));
         spec.processes = file.load.processes.unwrap_or(spec.processes);
         spec.rate = file.load.rate;
@@ -281,6 +286,70 @@ impl Spec {
         spec.ok_rate = file.expect.ok_rate.unwrap_or(spec.ok_rate);
         spec.min_ops = file.expect.min_ops.unwrap_or(spec.min_ops);
         Ok(spec)
+    }
+
+    /// Takes in `[target]` and `[client]`. Of a target that is described here, everything is an
+    /// option.
+    fn describe(
+        &mut self,
+        mut target: toml::Table,
+        client: Option<toml::Table>,
+        path: &str,
+    ) -> anyhow::Result<()> {
+        let about = |name: &str| {
+            Some(About::Setting(["target", name].iter().map(ToString::to_string).collect()))
+        };
+        self.target = match target.remove("kind") {
+            Some(toml::Value::String(kind)) => kind,
+            Some(other) => {
+                let why = format!("invalid type: {}, expected a string", other.type_str());
+                return Err(self.blame(about("kind"), &why));
+            }
+            None => {
+                let why = "missing field `kind`: a bundled target's name, or process or external";
+                return Err(self.blame(about("kind"), why));
+            }
+        };
+        self.nodes = match target.remove("nodes").map(u16::deserialize).transpose() {
+            Ok(nodes) => nodes,
+            Err(error) => return Err(self.blame(about("nodes"), &one_line(error.message()))),
+        };
+        if danso_adapters::find(&self.target).is_some() {
+            self.declared = true;
+            let folder = std::path::absolute(path).ok();
+            let folder = folder.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+            let folder = folder.to_string_lossy().into_owned();
+            target.insert("dir".to_owned(), folder.into());
+            if let Some(client) = client {
+                target.insert("client".to_owned(), client.into());
+            }
+            self.options = values(target).map_err(|e| self.blame(about("kind"), &e))?;
+            return Ok(());
+        }
+        if client.is_some() {
+            let why = format!("`{}` brings its own client: leave [client] out", self.target);
+            return Err(self.blame(Some(About::Setting(vec!["client".to_owned()])), &why));
+        }
+        for (name, value) in target {
+            match (name.as_str(), value) {
+                ("bug", toml::Value::String(bug)) => {
+                    self.options.insert("bug".to_owned(), bug.into());
+                }
+                ("options", toml::Value::Table(table)) => {
+                    let read = values(table).map_err(|e| self.blame(about("options"), &e))?;
+                    self.options.extend(read);
+                }
+                ("bug", _) => return Err(self.blame(about("bug"), "expected a string")),
+                ("options", _) => return Err(self.blame(about("options"), "expected a table")),
+                _ => {
+                    let why = format!(
+                        "unknown field `{name}`, expected one of `kind`, `nodes`, `bug`, `options`"
+                    );
+                    return Err(self.blame(about(&name), &nearest(&why)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The command line overrides the file.
@@ -400,17 +469,10 @@ impl Spec {
     /// An error about a part of the test, at its place in the file if there is one.
     pub(crate) fn blame(&self, about: Option<About>, message: &str) -> anyhow::Error {
         let Some(places) = &self.places else { return usage(message) };
-        let span = match about {
-            Some(About::Target) => Some(places.target.clone()),
-            Some(About::Workload) => places.workload.clone(),
-            Some(About::Fault(i)) => places.faults.get(i).cloned(),
-            Some(About::Schedule) => places.schedule.clone(),
-            None => None,
-        };
-        match span.map(|s| place(&places.text, s.start)) {
-            Some((line, column)) => usage(format!("{}:{line}:{column}: {message}", places.file)),
-            None => usage(format!("{}: {message}", places.file)),
-        }
+        let Some(about) = about else { return usage(format!("{}: {message}", places.file)) };
+        let path = about.path();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        usage(format!("{}: {message}", places.of(&path)))
     }
 }
 
@@ -468,14 +530,6 @@ fn value_of(value: &toml::Value) -> Result<Value, String> {
         }
         toml::Value::Datetime(d) => return Err(format!("{d}: write dates as text")),
     })
-}
-
-/// Line and column, from 1, of a byte in a text.
-fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..at.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    (line, column)
 }
 
 fn one_line(message: &str) -> String {

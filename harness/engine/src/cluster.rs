@@ -19,7 +19,7 @@ use crate::process::cgroup::{Controller, Groups};
 use crate::process::{Order, Supervisor, Tight};
 use crate::progress::lock;
 use crate::site::Site;
-use crate::target::{Member, Target};
+use crate::target::{Farewell, Member, Target};
 
 /// How often a starting node is asked whether it serves.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -176,6 +176,16 @@ impl Cluster {
         let Some(command) = self.target.command(member)? else { return Ok(false) };
         let (data, logs) = (self.site.data(node), self.site.node(node));
         std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
+        for (path, text) in self.target.files(member)? {
+            let unwritable = |e: io::Error| format!("{}: {e}", path.display());
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(unwritable)?;
+            std::fs::write(&path, text).map_err(unwritable)?;
+        }
+        if let Some(user) = command.user {
+            std::os::unix::fs::chown(&data, Some(user), Some(user))
+                .map_err(|e| format!("{} cannot be given to user {user}: {e}", data.display()))?;
+        }
+        member.printed.mark();
         let mut order = Order::new(command, data);
         order.name = node.to_string();
         order.delay = delay;
@@ -377,8 +387,9 @@ impl Cluster {
 
     /// Stops all processes, politely first.
     pub async fn down(&self) {
+        let Farewell { signal, grace } = self.target.farewell();
         let stopping = self.members.iter().map(|m| async move {
-            if let Err(error) = self.processes.stop(m.id, Duration::from_millis(700)).await {
+            if let Err(error) = self.processes.stop(m.id, signal, grace).await {
                 tracing::warn!(%error, node = %m.id, "could not be stopped");
             }
         });

@@ -21,6 +21,7 @@
 
 pub mod clock;
 pub mod cluster;
+mod collect;
 pub mod disk;
 pub mod internal;
 mod interpreter;
@@ -33,6 +34,7 @@ pub mod recorder;
 mod resilience;
 pub mod run;
 pub mod schedule;
+pub mod shell;
 pub mod site;
 pub mod target;
 pub mod undo;

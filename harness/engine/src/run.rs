@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
+use crate::collect::collect;
 use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
@@ -19,13 +21,13 @@ use crate::recorder::{Observer, Recorder};
 use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
-use crate::target::{Member, Target};
+use crate::target::{Member, Printed, Target};
 use crate::undo::UndoLog;
 
-/// How long nodes may take to serve, at start and after healing.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// The most a kernel lets pass between two retransmissions (RFC 6298 with Linux' TCP_RTO_MAX).
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+/// How long what a target sets up may take, and how long to take it down.
+const SETUP: Duration = Duration::from_secs(120);
 /// How long the closing operations may take beyond their own timeouts.
 const CLOSING: Duration = Duration::from_secs(20);
 
@@ -130,7 +132,9 @@ pub fn run(plan: &Plan, mut setup: Setup) -> Result<Facts, RunError> {
     let control = setup.network.runtime(Party::Control);
     let manners = Arc::new(Manners::new(plan.load.resilience.clone(), plan.target.nodes()));
     let undo = Arc::new(undo);
-    let conductor = Conductor { plan: plan.clone(), setup, cluster, recorder, undo, manners };
+    let plan = plan.clone();
+    let set_up = AtomicBool::new(false);
+    let conductor = Conductor { plan, setup, cluster, recorder, undo, manners, set_up };
     // The conductor's sockets belong to the control party, so it lives on that runtime.
     let (tell, told) = mpsc::channel();
     control.spawn(async move {
@@ -153,6 +157,8 @@ fn members(plan: &Plan, setup: &Setup) -> Vec<Member> {
         id: *id,
         all: all.clone(),
         data: setup.site.data(*id),
+        conf: setup.site.node(*id).join("conf"),
+        printed: Printed::new(setup.site.node(*id)),
         seed: *seed,
         exe: setup.exe.clone(),
         options: options.clone(),
@@ -168,6 +174,8 @@ struct Conductor {
     recorder: Arc<Recorder>,
     undo: Arc<UndoLog>,
     manners: Arc<Manners>,
+    /// Whether what the target sets up was begun.
+    set_up: AtomicBool,
 }
 
 impl Conductor {
@@ -176,7 +184,19 @@ impl Conductor {
         let result = self.phases().await;
         let since = Instant::now();
         self.setup.monitor.enter("stopping");
+        if self.set_up.load(Ordering::Relaxed) {
+            let done = self.setup.target.teardown(&self.cluster.members);
+            let done = tokio::time::timeout(SETUP, done).await;
+            match done.unwrap_or_else(|_| Err(format!("no end after {SETUP:?}"))) {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(error, "teardown");
+                    self.note(Note::new("teardown-failed", error));
+                }
+            }
+        }
         self.cluster.down().await;
+        collect(&self.cluster, &self.setup.site);
         deaths.abort();
         let mut facts = result?;
         facts.teardown = since.elapsed();
@@ -234,18 +254,27 @@ impl Conductor {
 
     async fn start(&self) -> Result<Duration, String> {
         let since = Instant::now();
-        for node in self.cluster.nodes() {
-            self.cluster.start(node)?;
+        let target = &self.setup.target;
+        for stage in target.stages(&self.cluster.nodes()) {
+            for node in &stage {
+                self.cluster.start(*node)?;
+            }
+            let patience = target.patience();
+            for served in join_all(stage.iter().map(|n| self.cluster.ready(*n, patience))).await {
+                served?;
+            }
+            for node in stage {
+                self.note(Note::new(note::NODE_UP, ()).nodes([node]));
+            }
         }
-        let nodes = self.cluster.nodes();
-        for served in join_all(nodes.iter().map(|n| self.cluster.ready(*n, PATIENCE))).await {
-            served?;
-        }
-        for node in nodes {
-            self.note(Note::new(note::NODE_UP, ()).nodes([node]));
-        }
-        tracing::info!(after = ?since.elapsed(), "all nodes serve");
-        Ok(since.elapsed())
+        let took = since.elapsed();
+        tracing::info!(after = ?took, "all nodes serve");
+        self.set_up.store(true, Ordering::Relaxed);
+        let setup = tokio::time::timeout(SETUP, target.setup(&self.cluster.members)).await;
+        setup
+            .unwrap_or_else(|_| Err(format!("no end after {SETUP:?}")))
+            .map_err(|e| format!("setup: {e}"))?;
+        Ok(took)
     }
 
     /// The load and the faults, side by side.
@@ -339,7 +368,7 @@ impl Conductor {
     /// between retransmissions, up to two minutes.
     fn recovery(&self) -> Duration {
         let lasted = self.plan.schedule.injections.iter().map(|i| i.lasts).max();
-        PATIENCE + lasted.unwrap_or_default().min(LONGEST_SILENCE)
+        self.setup.target.patience() + lasted.unwrap_or_default().min(LONGEST_SILENCE)
     }
 
     async fn closing(&self, workers: Vec<Worker>) -> Result<(), RunError> {

@@ -1,12 +1,17 @@
 //! [`Target`]: a recipe for one kind of system; [`Client`]: one connection to it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use danso_vocab::{Call, NodeId, Outcome, Process, Value};
+use nix::sys::signal::Signal;
 
 use crate::network::{Network, Party};
 
@@ -27,6 +32,55 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// If the recipe does not fit: a missing binary, a bad option. One line, with the mend.
     fn command(&self, node: &Member) -> Result<Option<NodeCommand>, String>;
+
+    /// Whether danso starts its processes. If not, [`Target::command`] is `None` for all nodes.
+    fn starts(&self) -> bool {
+        true
+    }
+
+    /// Files to be written for `node` whenever it is started: paths below [`Member::conf`], and
+    /// what they hold.
+    ///
+    /// # Errors
+    /// If the recipe does not fit. One line, with the mend.
+    fn files(&self, node: &Member) -> Result<Vec<(PathBuf, String)>, String> {
+        let _ = node;
+        Ok(Vec::new())
+    }
+
+    /// Who is started when: a stage begins when all of the one before serve.
+    fn stages(&self, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+        vec![nodes.to_vec()]
+    }
+
+    /// How long a node may take to serve.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
+    /// How a node is asked to stop.
+    fn farewell(&self) -> Farewell {
+        Farewell::default()
+    }
+
+    /// What is to be done once all nodes serve, before the load. Called from [`Party::Control`].
+    fn setup<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Result<(), String>> {
+        let _ = nodes;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What is to be done before the nodes are stopped, if [`Target::setup`] was begun. Called
+    /// from [`Party::Control`].
+    fn teardown<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Result<(), String>> {
+        let _ = nodes;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Files a node writes besides its output that are worth keeping: glob patterns.
+    fn logs(&self, node: &Member) -> Vec<String> {
+        let _ = node;
+        Vec::new()
+    }
 
     /// Asks once whether `node` serves. Called from [`Party::Control`] until it says yes.
     fn ready<'a>(&'a self, node: &'a Member) -> Fut<'a, Result<(), String>>;
@@ -73,6 +127,10 @@ pub struct Member {
     pub all: Vec<NodeId>,
     /// Its data directory: kept across restarts, its own.
     pub data: PathBuf,
+    /// A directory for its configuration, out of reach of faults of its disk.
+    pub conf: PathBuf,
+    /// What it printed.
+    pub printed: Printed,
     /// Its own seed, for its own random choices.
     pub seed: u64,
     /// The danso binary itself, for bundled nodes.
@@ -100,8 +158,66 @@ impl Member {
     }
 }
 
+/// What a node has printed since its last start.
+#[derive(Clone, Debug, Default)]
+pub struct Printed {
+    folder: PathBuf,
+    /// Where in each of [`OUTPUTS`] the last start began, in bytes.
+    from: Arc<[AtomicU64; 2]>,
+}
+
+/// The files of a node's output, in the folder of its logs.
+const OUTPUTS: [&str; 2] = ["stdout.log", "stderr.log"];
+/// So much of each is looked at.
+const LOOK: u64 = 1 << 20;
+
+impl Printed {
+    /// That of a node whose logs are in `folder`.
+    pub fn new(folder: PathBuf) -> Printed {
+        Printed { folder, from: Arc::default() }
+    }
+
+    /// It is about to be started.
+    pub(crate) fn mark(&self) {
+        for (name, from) in OUTPUTS.iter().zip(self.from.iter()) {
+            let length = std::fs::metadata(self.folder.join(name)).map_or(0, |m| m.len());
+            from.store(length, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether `text` stands in the first mebibyte of either output since the last start.
+    pub fn says(&self, text: &str) -> bool {
+        OUTPUTS.iter().zip(self.from.iter()).any(|(name, from)| {
+            let read = || -> std::io::Result<Vec<u8>> {
+                let mut file = File::open(self.folder.join(name))?;
+                file.seek(SeekFrom::Start(from.load(Ordering::Relaxed)))?;
+                let mut bytes = Vec::new();
+                file.take(LOOK).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            // Not there yet: nothing was said.
+            read().is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+        })
+    }
+}
+
+/// How a node is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// What all its processes are sent.
+    pub signal: Signal,
+    /// How long it may take at the end of a run before it is killed.
+    pub grace: Duration,
+}
+
+impl Default for Farewell {
+    fn default() -> Self {
+        Farewell { signal: Signal::SIGTERM, grace: Duration::from_millis(700) }
+    }
+}
+
 /// A process to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeCommand {
     /// The program.
     pub program: PathBuf,
@@ -109,4 +225,8 @@ pub struct NodeCommand {
     pub args: Vec<String>,
     /// Variables added to the environment.
     pub env: Vec<(String, String)>,
+    /// Its working directory; its data directory if `None`.
+    pub dir: Option<PathBuf>,
+    /// The user it runs as, who is given the data directory; ours if `None`.
+    pub user: Option<u32>,
 }

@@ -41,7 +41,12 @@ impl Target for Ticker {
 
     fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
         let args = vec!["-c".to_owned(), self.script.to_owned()];
-        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() }))
+        Ok(Some(NodeCommand {
+            program: "/bin/sh".into(),
+            args,
+            env: Vec::new(),
+            ..NodeCommand::default()
+        }))
     }
 
     fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {
@@ -324,7 +329,12 @@ fn a_cluster_that_does_not_come_up_is_an_error_with_its_last_words() {
         }
         fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
             let args = vec!["-c".to_owned(), "echo port 7000 is taken >&2; exit 1".to_owned()];
-            Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() }))
+            Ok(Some(NodeCommand {
+                program: "/bin/sh".into(),
+                args,
+                env: Vec::new(),
+                ..NodeCommand::default()
+            }))
         }
         fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {
             Box::pin(async { Err("connection refused".to_owned()) })

@@ -12,7 +12,7 @@ use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{Effect, Ground, Wound, available, find};
 use danso_engine::network::{self, Backend, Choice, Spec};
 use danso_engine::site::Site;
-use danso_engine::target::{Client, Fut, Member, NodeCommand, Target};
+use danso_engine::target::{Client, Fut, Member, NodeCommand, Printed, Target};
 use danso_vocab::{Fault, FaultId, Injection, NodeId, Nodes, Process, Rng, Schedule, Start, Value};
 
 /// For what must happen, however loaded the machine is.
@@ -32,7 +32,12 @@ impl Target for Script {
 
     fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
         let args = vec!["-c".to_owned(), self.0.to_owned()];
-        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() }))
+        Ok(Some(NodeCommand {
+            program: "/bin/sh".into(),
+            args,
+            env: Vec::new(),
+            ..NodeCommand::default()
+        }))
     }
 
     fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {
@@ -72,6 +77,8 @@ impl World {
             id: *id,
             all: ids.clone(),
             data: site.data(*id),
+            conf: site.node(*id).join("conf"),
+            printed: Printed::new(site.node(*id)),
             seed: 1,
             exe: env!("CARGO_BIN_EXE_danso-internal").into(),
             options: Arc::default(),

@@ -37,7 +37,8 @@ fn isolations() -> Vec<Isolation> {
 
 fn sh(script: &str, dir: &Path) -> Order {
     let args = vec!["-c".to_owned(), script.to_owned()];
-    let command = NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() };
+    let command =
+        NodeCommand { program: "/bin/sh".into(), args, env: Vec::new(), ..NodeCommand::default() };
     Order { name: "n1".to_owned(), ..Order::new(command, dir.into()) }
 }
 
@@ -139,7 +140,7 @@ async fn pausing_stops_everybody_and_resuming_continues() {
             assert!(family.iter().all(|p| state(p) != Some('T')), "{isolation:?}");
         }
         nodes.pause(N1).await.unwrap();
-        nodes.stop(N1, PATIENCE).await.unwrap();
+        nodes.stop(N1, Signal::SIGTERM, PATIENCE).await.unwrap();
         assert!(nodes.pid(N1).is_none(), "a paused node can be stopped");
         assert!(marked(&word).is_empty());
     }
@@ -154,7 +155,7 @@ async fn a_node_that_is_asked_to_stop_may_tidy_up() {
         let script = format!("trap 'echo bye >bye; exit 5' TERM; touch up; sleep {word} & wait");
         nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
         wait_for("up", || dir.path().join("up").exists().then_some(()));
-        let (_, status) = nodes.stop(N1, PATIENCE).await.unwrap().unwrap();
+        let (_, status) = nodes.stop(N1, Signal::SIGTERM, PATIENCE).await.unwrap().unwrap();
         assert_eq!((status.code(), read(dir.path().join("bye")).trim()), (Some(5), "bye"));
         assert!(marked(&word).is_empty());
         // One that will not is killed.

@@ -95,7 +95,12 @@ impl<R: Recipe> Target for Bundled<R> {
                 flag("option", format!("{name}={value}"));
             }
         }
-        Ok(Some(NodeCommand { program: node.exe.clone(), args, env: Vec::new() }))
+        Ok(Some(NodeCommand {
+            program: node.exe.clone(),
+            args,
+            env: Vec::new(),
+            ..NodeCommand::default()
+        }))
     }
 
     fn ready<'a>(&'a self, node: &'a Member) -> Fut<'a, Result<(), String>> {

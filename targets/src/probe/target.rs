@@ -53,7 +53,12 @@ impl Target for Probe {
         ] {
             args.extend([format!("--{name}"), value]);
         }
-        Ok(Some(NodeCommand { program: node.exe.clone(), args, env: Vec::new() }))
+        Ok(Some(NodeCommand {
+            program: node.exe.clone(),
+            args,
+            env: Vec::new(),
+            ..NodeCommand::default()
+        }))
     }
 
     fn ready<'a>(&'a self, node: &'a Member) -> Fut<'a, Result<(), String>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use danso_engine::network::{Backend, Link, LinkStats, Network, NetworkError, Party, Policy};
-use danso_engine::target::{Member, Target};
+use danso_engine::target::{Member, Printed, Target};
 use danso_vocab::{Call, NodeId, Outcome, Process, Value};
 use reqwest::Method;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -68,6 +68,8 @@ impl Cluster {
             id: *id,
             all: all.clone(),
             data: dir.join(id.to_string()),
+            conf: dir.join("conf"),
+            printed: Printed::default(),
             seed: u64::from(id.0),
             exe: "danso".into(),
             options: Arc::default(),

@@ -98,8 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
-    let processes = draw::target(&plan.target.name).map_err(usage)?.node.is_some();
-    let means = Means::new(backend, processes, parts.target.hooks().to_vec());
+    let means = Means::new(backend, parts.target.starts(), parts.target.hooks().to_vec());
     if plan.ipv6 {
         let have = means.have(Need::Link(Ability::Ipv6));
         have.map_err(|e| usage(format!("ip = v6: {e}")))?;
@@ -160,8 +159,7 @@ impl Parts {
     /// # Errors
     /// If one is unknown here, or its settings make no sense.
     pub(crate) fn of(plan: &Plan) -> anyhow::Result<Parts> {
-        let spec = draw::target(&plan.target.name).map_err(usage)?;
-        let target = (spec.build)(&plan.target.options).map_err(usage)?;
+        let target = draw::recipe(&plan.target).map_err(usage)?;
         let workload = draw::workload(&plan.workload.name).map_err(usage)?;
         let params = Params::stored(plan.workload.params.clone());
         let nodes = plan.target.nodes();

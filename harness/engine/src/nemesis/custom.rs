@@ -2,27 +2,21 @@
 //! there. For systems danso does not start and faults it does not know.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use danso_vocab::{Fault, NodeId, Rng, Value};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
 use super::args::{Args, time};
 use super::select::select;
 use super::{Effect, Ground, Nemesis, Wound};
 use crate::cluster::Cluster;
 use crate::means::Need;
+use crate::shell;
 use crate::target::Fut;
 
 /// How long a command may take, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of a command's output that are kept.
-const OUTPUT: u64 = 4_096;
 
 /// See the [module](self).
 pub(super) struct Custom;
@@ -129,53 +123,10 @@ impl Shell {
     /// # Errors
     /// If it fails or takes too long: it is killed then.
     async fn run(&self, name: &str, command: &str) -> Result<String, String> {
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", command])
-            .env("DANSO_NODES", &self.nodes)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        // SAFETY: between fork and exec only prctl is called, which is async-signal-safe. The
-        // thread that forks is a worker of the controller's runtime and lives as long as it.
-        unsafe {
-            shell.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?));
-        }
-        let mut child =
-            shell.spawn().map_err(|e| format!("{name}: /bin/sh cannot be started: {e}"))?;
-        let group = child.id().map(|id| Pid::from_raw(id.cast_signed()));
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let work = async {
-            let (status, out, err) = tokio::join!(child.wait(), text(out), text(err));
-            (status, out, err)
-        };
-        let done = tokio::time::timeout(self.patience, work).await;
-        let Ok((status, out, err)) = done else {
-            // With everything it has started.
-            if let Some(group) = group {
-                let _gone_already = killpg(group, Signal::SIGKILL);
-            }
-            return Err(format!("{name}: `{command}` takes longer than {:?}", self.patience));
-        };
-        let status = status.map_err(|e| format!("{name}: {e}"))?;
-        if status.success() {
-            Ok(out)
-        } else {
-            Err(format!("{name}: `{command}` failed ({status}): {err}{out}"))
-        }
+        let env = [("DANSO_NODES".to_owned(), self.nodes.clone())];
+        let done = shell::run(command, &env, None, self.patience).await;
+        done.map_err(|error| format!("{name}: {error}"))
     }
-}
-
-/// The beginning of what a command prints; all of it is read.
-async fn text(pipe: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
-    let Some(mut pipe) = pipe else { return String::new() };
-    let mut kept = Vec::new();
-    // A pipe that breaks has been read to its end.
-    let _ = (&mut pipe).take(OUTPUT).read_to_end(&mut kept).await;
-    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&kept).trim().to_owned()
 }
 
 /// A fault the commands say is in force.

@@ -39,7 +39,10 @@ pub(super) async fn end(cluster: &Cluster, node: NodeId, how: How) -> Option<Str
     let _none = starts.read().await;
     let ended = match how {
         How::Kill => cluster.processes.kill(node).await,
-        How::Stop(grace) => cluster.processes.stop(node, grace).await,
+        How::Stop(grace) => {
+            let signal = cluster.target.farewell().signal;
+            cluster.processes.stop(node, signal, grace).await
+        }
     };
     match ended {
         Ok(Some((pid, status))) => {

@@ -24,7 +24,7 @@ pub struct Order {
     pub args: Vec<String>,
     /// Variables added to the controller's environment.
     pub env: Vec<(String, String)>,
-    /// The working directory: the node's data.
+    /// The working directory.
     pub dir: PathBuf,
     /// The network namespace to enter; must be open until the start returns.
     pub network: Option<RawFd>,
@@ -54,8 +54,8 @@ pub struct Order {
 impl Order {
     /// One that starts `command` in `dir`, and nothing else.
     pub fn new(command: NodeCommand, dir: PathBuf) -> Order {
-        let NodeCommand { program, args, env } = command;
-        Order { program, args, env, dir, ..Order::default() }
+        let NodeCommand { program, args, env, dir: asked, user } = command;
+        Order { program, args, env, dir: asked.unwrap_or(dir), user, ..Order::default() }
     }
 }
 
@@ -114,6 +114,7 @@ mod tests {
             program: "/bin/true".into(),
             args: vec!["a b".to_owned(), "\u{0}".to_owned()],
             env: vec![("K".to_owned(), "v\n".to_owned())],
+            ..NodeCommand::default()
         };
         let order = Order {
             network: Some(7),

@@ -296,7 +296,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks all processes of `node` to stop (SIGTERM) and kills them after `grace`. Says how the
+    /// Asks all processes of `node` to stop with this signal and kills them after `grace`. Says how the
     /// main process went; `None` if it was not running.
     ///
     /// # Errors
@@ -304,6 +304,7 @@ impl Supervisor {
     pub async fn stop(
         &self,
         node: NodeId,
+        signal: Signal,
         grace: Duration,
     ) -> io::Result<Option<(Pid, ExitStatus)>> {
         let Some((pid, processes)) = self.running(node, |r| {
@@ -313,7 +314,7 @@ impl Supervisor {
             return Ok(None);
         };
         for process in &processes {
-            tree::signal(*process, Signal::SIGTERM)?;
+            tree::signal(*process, signal)?;
         }
         for process in &processes {
             // A stopped process does not see its signal before it goes on.

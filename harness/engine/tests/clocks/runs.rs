@@ -37,7 +37,12 @@ impl Target for Ticker {
 
     fn command(&self, _: &Member) -> Result<Option<NodeCommand>, String> {
         let args = vec!["-c".to_owned(), TICK.to_owned()];
-        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env: Vec::new() }))
+        Ok(Some(NodeCommand {
+            program: "/bin/sh".into(),
+            args,
+            env: Vec::new(),
+            ..NodeCommand::default()
+        }))
     }
 
     fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {

@@ -54,7 +54,7 @@ impl Target for Writer {
     fn command(&self, member: &Member) -> Result<Option<NodeCommand>, String> {
         let args = vec!["-c".to_owned(), SCRIPT.to_owned()];
         let env = vec![("NAME".to_owned(), member.id.to_string())];
-        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env }))
+        Ok(Some(NodeCommand { program: "/bin/sh".into(), args, env, ..NodeCommand::default() }))
     }
 
     fn ready<'a>(&'a self, _: &'a Member) -> Fut<'a, Result<(), String>> {

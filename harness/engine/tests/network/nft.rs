@@ -314,6 +314,7 @@ fn processes_of_nodes(setup: Setup) {
         program: "/bin/sh".into(),
         args: vec!["-c".to_owned(), script],
         env: Vec::new(),
+        ..NodeCommand::default()
     };
     let danso = env!("CARGO_BIN_EXE_danso-internal");
     let nodes = Supervisor::new(danso.into()).unwrap();

@@ -1,0 +1,62 @@
+//! Protocols that clients speak: `[client]`.
+//!
+//! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
+//! its own documentation.
+
+mod http;
+mod op;
+
+use std::sync::Arc;
+
+use danso_engine::target::Client;
+use danso_vocab::Value;
+
+use crate::place::Place;
+use crate::{Mistake, Settings};
+
+/// A protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name, as in `kind = "http"`.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Makes it from `[client]` without `kind` and `role`. The other settings are the target's.
+    build: fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>,
+}
+
+/// All protocols.
+pub const CLIENTS: &[Row] = &[http::ROW];
+
+/// What is said to a system, as `[client]` has it.
+pub(crate) trait Dialect: Send + Sync {
+    /// The operations it can say; `None` if only whoever answers knows.
+    fn speaks(&self) -> Option<Vec<String>>;
+
+    /// A client. Cheap and without I/O: a connection is made at the first call.
+    fn client(&self, place: Place) -> Box<dyn Client>;
+}
+
+/// The dialect of `[client]`, and the role whose nodes it asks, if it asks only those.
+pub(crate) fn build(settings: &Settings) -> Result<(Arc<dyn Dialect>, Option<String>), Mistake> {
+    let known = || CLIENTS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+    let Some(table) = settings.get("client").and_then(Value::map) else {
+        let why = format!("[client] is missing: how to speak to it; kind is one of {}", known());
+        return Err(Mistake::new(why));
+    };
+    let mut table = table.clone();
+    let (kind, role) = (table.remove("kind"), table.remove("role"));
+    let of = |why: String, at: &str| Mistake::new(why).at(at).at("client");
+    let kind = kind.ok_or_else(|| of(format!("kind is missing: one of {}", known()), "kind"))?;
+    let row = CLIENTS
+        .iter()
+        .find(|row| kind.str() == Some(row.name))
+        .ok_or_else(|| of(format!("there is no client {kind}; there are: {}", known()), "kind"))?;
+    let role = match role {
+        None => None,
+        Some(Value::Str(role)) => Some(role),
+        Some(other) => return Err(of(format!("{other} is no role's name"), "role")),
+    };
+    let dialect = (row.build)(&Value::Map(table), settings).map_err(|m| m.at("client"))?;
+    Ok((dialect, role))
+}

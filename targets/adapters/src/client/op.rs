@@ -1,0 +1,50 @@
+//! What templates of operations may name, and the values behind it.
+
+use danso_vocab::{Call, Process, Value};
+
+use crate::template::Template;
+
+/// What there is.
+const NAMES: &[(&str, &str)] = &[
+    ("key", "the object"),
+    ("value", "the argument"),
+    ("old", "the first of two arguments, as of a compare-and-set"),
+    ("new", "the second"),
+    ("process", "the process' number"),
+    ("f", "the operation's name"),
+];
+
+/// A template of an operation; `more` are names beside the usual ones.
+///
+/// # Errors
+/// If it has a name that there is not.
+pub(crate) fn template(text: &str, more: &dyn Fn(&str) -> bool) -> Result<Template, String> {
+    Template::new(text, &|name| {
+        if more(name) || NAMES.iter().any(|(known, _)| *known == name) {
+            return Ok(());
+        }
+        let known: Vec<String> =
+            NAMES.iter().map(|(name, about)| format!("{name} ({about})")).collect();
+        Err(format!("there is no `{{{name}}}`; there are: {}", known.join(", ")))
+    })
+}
+
+/// The value of a name in `call`.
+///
+/// # Errors
+/// If the call has no such thing.
+pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, String> {
+    let pair = |second: bool| match call.arg.pair() {
+        Some((old, new)) => Ok(if second { new.clone() } else { old.clone() }),
+        None => Err(format!("{}'s argument is {}, which has no {name}", call.f, call.arg)),
+    };
+    match name {
+        "key" => Ok(call.key.clone().unwrap_or_default()),
+        "value" => Ok(call.arg.clone()),
+        "old" => pair(false),
+        "new" => pair(true),
+        "process" => Ok(Value::Int(process.0.into())),
+        "f" => Ok(Value::Str(call.f.to_string())),
+        _ => Err(format!("there is no `{{{name}}}`")),
+    }
+}

@@ -1,0 +1,67 @@
+//! Systems that are not ours: described in a test file, started, reached and asked in their own
+//! protocols. Nothing of them is modified.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`KINDS`] | kinds of targets a test file can describe: `[target]` |
+//! | [`client`] | protocols a client can speak: `[client]` |
+//! | `template` | `{ip}`, `{key|base64}`: what is filled in |
+//! | `reading` | `json | at /value | int`: what an answer means |
+//! | `ask` | `GET …`, `tcp …`, `log …`, `run …`: questions to a node |
+//!
+//! Everything a test file says of its system is in the plan, as options of the target: `client`
+//! is its `[client]`, `dir` the folder of the file. A [`Mistake`] names the setting it is in.
+
+mod ask;
+pub mod client;
+mod external;
+mod mistake;
+mod names;
+mod place;
+mod process;
+mod reading;
+mod template;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use danso_engine::target::Target;
+use danso_vocab::Value;
+
+pub use self::mistake::{Mistake, nearest};
+
+/// A kind of target that a test file can describe.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name, as in `kind = "process"`.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// The network it lives in, unless the user says another.
+    pub network: &'static str,
+    /// Makes the target from its settings and the number of nodes the user asks for.
+    pub build: fn(&Settings, Option<u16>) -> Result<Declared, Mistake>,
+}
+
+/// What a test file says of its system: `[target]` without `kind` and `nodes`, and beside it
+/// `client` and `dir`.
+pub type Settings = BTreeMap<String, Value>;
+
+/// A target as described.
+#[derive(Clone)]
+pub struct Declared {
+    /// The recipe.
+    pub target: Arc<dyn Target>,
+    /// How many nodes it has.
+    pub nodes: u16,
+    /// The operations its client knows; `None` if that is for the client to say.
+    pub speaks: Option<Vec<String>>,
+}
+
+/// All kinds.
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND];
+
+/// The kind of this name.
+pub fn find(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}

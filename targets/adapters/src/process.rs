@@ -1,0 +1,502 @@
+//! Kind `process`: programs danso starts, one a node, told by templates how.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use danso_engine::network::Party;
+use danso_engine::shell;
+use danso_engine::target::{Client, Farewell, Fut, Member, NodeCommand, Target};
+use danso_vocab::{NodeId, Process, Value};
+use nix::sys::signal::Signal;
+use serde::Deserialize;
+
+use crate::ask::Ask;
+use crate::client::{self, Dialect};
+use crate::mistake::read;
+use crate::names::{Roster, of_node};
+use crate::place::{Host, Place};
+use crate::template::Template;
+use crate::{Declared, Kind, Mistake, Settings};
+
+/// The registry's row.
+pub(crate) const KIND: Kind = Kind {
+    name: "process",
+    about: "programs that danso starts, one a node",
+    network: "auto",
+    build: |settings, nodes| build(settings, nodes),
+};
+
+/// How long a setup command may take.
+const SETUP: Duration = Duration::from_secs(100);
+
+/// `[target]` of kind `process`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Table {
+    dir: PathBuf,
+    #[allow(dead_code, reason = "read by the client")]
+    client: serde::de::IgnoredAny,
+    #[serde(default)]
+    ports: Vec<u16>,
+    #[serde(default)]
+    start: Order,
+    #[serde(default)]
+    lists: BTreeMap<String, List>,
+    #[serde(default)]
+    setup: Vec<String>,
+    #[serde(default)]
+    teardown: Vec<String>,
+    primary: Option<String>,
+    patience: Option<String>,
+    stop: Option<Stop>,
+    #[serde(default)]
+    role: Vec<Role>,
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    workdir: Option<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    ready: Option<String>,
+    user: Option<String>,
+    #[serde(default)]
+    logs: Vec<String>,
+}
+
+/// `[[target.role]]`: what is not given here is as in `[target]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Role {
+    name: String,
+    nodes: u16,
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    workdir: Option<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    ready: Option<String>,
+    user: Option<String>,
+    #[serde(default)]
+    logs: Vec<String>,
+}
+
+/// Who is started when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Order {
+    #[default]
+    Together,
+    OneByOne,
+    ByRole,
+}
+
+/// `[target.lists]`: a text made of something of every node.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct List {
+    each: String,
+    #[serde(default)]
+    of: Of,
+    join: Option<String>,
+    role: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Of {
+    #[default]
+    All,
+    Others,
+}
+
+/// `stop = { signal = "SIGINT", grace = "5s" }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Stop {
+    signal: Option<String>,
+    grace: Option<String>,
+}
+
+/// What one role's nodes are started with.
+struct Recipe {
+    command: Vec<Template>,
+    env: Vec<(String, Template)>,
+    workdir: Option<Template>,
+    files: Vec<(String, Template)>,
+    ready: Option<Ask>,
+    user: Option<u32>,
+    logs: Vec<Template>,
+}
+
+struct Described {
+    dir: PathBuf,
+    ports: Vec<u16>,
+    order: Order,
+    roster: Roster,
+    lists: BTreeMap<String, (Template, Of, String, Option<usize>)>,
+    recipes: Vec<Recipe>,
+    setup: Vec<Template>,
+    teardown: Vec<Template>,
+    primary: Option<Ask>,
+    patience: Duration,
+    farewell: Farewell,
+    dialect: Arc<dyn Dialect>,
+    clients_of: Option<usize>,
+}
+
+fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
+    let table: Table =
+        read(&Value::Map(settings.clone())).map_err(|mistake| mistake.in_target())?;
+    let roster = roster(&table, nodes).map_err(Mistake::in_target)?;
+    let (dialect, role) = client::build(settings)?;
+    let clients_of = role
+        .map(|name| {
+            let found = roster.roles.iter().position(|(role, _)| *role == name);
+            found.ok_or_else(|| {
+                let known: Vec<_> = roster.roles.iter().map(|(role, _)| role.as_str()).collect();
+                let why = format!("there is no role `{name}`; there are: {}", known.join(", "));
+                Mistake::new(why).at("role").at("client")
+            })
+        })
+        .transpose()?;
+    let speaks = dialect.speaks();
+    let target = describe(table, roster, dialect, clients_of).map_err(Mistake::in_target)?;
+    let nodes = target.roster.count();
+    Ok(Declared { target: Arc::new(target), nodes, speaks })
+}
+
+fn roster(table: &Table, nodes: Option<u16>) -> Result<Roster, Mistake> {
+    let roles = match table.role.as_slice() {
+        [] => vec![("node".to_owned(), nodes.unwrap_or(3))],
+        roles => roles.iter().map(|r| (r.name.clone(), r.nodes)).collect(),
+    };
+    let roster = Roster { roles };
+    let count: u32 = roster.roles.iter().map(|(_, count)| u32::from(*count)).sum();
+    match (count, nodes) {
+        (0, _) | (101.., _) => {
+            Err(Mistake::new(format!("{count} nodes: from 1 to 100 can be run")).at("nodes"))
+        }
+        (count, Some(nodes)) if count != u32::from(nodes) => {
+            Err(Mistake::new(format!("{nodes} nodes, but the roles have {count} together"))
+                .at("nodes"))
+        }
+        _ => Ok(roster),
+    }
+}
+
+fn describe(
+    table: Table,
+    roster: Roster,
+    dialect: Arc<dyn Dialect>,
+    clients_of: Option<usize>,
+) -> Result<Described, Mistake> {
+    let names: Vec<String> = table.lists.keys().cloned().collect();
+    let known = |name: &str| roster.knows(name, &names);
+    let single = |name: &str| roster.knows(name, &[]);
+    let template =
+        |text: &str, at: &str| Template::new(text, &known).map_err(|e| Mistake::new(e).at(at));
+    let mut lists = BTreeMap::new();
+    for (name, list) in &table.lists {
+        let each = Template::new(&list.each, &single);
+        let each = each.map_err(|e| Mistake::new(e).at("each").at(name).at("lists"))?;
+        let role = list.role.as_ref().map(|role| {
+            let found = roster.roles.iter().position(|(name, _)| name == role);
+            let why = format!("there is no role `{role}`");
+            found.ok_or_else(|| Mistake::new(why).at("role").at(name).at("lists"))
+        });
+        let join = list.join.clone().unwrap_or_else(|| ",".to_owned());
+        lists.insert(name.clone(), (each, list.of, join, role.transpose()?));
+    }
+    let whole = Role {
+        command: table.command.clone(),
+        env: table.env.clone(),
+        workdir: table.workdir.clone(),
+        files: table.files.clone(),
+        ready: table.ready.clone(),
+        user: table.user.clone(),
+        logs: table.logs.clone(),
+        ..Role::default()
+    };
+    let recipes = match table.role.as_slice() {
+        [] => vec![recipe(&whole, &whole, &table.dir, &known)?],
+        roles => roles
+            .iter()
+            .enumerate()
+            .map(|(i, role)| {
+                recipe(role, &whole, &table.dir, &known)
+                    .map_err(|m| m.at(&i.to_string()).at("role"))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    let commands = |list: &[String], at: &str| -> Result<Vec<Template>, Mistake> {
+        list.iter().map(|text| template(text, at)).collect()
+    };
+    let primary = table.primary.as_ref().map(|text| Ask::new(text, &known));
+    let primary = primary.transpose().map_err(|e| Mistake::new(e).at("primary"))?;
+    let patience = table.patience.as_ref().map(|text| duration(text));
+    let patience = patience.transpose().map_err(|e| Mistake::new(e).at("patience"))?;
+    Ok(Described {
+        ports: if table.ports.is_empty() { vec![7_000] } else { table.ports.clone() },
+        order: table.start,
+        setup: commands(&table.setup, "setup")?,
+        teardown: commands(&table.teardown, "teardown")?,
+        primary,
+        patience: patience.unwrap_or(Duration::from_secs(15)),
+        farewell: farewell(table.stop.as_ref()).map_err(|m| m.at("stop"))?,
+        dir: table.dir,
+        lists,
+        recipes,
+        roster,
+        dialect,
+        clients_of,
+    })
+}
+
+fn recipe(
+    role: &Role,
+    whole: &Role,
+    dir: &Path,
+    known: &dyn Fn(&str) -> Result<(), String>,
+) -> Result<Recipe, Mistake> {
+    let template =
+        |text: &str, at: &str| Template::new(text, known).map_err(|e| Mistake::new(e).at(at));
+    let or = |own: &Option<String>, all: &Option<String>| own.clone().or_else(|| all.clone());
+    let command = role.command.as_ref().or(whole.command.as_ref());
+    let command = command.filter(|words| !words.is_empty()).ok_or_else(|| {
+        Mistake::new("command is missing: the program to run as a node, and its arguments")
+    })?;
+    let mut env = whole.env.clone();
+    env.extend(role.env.clone());
+    let mut files = whole.files.clone();
+    files.extend(role.files.clone());
+    let mut written = Vec::new();
+    for (name, text) in &files {
+        let wrong = |why: String| Mistake::new(why).at(name).at("files");
+        if Path::new(name).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
+            return Err(wrong(format!("`{name}` leads out of the folder {{conf}}")));
+        }
+        // `@path` is the text of a file beside the test file.
+        let text = match text.strip_prefix('@') {
+            None => text.clone(),
+            Some(path) => std::fs::read_to_string(dir.join(path.trim()))
+                .map_err(|e| wrong(format!("{}: {e}", dir.join(path.trim()).display())))?,
+        };
+        written.push((name.clone(), Template::new(&text, known).map_err(wrong)?));
+    }
+    let ready = or(&role.ready, &whole.ready).map(|text| Ask::new(&text, known));
+    let user = or(&role.user, &whole.user).map(|name| uid(&name)).transpose();
+    let logs = if role.logs.is_empty() { &whole.logs } else { &role.logs };
+    Ok(Recipe {
+        command: command.iter().map(|w| template(w, "command")).collect::<Result<_, _>>()?,
+        env: env
+            .iter()
+            .map(|(name, text)| Ok((name.clone(), template(text, "env")?)))
+            .collect::<Result<_, Mistake>>()?,
+        workdir: or(&role.workdir, &whole.workdir)
+            .map(|text| template(&text, "workdir"))
+            .transpose()?,
+        files: written,
+        ready: ready.transpose().map_err(|e| Mistake::new(e).at("ready"))?,
+        user: user.map_err(|e| Mistake::new(e).at("user"))?.flatten(),
+        logs: logs.iter().map(|text| template(text, "logs")).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The number of a user; `None` if that is who we are.
+fn uid(name: &str) -> Result<Option<u32>, String> {
+    let user = nix::unistd::User::from_name(name).map_err(|e| format!("{name}: {e}"))?;
+    let user = user.ok_or_else(|| format!("this machine has no user `{name}`"))?;
+    let ours = nix::unistd::geteuid();
+    if user.uid == ours {
+        return Ok(None);
+    }
+    if !ours.is_root() {
+        return Err(format!("only root can start programs as {name}: run as root or as {name}"));
+    }
+    Ok(Some(user.uid.as_raw()))
+}
+
+fn farewell(stop: Option<&Stop>) -> Result<Farewell, Mistake> {
+    let mut farewell = Farewell::default();
+    if let Some(name) = stop.and_then(|s| s.signal.as_ref()) {
+        let full = if name.starts_with("SIG") { name.clone() } else { format!("SIG{name}") };
+        let signal: Result<Signal, _> = full.parse();
+        let why = format!("there is no signal `{name}`: write SIGTERM, SIGINT, SIGQUIT");
+        farewell.signal = signal.map_err(|_| Mistake::new(why).at("signal"))?;
+    }
+    if let Some(text) = stop.and_then(|s| s.grace.as_ref()) {
+        farewell.grace = duration(text).map_err(|e| Mistake::new(e).at("grace"))?;
+    }
+    Ok(farewell)
+}
+
+/// `30s`, `500ms`, `2m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time: write 30s, 500ms or 2m");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    match &text[digits..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" if number < 10_000 => Ok(Duration::from_secs(number * 60)),
+        _ => Err(wrong()),
+    }
+}
+
+impl Described {
+    fn recipe(&self, node: &Member) -> &Recipe {
+        &self.recipes[self.roster.role(node.id).0]
+    }
+
+    fn first(&self) -> u16 {
+        self.ports[0]
+    }
+
+    /// The value of a name for `node`, seen by `party`.
+    fn value(&self, name: &str, node: &Member, party: Party) -> Result<Value, String> {
+        if name == "dir" {
+            return Ok(Value::Str(self.dir.to_string_lossy().into_owned()));
+        }
+        let Some((each, of, join, role)) = self.lists.get(name) else {
+            let value = self.roster.value(name, node, party, self.first());
+            return value.ok_or_else(|| format!("there is no `{{{name}}}`"));
+        };
+        let mut texts = Vec::new();
+        for id in &node.all {
+            let left_out = *of == Of::Others && *id == node.id;
+            if left_out || role.is_some_and(|role| self.roster.role(*id).0 != role) {
+                continue;
+            }
+            texts.push(each.fill(None, &|name| {
+                let of_it = of_node(name, node, *id, party, self.first());
+                let (role, index) = self.roster.role(*id);
+                match name {
+                    "index" => Ok(Value::Int(index.into())),
+                    "role" => Ok(Value::Str(self.roster.roles[role].0.clone())),
+                    _ => of_it.map_or_else(|| self.value(name, node, party), Ok),
+                }
+            })?);
+        }
+        Ok(Value::Str(texts.join(join)))
+    }
+
+    /// A template filled in for `node` to read.
+    fn told(&self, template: &Template, node: &Member) -> Result<String, String> {
+        template.fill(None, &|name| self.value(name, node, Party::Node(node.id)))
+    }
+
+    async fn ask(&self, ask: &Ask, node: &Member) -> Result<(), String> {
+        ask.of(Some(node), &self.dir, &|name| self.value(name, node, Party::Control)).await
+    }
+
+    /// Runs commands one after another, as seen from the first node by the controller.
+    async fn run(&self, commands: &[Template], nodes: &[Member]) -> Result<(), String> {
+        let Some(first) = nodes.first() else { return Ok(()) };
+        for command in commands {
+            let command = command.fill(None, &|name| self.value(name, first, Party::Control))?;
+            let said = shell::run(&command, &[], Some(&self.dir), SETUP).await?;
+            tracing::info!(command, said, "ran");
+        }
+        Ok(())
+    }
+}
+
+impl Target for Described {
+    fn name(&self) -> &str {
+        KIND.name
+    }
+
+    fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    fn command(&self, node: &Member) -> Result<Option<NodeCommand>, String> {
+        let recipe = self.recipe(node);
+        let mut words = Vec::new();
+        for word in &recipe.command {
+            words.push(self.told(word, node)?);
+        }
+        let mut program = PathBuf::from(words.remove(0));
+        // A program with a slash is looked for beside the test file, as in a shell that is there.
+        if program.components().count() > 1 {
+            program = self.dir.join(program);
+        }
+        let env = recipe.env.iter().map(|(name, text)| Ok((name.clone(), self.told(text, node)?)));
+        let dir = recipe.workdir.as_ref().map(|text| self.told(text, node)).transpose()?;
+        Ok(Some(NodeCommand {
+            program,
+            args: words,
+            env: env.collect::<Result<_, String>>()?,
+            dir: dir.map(|dir| self.dir.join(dir)),
+            user: recipe.user,
+        }))
+    }
+
+    fn files(&self, node: &Member) -> Result<Vec<(PathBuf, String)>, String> {
+        let files = self.recipe(node).files.iter();
+        files.map(|(name, text)| Ok((node.conf.join(name), self.told(text, node)?))).collect()
+    }
+
+    fn stages(&self, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+        match self.order {
+            Order::Together => vec![nodes.to_vec()],
+            Order::OneByOne => nodes.iter().map(|n| vec![*n]).collect(),
+            Order::ByRole => (0..self.roster.roles.len()).map(|r| self.roster.of(r)).collect(),
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn farewell(&self) -> Farewell {
+        self.farewell
+    }
+
+    fn logs(&self, node: &Member) -> Vec<String> {
+        let logs = self.recipe(node).logs.iter();
+        logs.filter_map(|text| self.told(text, node).ok()).collect()
+    }
+
+    fn setup<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Result<(), String>> {
+        Box::pin(self.run(&self.setup, nodes))
+    }
+
+    fn teardown<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Result<(), String>> {
+        Box::pin(self.run(&self.teardown, nodes))
+    }
+
+    fn ready<'a>(&'a self, node: &'a Member) -> Fut<'a, Result<(), String>> {
+        Box::pin(async {
+            match &self.recipe(node).ready {
+                Some(ask) => self.ask(ask, node).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn primaries<'a>(&'a self, nodes: &'a [Member]) -> Fut<'a, Vec<NodeId>> {
+        Box::pin(async {
+            let Some(ask) = &self.primary else { return Vec::new() };
+            let asked = nodes
+                .iter()
+                .map(|node| async { self.ask(ask, node).await.is_ok().then_some(node.id) });
+            futures_util::future::join_all(asked).await.into_iter().flatten().collect()
+        })
+    }
+
+    fn connect(&self, nodes: &[Member], node: NodeId, process: Process) -> Box<dyn Client> {
+        let role = |id| self.clients_of.is_none_or(|role| self.roster.role(id).0 == role);
+        let hosts: Vec<Host> = nodes
+            .iter()
+            .filter(|member| role(member.id))
+            .map(|member| Host::ours(member, Party::Clients, self.first()))
+            .collect();
+        let home = hosts.iter().position(|host| host.id == node);
+        let home = home.unwrap_or(node.index() % hosts.len().max(1));
+        self.dialect.client(Place { hosts, home, process })
+    }
+}
