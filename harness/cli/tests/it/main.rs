@@ -12,4 +12,5 @@ mod killed;
 mod live;
 mod privileges;
 mod runs;
+mod systems;
 mod usage;
