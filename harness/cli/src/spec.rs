@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use self::places::Places;
 use crate::args::TestArgs;
+use crate::boxed;
 use crate::exit::usage;
 
 /// What was asked for. Names are not looked up yet.
@@ -187,6 +188,8 @@ impl Spec {
     pub(crate) fn of(args: &TestArgs) -> anyhow::Result<Spec> {
         let mut spec = if Path::new(&args.test).extension().is_some_and(|e| e == "toml") {
             Spec::of_file(&args.test)?
+        } else if let Some(file) = boxed::unpacked(&args.test).map_err(usage)? {
+            Spec::of_file(&file.to_string_lossy())?
         } else {
             Spec::bundled(&args.test)
         };
