@@ -98,6 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
+    parts.target.fits().map_err(usage)?;
     let means = Means::new(backend, parts.target.starts(), parts.target.hooks().to_vec());
     if plan.ipv6 {
         let have = means.have(Need::Link(Ability::Ipv6));
