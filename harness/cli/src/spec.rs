@@ -322,6 +322,12 @@ impl Spec {
         };
         if danso_adapters::find(&self.target).is_some() {
             self.declared = true;
+            // danso's own words for what is known already.
+            if let Some(own) = ["dir", "client"].into_iter().find(|own| target.contains_key(*own)) {
+                let why =
+                    format!("unknown field `{own}`: templates have {{dir}}, clients [client]");
+                return Err(self.blame(about(own), &why));
+            }
             let folder = std::path::absolute(path).ok();
             let folder = folder.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
             let folder = folder.to_string_lossy().into_owned();
@@ -525,7 +531,11 @@ impl Spec {
         let Some(places) = &self.places else { return usage(message) };
         let Some(about) = about else { return usage(format!("{}: {message}", places.file)) };
         let path = about.path();
-        if let Some(set) = self.sets.iter().find(|set| path.starts_with(set)) {
+        if let Some(set) = self
+            .sets
+            .iter()
+            .find(|set| path.starts_with(set) || path.len() > 1 && set.starts_with(&path))
+        {
             return usage(format!("--set {}: {message}", set.join(".")));
         }
         let path: Vec<&str> = path.iter().map(String::as_str).collect();

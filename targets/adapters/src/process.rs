@@ -11,6 +11,7 @@ use danso_engine::target::{Client, Farewell, Fut, Member, NodeCommand, Target};
 use danso_vocab::{NodeId, Process, Value};
 use nix::sys::signal::Signal;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::ask::Ask;
 use crate::client::{self, Dialect};
@@ -18,7 +19,7 @@ use crate::mistake::read;
 use crate::names::{Roster, of_node};
 use crate::place::{Host, Place};
 use crate::template::Template;
-use crate::{Declared, Kind, Mistake, Settings, program};
+use crate::{Declared, Kind, Mistake, Settings, own, program};
 
 /// The registry's row.
 pub(crate) const KIND: Kind = Kind {
@@ -35,9 +36,11 @@ const SETUP: Duration = Duration::from_secs(100);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
-    dir: PathBuf,
-    #[allow(dead_code, reason = "read by the client")]
-    client: serde::de::IgnoredAny,
+    // Read before, and named here for whoever mistypes them.
+    #[serde(rename = "kind")]
+    _kind: Option<IgnoredAny>,
+    #[serde(rename = "nodes")]
+    _nodes: Option<IgnoredAny>,
     #[serde(default)]
     ports: Vec<u16>,
     #[serde(default)]
@@ -148,8 +151,8 @@ struct Described {
 }
 
 fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
-    let table: Table =
-        read(&Value::Map(settings.clone())).map_err(|mistake| mistake.in_target())?;
+    let (dir, own) = own(settings);
+    let table: Table = read(&own).map_err(|mistake| mistake.in_target())?;
     let roster = roster(&table, nodes).map_err(Mistake::in_target)?;
     let (dialect, role) = client::build(settings)?;
     let clients_of = role
@@ -163,7 +166,7 @@ fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
         })
         .transpose()?;
     let speaks = dialect.speaks();
-    let target = describe(table, roster, dialect, clients_of).map_err(Mistake::in_target)?;
+    let target = describe(table, dir, roster, dialect, clients_of).map_err(Mistake::in_target)?;
     let nodes = target.roster.count();
     Ok(Declared { target: Arc::new(target), nodes, speaks })
 }
@@ -189,6 +192,7 @@ fn roster(table: &Table, nodes: Option<u16>) -> Result<Roster, Mistake> {
 
 fn describe(
     table: Table,
+    dir: PathBuf,
     roster: Roster,
     dialect: Arc<dyn Dialect>,
     clients_of: Option<usize>,
@@ -221,13 +225,12 @@ fn describe(
         ..Role::default()
     };
     let recipes = match table.role.as_slice() {
-        [] => vec![recipe(&whole, &whole, &table.dir, &known)?],
+        [] => vec![recipe(&whole, &whole, &dir, &known)?],
         roles => roles
             .iter()
             .enumerate()
             .map(|(i, role)| {
-                recipe(role, &whole, &table.dir, &known)
-                    .map_err(|m| m.at(&i.to_string()).at("role"))
+                recipe(role, &whole, &dir, &known).map_err(|m| m.at(&i.to_string()).at("role"))
             })
             .collect::<Result<_, _>>()?,
     };
@@ -246,7 +249,7 @@ fn describe(
         primary,
         patience: patience.unwrap_or(Duration::from_secs(15)),
         farewell: farewell(table.stop.as_ref()).map_err(|m| m.at("stop"))?,
-        dir: table.dir,
+        dir,
         lists,
         recipes,
         roster,
