@@ -10,6 +10,7 @@ use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 use tokio::sync::RwLock;
 
+use crate::access;
 use crate::clock::Clocks;
 use crate::disk::Disks;
 use crate::means::Need;
@@ -182,6 +183,7 @@ impl Cluster {
             std::fs::write(&path, text).map_err(unwritable)?;
         }
         if let Some(user) = command.user {
+            access::may_enter(user, &data)?;
             std::os::unix::fs::chown(&data, Some(user), Some(user))
                 .map_err(|e| format!("{} cannot be given to user {user}: {e}", data.display()))?;
         }
