@@ -5,6 +5,8 @@
 
 mod http;
 mod op;
+mod wire;
+mod zookeeper;
 
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ pub struct Row {
 }
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, zookeeper::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
