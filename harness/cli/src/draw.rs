@@ -1,6 +1,7 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use danso_adapters::Kind;
@@ -13,14 +14,18 @@ use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{NodeId, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
 use danso_workloads::WORKLOADS;
 
+use crate::boxed;
 use crate::exit::usage;
 use crate::spec::{About, Faults, Spec, no_such};
 
 /// The target called `name`.
 pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
     TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
-        let declared = danso_adapters::KINDS.iter().map(|k| k.name);
-        let names: Vec<_> = TARGETS.iter().map(|t| t.name).chain(declared).collect();
+        let described = danso_adapters::KINDS.iter().map(|k| k.name);
+        let systems = boxed::systems();
+        let systems = systems.iter().map(|(name, _)| name.as_str());
+        let names = TARGETS.iter().map(|t| t.name).chain(described).chain(systems);
+        let names: Vec<_> = names.collect();
         no_such("target", name, &names)
     })
 }
@@ -31,6 +36,9 @@ pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
 /// If there is no such target, or its options make no sense.
 pub(crate) fn recipe(plan: &TargetPlan) -> Result<Arc<dyn Target>, String> {
     if let Some(kind) = danso_adapters::find(&plan.name) {
+        if let Some(dir) = plan.options.get("dir").and_then(Value::str) {
+            boxed::restore(Path::new(dir))?;
+        }
         let declared = (kind.build)(&plan.options, Some(plan.nodes()));
         return declared.map(|d| d.target).map_err(|mistake| mistake.to_string());
     }

@@ -19,6 +19,7 @@
 //! | [`mod@run`] | all of it, in order |
 //! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
+mod access;
 pub mod clock;
 pub mod cluster;
 mod collect;

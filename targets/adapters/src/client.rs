@@ -24,8 +24,10 @@ pub struct Row {
     /// What it is, in one line.
     pub about: &'static str,
     /// Makes it from `[client]` without `kind` and `role`. The other settings are the target's.
-    build: fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>,
+    build: Build,
 }
+
+type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
 pub const CLIENTS: &[Row] = &[http::ROW, zookeeper::ROW];
