@@ -7,6 +7,8 @@ mod command;
 mod http;
 mod op;
 mod tcp_line;
+mod wire;
+mod zookeeper;
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {

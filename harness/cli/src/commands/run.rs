@@ -56,7 +56,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     spec.seed = danso_vocab::Rng::new(plan.seed).split("network").seed();
     spec.capture = args.pcap.then(|| site.root().join("nodes"));
     spec.traffic = args.traffic.then(|| site.root().join("traffic.jsonl"));
-    let network = prepared.open(&spec)?;
+    let network = match parts.target.hosts() {
+        Some(hosts) => hosts.open(&spec)?,
+        None => prepared.open(&spec)?,
+    };
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
     let carrier = network.clone();
@@ -99,7 +102,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
-    let means = Means::new(backend, parts.target.starts(), parts.target.hooks().to_vec());
+    let means = Means::of(backend, &*parts.target);
     if plan.ipv6 {
         let have = means.have(Need::Link(Ability::Ipv6));
         have.map_err(|e| usage(format!("ip = v6: {e}")))?;
