@@ -15,7 +15,9 @@ use std::sync::Arc;
 use danso_engine::target::Client;
 use danso_vocab::Value;
 
+use crate::mistake::no_such;
 use crate::place::Place;
+use crate::template::plain;
 use crate::{Mistake, Settings};
 
 /// A protocol.
@@ -57,12 +59,16 @@ pub(crate) fn build(settings: &Settings) -> Result<(Arc<dyn Dialect>, Option<Str
     };
     let mut table = table.clone();
     let (kind, role) = (table.remove("kind"), table.remove("role"));
+    let unknown = |kind: &Value| {
+        let known: Vec<_> = CLIENTS.iter().map(|row| row.name).collect();
+        no_such("client", &plain(kind), &known)
+    };
     let of = |why: String, at: &str| Mistake::new(why).at(at).at("client");
     let kind = kind.ok_or_else(|| of(format!("kind is missing: one of {}", known()), "kind"))?;
     let row = CLIENTS
         .iter()
         .find(|row| kind.str() == Some(row.name))
-        .ok_or_else(|| of(format!("there is no client {kind}; there are: {}", known()), "kind"))?;
+        .ok_or_else(|| of(unknown(&kind), "kind"))?;
     let role = match role {
         None => None,
         Some(Value::Str(role)) => Some(role),

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use danso_engine::target::Target;
 use danso_vocab::Value;
 
-pub use self::mistake::{Mistake, nearest};
+pub use self::mistake::{Mistake, nearest, no_such};
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 
 use crate::ask::Ask;
 use crate::client::{self, Dialect};
-use crate::mistake::read;
+use crate::mistake::{no_such, read};
 use crate::names::{Roster, of_node};
 use crate::place::{Host, Place};
 use crate::template::Template;
@@ -160,8 +160,7 @@ fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
             let found = roster.roles.iter().position(|(role, _)| *role == name);
             found.ok_or_else(|| {
                 let known: Vec<_> = roster.roles.iter().map(|(role, _)| role.as_str()).collect();
-                let why = format!("there is no role `{name}`; there are: {}", known.join(", "));
-                Mistake::new(why).at("role").at("client")
+                Mistake::new(no_such("role", &name, &known)).at("role").at("client")
             })
         })
         .transpose()?;
@@ -208,7 +207,8 @@ fn describe(
         let each = each.map_err(|e| Mistake::new(e).at("each").at(name).at("lists"))?;
         let role = list.role.as_ref().map(|role| {
             let found = roster.roles.iter().position(|(name, _)| name == role);
-            let why = format!("there is no role `{role}`");
+            let known: Vec<_> = roster.roles.iter().map(|(role, _)| role.as_str()).collect();
+            let why = no_such("role", role, &known);
             found.ok_or_else(|| Mistake::new(why).at("role").at(name).at("lists"))
         });
         let join = list.join.clone().unwrap_or_else(|| ",".to_owned());
@@ -235,7 +235,9 @@ fn describe(
             .collect::<Result<_, _>>()?,
     };
     let commands = |list: &[String], at: &str| -> Result<Vec<Template>, Mistake> {
-        list.iter().map(|text| template(text, at)).collect()
+        let read =
+            |(i, text): (usize, &String)| template(text, &i.to_string()).map_err(|m| m.at(at));
+        list.iter().enumerate().map(read).collect()
     };
     let primary = table.primary.as_ref().map(|text| Ask::new(text, &known));
     let primary = primary.transpose().map_err(|e| Mistake::new(e).at("primary"))?;
@@ -293,10 +295,14 @@ fn recipe(
     let user = or(&role.user, &whole.user).map(|name| uid(&name)).transpose();
     let logs = if role.logs.is_empty() { &whole.logs } else { &role.logs };
     Ok(Recipe {
-        command: command.iter().map(|w| template(w, "command")).collect::<Result<_, _>>()?,
+        command: command
+            .iter()
+            .enumerate()
+            .map(|(i, word)| template(word, &i.to_string()).map_err(|m| m.at("command")))
+            .collect::<Result<_, _>>()?,
         env: env
             .iter()
-            .map(|(name, text)| Ok((name.clone(), template(text, "env")?)))
+            .map(|(name, text)| Ok((name.clone(), template(text, name).map_err(|m| m.at("env"))?)))
             .collect::<Result<_, Mistake>>()?,
         workdir: or(&role.workdir, &whole.workdir)
             .map(|text| template(&text, "workdir"))
