@@ -5,6 +5,7 @@
 
 mod http;
 mod op;
+mod rust;
 
 use std::sync::Arc;
 
@@ -28,7 +29,10 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, rust::ROW];
+
+/// The client that is not of here, but given in Rust.
+pub const RUST: &str = "rust";
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
