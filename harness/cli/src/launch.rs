@@ -14,13 +14,13 @@ use danso_engine::network::{
 use danso_engine::progress::{Interrupt, Monitor};
 use danso_engine::site::Site;
 use danso_engine::{Facts, RunError, Setup};
-use danso_vocab::{NodeId, Plan, Results, codec};
+use danso_vocab::{NodeId, Params, Plan, Results, Workload, codec};
 
 use crate::check::Budget;
 use crate::commands::{doctor, report};
 use crate::exit::usage;
 use crate::load::Loaded;
-use crate::parts::Parts;
+use crate::parts::{Parts, exam};
 use crate::watch::Watch;
 use crate::{check, display, judge, load, log};
 
@@ -83,7 +83,11 @@ impl Launch<'_> {
         let site = site(self.out, self.plan)?;
         let _log = log::start(&site)?;
         prepared.notes.iter().for_each(|note| self.say(|| format!("network: {note}")));
-        let network = prepared.open(&self.wiring(&site))?;
+        let wiring = self.wiring(&site);
+        let network = match self.parts.target.hosts() {
+            Some(hosts) => hosts.open(&wiring)?,
+            None => prepared.open(&wiring)?,
+        };
         let about = network.describe();
         self.say(|| format!("network: {}: {about}", network.backend().word()));
         let carrier = network.clone();
@@ -130,7 +134,7 @@ impl Launch<'_> {
 
 /// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
-    let means = Means::new(backend, parts.target.starts(), parts.target.hooks().to_vec());
+    let means = Means::of(backend, &*parts.target);
     if plan.ipv6 {
         let have = means.have(Need::Link(Ability::Ipv6));
         have.map_err(|e| usage(format!("ip = v6: {e}")))?;
@@ -208,20 +212,21 @@ pub(crate) fn conclude(
     interrupted: Option<String>,
 ) -> anyhow::Result<(Loaded, Results)> {
     let loaded = load::load_run(site.root())?;
-    let results = judged(&loaded, parts, budget, interrupted);
+    let results = judged(&loaded, parts.workload, &parts.params, budget, interrupted);
     Ok((loaded, results))
 }
 
 /// Checks a loaded run by its workload's own checkers.
 pub(crate) fn judged(
     loaded: &Loaded,
-    parts: &Parts,
+    workload: &Workload,
+    params: &Params,
     budget: &Budget,
     interrupted: Option<String>,
 ) -> Results {
-    let checkers = (parts.workload.checkers)(&parts.params);
+    let checkers = (workload.checkers)(params);
     let findings = check::check(&loaded.history, &checkers, budget);
-    judge::judge(&loaded.history, loaded.plan.as_ref(), parts.workload.ops, findings, interrupted)
+    judge::judge(&loaded.history, loaded.plan.as_ref(), workload.ops, findings, interrupted)
 }
 
 /// Checks a loaded run by the checkers its plan names.
@@ -230,7 +235,8 @@ pub(crate) fn judged(
 /// If it has no plan, or that names what there is not.
 pub(crate) fn judged_again(loaded: &Loaded, budget: &Budget) -> anyhow::Result<Results> {
     let plan = loaded.plan.as_ref().context("a run folder has a plan")?;
-    Ok(judged(loaded, &Parts::of(plan)?, budget, None))
+    let (workload, params) = exam(plan)?;
+    Ok(judged(loaded, workload, &params, budget, None))
 }
 
 /// Stores results and report; each whole or not at all.

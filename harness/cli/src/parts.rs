@@ -20,6 +20,15 @@ pub(crate) struct Own {
     pub(crate) connect: Option<Connect>,
 }
 
+/// What a plan's history is judged by. Needs nothing of the machine that made it.
+///
+/// # Errors
+/// If its workload is unknown here.
+pub(crate) fn exam(plan: &Plan) -> anyhow::Result<(&'static Workload, Params)> {
+    let workload = draw::workload(&plan.workload.name).map_err(usage)?;
+    Ok((workload, Params::stored(plan.workload.params.clone())))
+}
+
 /// What a plan's names stand for.
 pub(crate) struct Parts {
     pub(crate) target: Arc<dyn Target>,
@@ -47,11 +56,10 @@ impl Parts {
             Some(target) => target.clone(),
             None => draw::recipe(&plan.target).map_err(usage)?,
         };
-        let workload = match own.workload {
-            Some(workload) => workload,
-            None => draw::workload(&plan.workload.name).map_err(usage)?,
+        let (workload, params) = match own.workload {
+            Some(workload) => (workload, Params::stored(plan.workload.params.clone())),
+            None => exam(plan)?,
         };
-        let params = Params::stored(plan.workload.params.clone());
         let nodes = plan.target.nodes();
         let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers(), nodes };
         let sane = |e: ParamError| usage(format!("{}: {e}", workload.name));

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let plan = plan(&args.test)?;
     let parts = Parts::of(&plan)?;
     println!("{}", super::plan::headline(&plan));
+    parts.target.fits().map_err(usage)?;
     for reason in &plan.left_out {
         println!("left out: {reason}");
     }
