@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use danso_adapters::Kind;
+use danso_adapters::{Kind, Spoken};
 use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
 use danso_engine::network::{self, Ability, Choice, NetworkError};
@@ -104,13 +104,26 @@ fn bundled(spec: &Spec) -> anyhow::Result<Cast> {
 
 /// Casts a target that the test file describes.
 fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
-    let built = (kind.build)(&spec.options, spec.nodes);
-    let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
     let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
-    let name = spec.workload.as_deref().ok_or_else(|| {
-        let known: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
-        about_workload(format!("workload is missing: one of {}", known.join(", ")))
-    })?;
+    let spoken = danso_adapters::spoken(kind.name);
+    let known: Vec<_> = match spoken {
+        [] => WORKLOADS.iter().map(|w| w.name).collect(),
+        spoken => spoken.iter().map(|s| s.name).collect(),
+    };
+    let (mut options, mut params) = (spec.options.clone(), spec.params.clone());
+    let missing = || about_workload(format!("workload is missing: one of {}", known.join(", ")));
+    let mut name = spec.workload.as_deref();
+    if !spoken.is_empty() {
+        let called = name.ok_or_else(missing)?;
+        let found = spoken.iter().find(|s| s.name == called);
+        let found = found.ok_or_else(|| about_workload(no_such("workload", called, &known)))?;
+        settle(found, &mut params).map_err(about_workload)?;
+        options.insert("workload".to_owned(), called.into());
+        name = Some(found.workload);
+    }
+    let built = (kind.build)(&options, spec.nodes);
+    let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
+    let name = name.ok_or_else(missing)?;
     let workload = workload(name).map_err(about_workload)?;
     let asked = |f: &str| match spec.params.get("mix").and_then(Value::map) {
         Some(mix) => mix.get(f).is_some_and(|weight| weight.int() != Some(0)),
@@ -135,9 +148,28 @@ fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
             return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
         }
     }
-    let (options, params) = (spec.options.clone(), spec.params.clone());
     let (target, nodes) = (built.target, built.nodes);
     Ok(Cast { target, nodes, options, workload, params, network: kind.network })
+}
+
+/// Gives a workload that has a name of its own the parameters that come with that name.
+///
+/// # Errors
+/// If others are asked for.
+fn settle(spoken: &Spoken, params: &mut BTreeMap<String, Value>) -> Result<(), String> {
+    for (name, value) in spoken.params {
+        match params.insert((*name).to_owned(), value()) {
+            Some(given) if given != value() => {
+                let (of, value) = (spoken.name, value());
+                return Err(format!("{of} has params.{name} = {value}, not {given}: leave it out"));
+            }
+            _ => {}
+        }
+    }
+    for (name, value) in spoken.usual {
+        params.entry((*name).to_owned()).or_insert_with(value);
+    }
+    Ok(())
 }
 
 /// Draws the plan of `spec` from `seed`.

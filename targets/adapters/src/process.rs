@@ -36,6 +36,7 @@ const SETUP: Duration = Duration::from_secs(100);
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
     dir: PathBuf,
+    #[serde(default)]
     #[allow(dead_code, reason = "read by the client")]
     client: serde::de::IgnoredAny,
     #[serde(default)]
@@ -148,10 +149,19 @@ struct Described {
 }
 
 fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
+    build_with(settings, nodes, || client::build(settings))
+}
+
+/// The same with clients of another make: how they speak, and the role they ask, if only one.
+pub(crate) fn build_with(
+    settings: &Settings,
+    nodes: Option<u16>,
+    client: impl FnOnce() -> Result<(Arc<dyn Dialect>, Option<String>), Mistake>,
+) -> Result<Declared, Mistake> {
     let table: Table =
         read(&Value::Map(settings.clone())).map_err(|mistake| mistake.in_target())?;
     let roster = roster(&table, nodes).map_err(Mistake::in_target)?;
-    let (dialect, role) = client::build(settings)?;
+    let (dialect, role) = client()?;
     let clients_of = role
         .map(|name| {
             let found = roster.roles.iter().position(|(role, _)| *role == name);
