@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use danso_adapters::Kind;
+use danso_adapters::{Kind, Spoken};
 use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{self, Ground, NEMESES, Nemesis, Style};
 use danso_engine::network::{self, Ability, Choice, NetworkError};
@@ -132,14 +132,29 @@ fn bundled(spec: &Spec, own: &Own) -> anyhow::Result<Cast> {
 
 /// Casts a target that the test file describes.
 fn declared(spec: &Spec, own: &Own, kind: &'static Kind) -> anyhow::Result<Cast> {
-    let mut options = spec.options.clone();
+    let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
+    let (mut options, mut params) = (spec.options.clone(), spec.params.clone());
     if own.connect.is_some() {
         let rust = || Value::of([("kind", danso_adapters::client::RUST.into())]);
         options.entry("client".to_owned()).or_insert_with(rust);
     }
+    let spoken = danso_adapters::spoken(kind.name);
+    let workload = if spoken.is_empty() || own.workload.is_some() {
+        None
+    } else {
+        let known: Vec<_> = spoken.iter().map(|s| s.name).collect();
+        let called = spec.workload.as_deref().ok_or_else(|| {
+            about_workload(format!("workload is missing: one of {}", known.join(", ")))
+        })?;
+        let found = spoken.iter().find(|s| s.name == called);
+        let found = found.ok_or_else(|| about_workload(no_such("workload", called, &known)))?;
+        settle(found, &mut params).map_err(about_workload)?;
+        options.insert("workload".to_owned(), called.into());
+        Some(workload(found.workload).map_err(about_workload)?)
+    };
     let built = (kind.build)(&options, spec.nodes);
     let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
-    let workload = chosen(spec, own, None)?;
+    let workload = workload.map_or_else(|| chosen(spec, own, None), Ok)?;
     let name = workload.name;
     let asked = |f: &str| match spec.params.get("mix").and_then(Value::map) {
         Some(mix) => mix.get(f).is_some_and(|weight| weight.int() != Some(0)),
@@ -164,7 +179,6 @@ fn declared(spec: &Spec, own: &Own, kind: &'static Kind) -> anyhow::Result<Cast>
             ));
         }
     }
-    let params = spec.params.clone();
     let (target, nodes) = (built.target, built.nodes);
     Ok(Cast { target, nodes, options, workload, params, network: kind.network })
 }
@@ -180,6 +194,26 @@ fn blame_param(spec: &Spec, workload: &Workload, error: &ParamError) -> anyhow::
     };
     let about = About::Setting(vec!["params".to_owned(), name.clone()]);
     spec.blame(Some(about), &format!("{}: {why}", workload.name))
+}
+
+/// Gives a workload that has a name of its own the parameters that come with that name.
+///
+/// # Errors
+/// If others are asked for.
+fn settle(spoken: &Spoken, params: &mut BTreeMap<String, Value>) -> Result<(), String> {
+    for (name, value) in spoken.params {
+        match params.insert((*name).to_owned(), value()) {
+            Some(given) if given != value() => {
+                let (of, value) = (spoken.name, value());
+                return Err(format!("{of} has params.{name} = {value}, not {given}: leave it out"));
+            }
+            _ => {}
+        }
+    }
+    for (name, value) in spoken.usual {
+        params.entry((*name).to_owned()).or_insert_with(value);
+    }
+    Ok(())
 }
 
 /// Draws the plan of `spec` from `seed`.
