@@ -6,6 +6,7 @@
 mod command;
 mod http;
 mod op;
+mod rust;
 mod tcp_line;
 mod wire;
 mod zookeeper;
@@ -34,7 +35,10 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW, rust::ROW];
+
+/// The client that is not of here, but given in Rust.
+pub const RUST: &str = "rust";
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
