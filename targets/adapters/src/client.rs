@@ -5,6 +5,8 @@
 
 mod http;
 mod op;
+mod redis;
+mod steps;
 
 use std::sync::Arc;
 
@@ -28,7 +30,7 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, redis::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
