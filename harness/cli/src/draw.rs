@@ -202,7 +202,14 @@ fn faults(
     let choice: Choice =
         network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
-    let means = Means::new(backend, target.starts(), target.hooks().to_vec());
+    let means = Means::of(backend, target);
+    if (choice == Choice::Hosts) != target.hosts().is_some() {
+        let why = match choice {
+            Choice::Hosts => "network hosts: this target's nodes are on this machine",
+            _ => "the nodes are on other machines: leave --network out",
+        };
+        return Err(spec.blame(None, why));
+    }
     if spec.ipv6 {
         means
             .have(Need::Link(Ability::Ipv6))
