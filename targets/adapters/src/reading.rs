@@ -23,6 +23,7 @@ enum Step {
     Each(Box<Step>),
     Expect(Value),
     Require(Vec<String>, Value),
+    AtLeast(i64),
     Or(Value),
 }
 
@@ -31,7 +32,7 @@ const STEPS: &str = "nil (no result), text, int, bool, json (parse it), at /POIN
                      it; nil if absent), base64 (decode it), split SEPARATOR (text to a list), \
                      each STEP (of a list), \
                      expect VALUE (else the operation failed), require /POINTER VALUE (the same \
-                     of a part, and the whole goes on), or VALUE (instead of nil)";
+                     of a part, and the whole goes on), at-least NUMBER (else it failed), or VALUE (instead of nil)";
 
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,10 @@ fn step(text: &str) -> Result<Step, String> {
         "json" => plain(Step::Json),
         "base64" => plain(Step::Base64),
         "at" => pointer(arg).map(Step::At),
+        "at-least" => match arg.parse() {
+            Ok(least) => Ok(Step::AtLeast(least)),
+            Err(_) => Err("`at-least` wants an integer".to_owned()),
+        },
         "require" => {
             let both = arg.split_once(char::is_whitespace);
             let (path, wanted) = both.ok_or("`require` wants a pointer and a value")?;
@@ -161,6 +166,11 @@ impl Step {
                 let each = list.iter().map(|item| step.take(item.clone()));
                 Value::List(each.collect::<Result<_, _>>()?)
             }
+            Step::AtLeast(least) => match value.int() {
+                Some(int) if int >= *least => value,
+                Some(_) => return Err(Unread::Failed("mismatch".into())),
+                None => return Err(nonsense("integer")),
+            },
             Step::Nil | Step::Or(_) | Step::Expect(_) | Step::Require(..) => value,
         })
     }
@@ -209,6 +219,9 @@ mod tests {
         assert_eq!(read("split ,", "1,2,x"), Ok(vec![1.into(), 2.into(), Value::from("x")].into()));
         assert_eq!(read("split , | each int", "1,2"), Ok(vec![1, 2].into()));
         assert!(matches!(read("split , | each int", "1,x"), Err(Unread::Nonsense(_))));
+        assert_eq!(read("int | at-least 2", "2"), Ok(2.into()));
+        assert_eq!(read("int | at-least 2", "1"), Err(Unread::Failed("mismatch".into())));
+        assert!(matches!(read("at-least 2", "2"), Err(Unread::Nonsense(_))));
         assert!(matches!(read("each int", "1"), Err(Unread::Nonsense(_))));
         assert_eq!(read("json | at /n | or 0", "{}"), Ok(0.into()));
         assert!(matches!(read("int", "NaN"), Err(Unread::Nonsense(_))));
