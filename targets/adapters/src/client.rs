@@ -6,7 +6,9 @@
 mod command;
 mod http;
 mod op;
+mod redis;
 mod rust;
+mod steps;
 mod tcp_line;
 mod wire;
 mod zookeeper;
@@ -35,7 +37,16 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW, rust::ROW];
+pub const CLIENTS: &[Row] = &[
+    // Anything.
+    http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    rust::ROW,
+    // One system each.
+    zookeeper::ROW,
+    redis::ROW,
+];
 
 /// The client that is not of here, but given in Rust.
 pub const RUST: &str = "rust";
