@@ -12,6 +12,7 @@ mod hostile;
 mod killed;
 mod live;
 mod mistakes;
+mod new;
 mod privileges;
 mod runs;
 mod systems;
