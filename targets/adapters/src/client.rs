@@ -4,7 +4,13 @@
 //! its own documentation.
 
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod op;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod sql;
 
 use std::sync::Arc;
 
@@ -26,7 +32,13 @@ pub struct Row {
 }
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW];
+pub const CLIENTS: &[Row] = &[
+    http::ROW,
+    #[cfg(feature = "postgres")]
+    postgres::ROW,
+    #[cfg(feature = "mysql")]
+    mysql::ROW,
+];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {

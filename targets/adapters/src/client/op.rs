@@ -10,6 +10,7 @@ const NAMES: &[(&str, &str)] = &[
     ("value", "the argument"),
     ("old", "the first of two arguments, as of a compare-and-set"),
     ("new", "the second"),
+    ("value.NAME", "a part of the argument, as of a transfer"),
     ("process", "the process' number"),
     ("f", "the operation's name"),
 ];
@@ -20,7 +21,8 @@ const NAMES: &[(&str, &str)] = &[
 /// If it has a name that there is not.
 pub(crate) fn template(text: &str, more: &dyn Fn(&str) -> bool) -> Result<Template, String> {
     Template::new(text, &|name| {
-        if more(name) || NAMES.iter().any(|(known, _)| *known == name) {
+        let part = name.strip_prefix("value.").is_some_and(|part| !part.is_empty());
+        if part || more(name) || NAMES.iter().any(|(known, _)| *known == name) {
             return Ok(());
         }
         let known: Vec<String> =
@@ -38,6 +40,10 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         Some((old, new)) => Ok(if second { new.clone() } else { old.clone() }),
         None => Err(format!("{}'s argument is {}, which has no {name}", call.f, call.arg)),
     };
+    if let Some(part) = name.strip_prefix("value.") {
+        let found = call.arg.get(part).cloned();
+        return found.ok_or_else(|| format!("{}'s argument is {}: no {part}", call.f, call.arg));
+    }
     match name {
         "key" => Ok(call.key.clone().unwrap_or_default()),
         "value" => Ok(call.arg.clone()),
