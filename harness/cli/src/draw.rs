@@ -1,6 +1,7 @@
 //! From what was asked for to a [`Plan`]: names looked up, every random choice drawn.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use danso_adapters::Kind;
@@ -13,14 +14,18 @@ use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{NodeId, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
 use danso_workloads::WORKLOADS;
 
+use crate::boxed;
 use crate::exit::usage;
 use crate::spec::{About, Faults, Spec, no_such};
 
 /// The target called `name`.
 pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
     TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
-        let declared = danso_adapters::KINDS.iter().map(|k| k.name);
-        let names: Vec<_> = TARGETS.iter().map(|t| t.name).chain(declared).collect();
+        let described = danso_adapters::KINDS.iter().map(|k| k.name);
+        let systems = boxed::systems();
+        let systems = systems.iter().map(|(name, _)| name.as_str());
+        let names = TARGETS.iter().map(|t| t.name).chain(described).chain(systems);
+        let names: Vec<_> = names.collect();
         no_such("target", name, &names)
     })
 }
@@ -31,6 +36,9 @@ pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
 /// If there is no such target, or its options make no sense.
 pub(crate) fn recipe(plan: &TargetPlan) -> Result<Arc<dyn Target>, String> {
     if let Some(kind) = danso_adapters::find(&plan.name) {
+        if let Some(dir) = plan.options.get("dir").and_then(Value::str) {
+            boxed::restore(Path::new(dir))?;
+        }
         let declared = (kind.build)(&plan.options, Some(plan.nodes()));
         return declared.map(|d| d.target).map_err(|mistake| mistake.to_string());
     }
@@ -194,7 +202,14 @@ fn faults(
     let choice: Choice =
         network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
-    let means = Means::new(backend, target.starts(), target.hooks().to_vec());
+    let means = Means::of(backend, target);
+    if (choice == Choice::Hosts) != target.hosts().is_some() {
+        let why = match choice {
+            Choice::Hosts => "network hosts: this target's nodes are on this machine",
+            _ => "the nodes are on other machines: leave --network out",
+        };
+        return Err(spec.blame(None, why));
+    }
     if spec.ipv6 {
         means
             .have(Need::Link(Ability::Ipv6))

@@ -2,6 +2,7 @@
 //! environment.
 
 mod args;
+mod boxed;
 mod certificate;
 mod check;
 mod commands;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use self::places::Places;
 use crate::args::TestArgs;
+use crate::boxed;
 use crate::exit::usage;
 
 /// What was asked for. Names are not looked up yet.
@@ -45,6 +46,8 @@ pub(crate) struct Spec {
     pub(crate) min_ops: u64,
     /// Where things stand in the test file, to blame the right line.
     places: Option<Places>,
+    /// Settings of a described target that the command line gave.
+    sets: Vec<Vec<String>>,
 }
 
 /// The faults asked for.
@@ -187,6 +190,8 @@ impl Spec {
     pub(crate) fn of(args: &TestArgs) -> anyhow::Result<Spec> {
         let mut spec = if Path::new(&args.test).extension().is_some_and(|e| e == "toml") {
             Spec::of_file(&args.test)?
+        } else if let Some(file) = boxed::unpacked(&args.test).map_err(usage)? {
+            Spec::of_file(&file.to_string_lossy())?
         } else {
             Spec::bundled(&args.test)
         };
@@ -218,6 +223,7 @@ impl Spec {
             ok_rate: 0.8,
             min_ops: 1,
             places: None,
+            sets: Vec::new(),
         }
     }
 
@@ -364,6 +370,10 @@ impl Spec {
             self.time = duration("--time", time).map_err(usage)?;
         }
         if let Some(bug) = &args.bug {
+            if self.declared {
+                let why = "--bug: a target described in a file has no planted bugs";
+                return Err(usage(why));
+            }
             let bug = if bug == "none" { Value::Nil } else { bug.as_str().into() };
             self.options.insert("bug".to_owned(), bug);
         }
@@ -428,7 +438,23 @@ impl Spec {
         match path.split_once('.') {
             Some(("params", name)) => drop(self.params.insert(name.to_owned(), value)),
             Some(("schedule", name)) => drop(self.schedule.insert(name.to_owned(), value)),
+            Some(("options", _)) if self.declared => {
+                return Err(wrong(
+                    "a target described in a file has no options; write target.NAME or \
+                     client.NAME, as in target.env.MODE=fast"
+                        .to_owned(),
+                ));
+            }
             Some(("options", name)) => drop(self.options.insert(name.to_owned(), value)),
+            Some(("target" | "client", _)) if self.declared => {
+                let words: Vec<&str> = path.split('.').collect();
+                self.redescribe(&words, value).map_err(wrong)?;
+            }
+            Some(("target" | "client", _)) => {
+                return Err(wrong(
+                    "only a target described in a file has these; write options.NAME".to_owned(),
+                ));
+            }
             Some(("load", "processes")) => {
                 self.processes = number().ok_or_else(|| want("a number"))?;
             }
@@ -459,10 +485,38 @@ impl Spec {
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// Sets something of `[target]` or `[client]`.
+    fn redescribe(&mut self, path: &[&str], value: Value) -> Result<(), String> {
+        let within = if path[0] == "target" { &path[1..] } else { path };
+        let Some((last, tables)) = within.split_last() else { return Ok(()) };
+        match *last {
+            "nodes" if within == ["nodes"] => {
+                let nodes = value.int().and_then(|i| u16::try_from(i).ok());
+                self.nodes = Some(nodes.ok_or("nodes wants a number")?);
+                return Ok(());
+            }
+            "kind" if path == ["target", "kind"] => {
+                return Err("another kind of target is another test file".to_owned());
+            }
+            _ => {}
+        }
+        let mut table = &mut self.options;
+        for name in tables {
+            let inner = table.entry((*name).to_owned()).or_insert_with(|| Value::of([]));
+            let Value::Map(inner) = inner else {
+                return Err(format!("`{name}` is no table in the file"));
+            };
+            table = inner;
+        }
+        table.insert((*last).to_owned(), value);
+        self.sets.push(path.iter().map(ToString::to_string).collect());
         Ok(())
     }
 
@@ -471,8 +525,11 @@ impl Spec {
         let Some(places) = &self.places else { return usage(message) };
         let Some(about) = about else { return usage(format!("{}: {message}", places.file)) };
         let path = about.path();
+        if let Some(set) = self.sets.iter().find(|set| path.starts_with(set)) {
+            return usage(format!("--set {}: {message}", set.join(".")));
+        }
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        usage(format!("{}: {message}", places.of(&path)))
+        usage(format!("{}: {message}", places.blame(&path, message)))
     }
 }
 
@@ -537,89 +594,4 @@ fn one_line(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of_text(text: &str) -> anyhow::Result<Spec> {
-        let dir = tempfile::tempdir()?;
-        let path = dir.path().join("t.toml");
-        std::fs::write(&path, text)?;
-        let test = path.display().to_string();
-        Spec::of(&TestArgs { test, ..TestArgs::default() })
-    }
-
-    #[test]
-    fn a_test_file_says_everything() {
-        let spec = of_text(
-            r#"
-            workload = "register"
-            params = { keys = 2, mix = { read = 1 } }
-            load = { processes = 4, rate = 50, time = "3s", timeout = "300ms" }
-            [target]
-            kind = "raft-kv"
-            nodes = 5
-            bug = "stale-read"
-            options = { heartbeat-ms = 20 }
-            [[fault]]
-            kind = "kill"
-            args = { at = ["1s"], for = "500ms" }
-            [expect]
-            verdict = "invalid"
-            anomaly = "stale-read"
-            ok-rate = 0.5
-            "#,
-        )
-        .unwrap();
-        assert_eq!((spec.name.as_str(), spec.target.as_str()), ("t", "raft-kv"));
-        assert_eq!((spec.nodes, spec.processes, spec.rate), (Some(5), 4, Some(50)));
-        assert_eq!(spec.timeout, Duration::from_millis(300));
-        assert_eq!(spec.options["bug"], "stale-read".into());
-        assert_eq!(spec.options["heartbeat-ms"], 20.into());
-        assert_eq!(spec.verdict, Verdict::Invalid);
-        let Faults::Requests(requests) = &spec.faults else { panic!() };
-        assert_eq!(requests[0].kind, "kill");
-        let blamed = spec.blame(Some(About::Fault(0)), "no").to_string();
-        assert!(blamed.ends_with("t.toml:10:13: no"), "{blamed}");
-    }
-
-    #[test]
-    fn mistakes_name_file_line_and_column() {
-        let refused = |text: &str, say: &[&str]| {
-            let error = of_text(text).unwrap_err().to_string();
-            for part in say {
-                assert!(error.contains(part), "{error}");
-            }
-        };
-        refused("[target]\nkind = \"x\"\nnods = 3\n", &["t.toml:3:1", "nods", "nodes"]);
-        refused("[target]\nkind = 3\n", &["t.toml:2:8", "string"]);
-        refused("workload = \"register\"\n", &["target"]);
-        refused("[target\n", &["t.toml:1:"]);
-        refused("load = { time = \"3\" }\n[target]\nkind = \"x\"", &["t.toml", "load.time", "30s"]);
-        refused("params = { p = 0.5 }\n[target]\nkind = \"x\"", &["p: 0.5 is no integer"]);
-        refused("load = { processes = 0 }\n[target]\nkind = \"x\"", &["0 processes"]);
-    }
-
-    #[test]
-    fn settings_override() {
-        let args = |set: &[&str]| TestArgs {
-            test: "raft-kv".to_owned(),
-            set: set.iter().map(ToString::to_string).collect(),
-            ..TestArgs::default()
-        };
-        let spec =
-            Spec::of(&args(&["params.keys=4", "load.timeout=200ms", "options.bug=x-y"])).unwrap();
-        assert_eq!(spec.params["keys"], 4.into());
-        assert_eq!(spec.timeout, Duration::from_millis(200));
-        assert_eq!(spec.options["bug"], "x-y".into());
-        for bad in ["params.keys", "colour=red", "load.rate=fast", "params.p=0.5"] {
-            assert!(Spec::of(&args(&[bad])).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_nearest_name_is_offered() {
-        let known = ["raft-kv", "noop"];
-        assert!(no_such("target", "raft-vk", &known).ends_with("did you mean `raft-kv`?"));
-        assert!(no_such("target", "mysql", &known).ends_with("there are: raft-kv, noop"));
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use danso_vocab::{NodeId, Schedule};
 use futures_util::future::join_all;
 use tokio::sync::RwLock;
 
+use crate::access;
 use crate::clock::Clocks;
 use crate::disk::Disks;
 use crate::means::Need;
@@ -23,6 +24,8 @@ use crate::target::{Farewell, Member, Target};
 
 /// How often a starting node is asked whether it serves.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long a node may take to say whether it serves; a target may be less patient.
+const QUESTION: Duration = Duration::from_secs(6);
 /// How long a target's hook may take.
 const HOOK_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -99,7 +102,7 @@ impl Cluster {
         Ok(Cluster {
             target,
             members,
-            processes: Supervisor::new(exe)?,
+            processes: Supervisor::new(exe)?.elsewhere(network.remote()),
             network,
             disks: Disks::default(),
             clocks: Clocks::default(),
@@ -182,6 +185,7 @@ impl Cluster {
             std::fs::write(&path, text).map_err(unwritable)?;
         }
         if let Some(user) = command.user {
+            access::may_enter(user, &data)?;
             std::os::unix::fs::chown(&data, Some(user), Some(user))
                 .map_err(|e| format!("{} cannot be given to user {user}: {e}", data.display()))?;
         }
@@ -231,7 +235,7 @@ impl Cluster {
         let since = Instant::now();
         let mut last = String::from("no answer");
         loop {
-            match tokio::time::timeout(Duration::from_secs(1), self.target.ready(member)).await {
+            match tokio::time::timeout(QUESTION, self.target.ready(member)).await {
                 Ok(Ok(())) => return Ok(since.elapsed()),
                 Ok(Err(reason)) => last = reason,
                 Err(_) => last.clear(),

@@ -10,6 +10,7 @@
 //! | [`process`] | starts, watches, pauses and kills node processes |
 //! | [`clock`], [`disk`] | clocks and disks of their own for nodes |
 //! | [`cluster`] | a running target: its members, processes and network |
+//! | [`remote`] | nodes on other machines |
 //! | [`means`] | what machine, network and target allow |
 //! | [`internal`] | helper processes danso starts from its own binary |
 //! | [`nemesis`] | kinds of faults: drawing, injecting, healing, evidence |
@@ -19,6 +20,7 @@
 //! | [`mod@run`] | all of it, in order |
 //! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
+mod access;
 pub mod clock;
 pub mod cluster;
 mod collect;
@@ -31,6 +33,7 @@ pub mod network;
 pub mod process;
 pub mod progress;
 pub mod recorder;
+pub mod remote;
 mod resilience;
 pub mod run;
 pub mod schedule;

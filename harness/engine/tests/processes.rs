@@ -162,7 +162,8 @@ async fn a_node_that_is_asked_to_stop_may_tidy_up() {
         let script = format!("trap '' TERM; touch deaf; sleep {word} & wait; wait");
         nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
         wait_for("deaf", || dir.path().join("deaf").exists().then_some(()));
-        let (_, status) = nodes.stop(N1, Duration::from_millis(50)).await.unwrap().unwrap();
+        let (_, status) =
+            nodes.stop(N1, Signal::SIGTERM, Duration::from_millis(50)).await.unwrap().unwrap();
         assert_eq!(status.signal(), Some(9));
         assert!(marked(&word).is_empty());
     }

@@ -3,6 +3,7 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod command;
 mod http;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -11,6 +12,9 @@ mod op;
 mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;
+mod tcp_line;
+mod wire;
+mod zookeeper;
 
 use std::sync::Arc;
 
@@ -28,12 +32,17 @@ pub struct Row {
     /// What it is, in one line.
     pub about: &'static str,
     /// Makes it from `[client]` without `kind` and `role`. The other settings are the target's.
-    build: fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>,
+    build: Build,
 }
+
+type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
 pub const CLIENTS: &[Row] = &[
     http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    zookeeper::ROW,
     #[cfg(feature = "postgres")]
     postgres::ROW,
     #[cfg(feature = "mysql")]
@@ -44,6 +53,11 @@ pub const CLIENTS: &[Row] = &[
 pub(crate) trait Dialect: Send + Sync {
     /// The operations it can say; `None` if only whoever answers knows.
     fn speaks(&self) -> Option<Vec<String>>;
+
+    /// Fails if this machine lacks something it needs: one line, with the mend.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// A client. Cheap and without I/O: a connection is made at the first call.
     fn client(&self, place: Place) -> Box<dyn Client>;

@@ -8,6 +8,7 @@ use danso_vocab::{ParamSpec, Params};
 use danso_workloads::WORKLOADS;
 
 use crate::args::Listed;
+use crate::boxed;
 use crate::exit::Exit;
 
 /// Prints a registry.
@@ -41,6 +42,18 @@ fn targets() {
         for bug in target.bugs {
             println!("  --bug {:<18} {}", bug.name, bug.about);
         }
+    }
+    println!("\nreal systems, if they are installed; run as danso run NAME");
+    for (name, about) in boxed::systems() {
+        println!("{name:<24} {about}");
+    }
+    println!("\nof your own, described in a test file: [target] kind = …");
+    for kind in danso_adapters::KINDS {
+        println!("{:<16} {}", kind.name, kind.about);
+    }
+    println!("\nand reached by [client] kind = …");
+    for client in danso_adapters::client::CLIENTS {
+        println!("{:<16} {}", client.name, client.about);
     }
 }
 

@@ -13,12 +13,20 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// `file:line:column` of a setting, or of the nearest one around it that stands in the file.
-    pub(super) fn of(&self, path: &[&str]) -> String {
-        match find(&self.text, path) {
-            Some(at) => self.at(at.start),
-            None => self.file.clone(),
-        }
+    /// `file:line:column` of a setting that this message is about, or of the nearest one around
+    /// it that stands in the file: of the name where that is unknown, else of the value.
+    pub(super) fn blame(&self, path: &[&str], message: &str) -> String {
+        let unknown = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next());
+        let found = match unknown {
+            Some(name) => {
+                let inner: Vec<&str> = path.iter().copied().chain([name]).collect();
+                let known = path.last() == Some(&name);
+                let path = if known { path } else { &inner };
+                find(&self.text, path).map(|found| found.key)
+            }
+            None => find(&self.text, path).map(|found| found.value),
+        };
+        found.map_or_else(|| self.file.clone(), |at| self.at(at.start))
     }
 
     /// `file:line:column` of a byte.
@@ -28,12 +36,29 @@ impl Places {
     }
 }
 
+/// Where a setting stands.
+struct Found {
+    key: Range<usize>,
+    /// The place of its key, where the value is a table of many lines.
+    value: Range<usize>,
+}
+
+impl Found {
+    fn new(key: Range<usize>, value: &Spanned<DeValue<'_>>) -> Found {
+        let at = match value.get_ref() {
+            DeValue::Table(_) => key.clone(),
+            _ => value.span(),
+        };
+        Found { key, value: at }
+    }
+}
+
 /// Where a setting stands, or as much of its path as there is.
-fn find(text: &str, path: &[&str]) -> Option<Range<usize>> {
+fn find(text: &str, path: &[&str]) -> Option<Found> {
     let table = DeTable::parse(text).ok()?.into_inner();
     let (first, rest) = path.split_first()?;
     let (key, mut value) = table.get_key_value(*first)?;
-    let mut found = span(key.span(), value);
+    let mut found = Found::new(key.span(), value);
     for name in rest {
         let (key, next) = match value.get_ref() {
             DeValue::Table(table) => match table.get_key_value(*name) {
@@ -46,18 +71,10 @@ fn find(text: &str, path: &[&str]) -> Option<Range<usize>> {
             },
             _ => break,
         };
-        found = span(key, next);
+        found = Found::new(key, next);
         value = next;
     }
     Some(found)
-}
-
-/// The place of a value, or of its key where the value is a table of many lines.
-fn span(key: Range<usize>, value: &Spanned<DeValue<'_>>) -> Range<usize> {
-    match value.get_ref() {
-        DeValue::Table(_) => key,
-        _ => value.span(),
-    }
 }
 
 /// Line and column, from 1, of a byte in a text.
@@ -77,10 +94,11 @@ mod tests {
         let text = "workload = \"x\"\n[client.ops]\nread = { send = \"GET\",\n  ok = 3 }\n\
                     [[fault]]\nkind = \"a\"\n[[fault]]\nkind = \"b\"\n";
         let places = Places { file: "t".into(), text: text.into() };
-        assert_eq!(places.of(&["workload"]), "t:1:12");
-        assert_eq!(places.of(&["client", "ops", "read", "ok"]), "t:4:8");
-        assert_eq!(places.of(&["client", "ops", "read", "fail"]), "t:3:1");
-        assert_eq!(places.of(&["fault", "1", "kind"]), "t:8:8");
-        assert_eq!(places.of(&["none"]), "t");
+        assert_eq!(places.blame(&["workload"], ""), "t:1:12");
+        assert_eq!(places.blame(&["client", "ops", "read", "ok"], ""), "t:4:8");
+        assert_eq!(places.blame(&["client", "ops", "read", "fail"], ""), "t:3:1");
+        assert_eq!(places.blame(&["fault", "1", "kind"], ""), "t:8:8");
+        assert_eq!(places.blame(&["none"], ""), "t");
+        assert_eq!(places.blame(&["client", "ops"], "unknown field `read`, …"), "t:3:1");
     }
 }
