@@ -5,9 +5,15 @@
 
 mod command;
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod op;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod redis;
 mod rust;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod sql;
 mod steps;
 mod tcp_line;
 mod wire;
@@ -46,6 +52,10 @@ pub const CLIENTS: &[Row] = &[
     // One system each.
     zookeeper::ROW,
     redis::ROW,
+    #[cfg(feature = "postgres")]
+    postgres::ROW,
+    #[cfg(feature = "mysql")]
+    mysql::ROW,
 ];
 
 /// The client that is not of here, but given in Rust.

@@ -18,7 +18,8 @@ const NAMES: &[(&str, &str)] = &[
 
 /// Whether there is such a name.
 pub(crate) fn knows(name: &str) -> bool {
-    name.starts_with("value.") || NAMES.iter().any(|(known, _)| *known == name)
+    name.strip_prefix("value.").is_some_and(|part| !part.is_empty())
+        || NAMES.iter().any(|(known, _)| *known == name)
 }
 
 /// A template of an operation; `more` are names beside the usual ones.
@@ -49,6 +50,10 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         Some((old, new)) => Ok(if second { new.clone() } else { old.clone() }),
         None => Err(format!("{}'s argument is {}, which has no {name}", call.f, call.arg)),
     };
+    if let Some(part) = name.strip_prefix("value.") {
+        let found = call.arg.get(part).cloned();
+        return found.ok_or_else(|| format!("{}'s argument is {}: no {part}", call.f, call.arg));
+    }
     match name {
         "key" => Ok(call.key.clone().unwrap_or_default()),
         "value" => Ok(call.arg.clone()),
@@ -56,10 +61,6 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         "new" => pair(true),
         "process" => Ok(Value::Int(process.0.into())),
         "f" => Ok(Value::Str(call.f.to_string())),
-        _ => {
-            let part = name.strip_prefix("value.").and_then(|part| call.arg.get(part));
-            part.cloned()
-                .ok_or_else(|| format!("{}'s argument, {}, has no {name}", call.f, call.arg))
-        }
+        _ => Err(format!("there is no `{{{name}}}`")),
     }
 }
