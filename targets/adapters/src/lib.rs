@@ -20,6 +20,7 @@ mod names;
 mod place;
 mod process;
 mod reading;
+mod ssh;
 mod template;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use danso_engine::target::Target;
 use danso_vocab::Value;
 
 pub use self::mistake::{Mistake, nearest};
+pub use self::ssh::clean as clean_hosts;
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ pub struct Declared {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[process::KIND, external::KIND];
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND, ssh::KIND];
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
