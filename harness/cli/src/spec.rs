@@ -46,6 +46,8 @@ pub(crate) struct Spec {
     pub(crate) min_ops: u64,
     /// Where things stand in the test file, to blame the right line.
     places: Option<Places>,
+    /// Settings of a described target that the command line gave.
+    sets: Vec<Vec<String>>,
 }
 
 /// The faults asked for.
@@ -221,6 +223,7 @@ impl Spec {
             ok_rate: 0.8,
             min_ops: 1,
             places: None,
+            sets: Vec::new(),
         }
     }
 
@@ -367,6 +370,10 @@ impl Spec {
             self.time = duration("--time", time).map_err(usage)?;
         }
         if let Some(bug) = &args.bug {
+            if self.declared {
+                let why = "--bug: a target described in a file has no planted bugs";
+                return Err(usage(why));
+            }
             let bug = if bug == "none" { Value::Nil } else { bug.as_str().into() };
             self.options.insert("bug".to_owned(), bug);
         }
@@ -431,7 +438,23 @@ impl Spec {
         match path.split_once('.') {
             Some(("params", name)) => drop(self.params.insert(name.to_owned(), value)),
             Some(("schedule", name)) => drop(self.schedule.insert(name.to_owned(), value)),
+            Some(("options", _)) if self.declared => {
+                return Err(wrong(
+                    "a target described in a file has no options; write target.NAME or \
+                     client.NAME, as in target.env.MODE=fast"
+                        .to_owned(),
+                ));
+            }
             Some(("options", name)) => drop(self.options.insert(name.to_owned(), value)),
+            Some(("target" | "client", _)) if self.declared => {
+                let words: Vec<&str> = path.split('.').collect();
+                self.redescribe(&words, value).map_err(wrong)?;
+            }
+            Some(("target" | "client", _)) => {
+                return Err(wrong(
+                    "only a target described in a file has these; write options.NAME".to_owned(),
+                ));
+            }
             Some(("load", "processes")) => {
                 self.processes = number().ok_or_else(|| want("a number"))?;
             }
@@ -462,10 +485,38 @@ impl Spec {
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// Sets something of `[target]` or `[client]`.
+    fn redescribe(&mut self, path: &[&str], value: Value) -> Result<(), String> {
+        let within = if path[0] == "target" { &path[1..] } else { path };
+        let Some((last, tables)) = within.split_last() else { return Ok(()) };
+        match *last {
+            "nodes" if within == ["nodes"] => {
+                let nodes = value.int().and_then(|i| u16::try_from(i).ok());
+                self.nodes = Some(nodes.ok_or("nodes wants a number")?);
+                return Ok(());
+            }
+            "kind" if path == ["target", "kind"] => {
+                return Err("another kind of target is another test file".to_owned());
+            }
+            _ => {}
+        }
+        let mut table = &mut self.options;
+        for name in tables {
+            let inner = table.entry((*name).to_owned()).or_insert_with(|| Value::of([]));
+            let Value::Map(inner) = inner else {
+                return Err(format!("`{name}` is no table in the file"));
+            };
+            table = inner;
+        }
+        table.insert((*last).to_owned(), value);
+        self.sets.push(path.iter().map(ToString::to_string).collect());
         Ok(())
     }
 
@@ -474,6 +525,9 @@ impl Spec {
         let Some(places) = &self.places else { return usage(message) };
         let Some(about) = about else { return usage(format!("{}: {message}", places.file)) };
         let path = about.path();
+        if let Some(set) = self.sets.iter().find(|set| path.starts_with(set)) {
+            return usage(format!("--set {}: {message}", set.join(".")));
+        }
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         usage(format!("{}: {message}", places.blame(&path, message)))
     }

@@ -24,6 +24,8 @@ use crate::target::{Farewell, Member, Target};
 
 /// How often a starting node is asked whether it serves.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long a node may take to say whether it serves; a target may be less patient.
+const QUESTION: Duration = Duration::from_secs(6);
 /// How long a target's hook may take.
 const HOOK_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -233,7 +235,7 @@ impl Cluster {
         let since = Instant::now();
         let mut last = String::from("no answer");
         loop {
-            match tokio::time::timeout(Duration::from_secs(1), self.target.ready(member)).await {
+            match tokio::time::timeout(QUESTION, self.target.ready(member)).await {
                 Ok(Ok(())) => return Ok(since.elapsed()),
                 Ok(Err(reason)) => last = reason,
                 Err(_) => last.clear(),

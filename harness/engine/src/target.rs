@@ -34,6 +34,15 @@ pub trait Target: Send + Sync {
     /// If the recipe does not fit: a missing binary, a bad option. One line, with the mend.
     fn command(&self, node: &Member) -> Result<Option<NodeCommand>, String>;
 
+    /// Fails if this machine lacks something it needs, such as a program: one line, with the
+    /// mend. Asked before anything is started.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether danso starts its processes. If not, [`Target::command`] is `None` for all nodes.
     fn starts(&self) -> bool {
         true

@@ -3,8 +3,12 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod command;
 mod http;
 mod op;
+mod tcp_line;
+mod wire;
+mod zookeeper;
 
 use std::sync::Arc;
 
@@ -28,12 +32,17 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
     /// The operations it can say; `None` if only whoever answers knows.
     fn speaks(&self) -> Option<Vec<String>>;
+
+    /// Fails if this machine lacks something it needs: one line, with the mend.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// A client. Cheap and without I/O: a connection is made at the first call.
     fn client(&self, place: Place) -> Box<dyn Client>;

@@ -153,6 +153,10 @@ impl Target for External {
         &[]
     }
 
+    fn fits(&self) -> Result<(), String> {
+        self.dialect.fits()
+    }
+
     fn starts(&self) -> bool {
         false
     }

@@ -19,6 +19,7 @@ mod mistake;
 mod names;
 mod place;
 mod process;
+mod program;
 mod reading;
 mod ssh;
 mod template;

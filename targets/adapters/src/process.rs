@@ -18,7 +18,7 @@ use crate::mistake::read;
 use crate::names::{Roster, of_node};
 use crate::place::{Host, Place};
 use crate::template::Template;
-use crate::{Declared, Kind, Mistake, Settings};
+use crate::{Declared, Kind, Mistake, Settings, program};
 
 /// The registry's row.
 pub(crate) const KIND: Kind = Kind {
@@ -413,17 +413,30 @@ impl Target for Described {
         &self.ports
     }
 
+    fn fits(&self) -> Result<(), String> {
+        for recipe in &self.recipes {
+            // One that depends on the node is known when the node is.
+            let here = |name: &str| match name {
+                "dir" => Ok(Value::Str(self.dir.to_string_lossy().into_owned())),
+                _ => Err(String::new()),
+            };
+            if let Ok(word) = recipe.command[0].fill(None, &here) {
+                let path = recipe.env.iter().find(|(name, _)| name == "PATH");
+                let path = path.and_then(|(_, text)| text.fill(None, &here).ok());
+                program::exists(&program::of(&word, &self.dir), path.as_deref())
+                    .map_err(|e| format!("target.command: {e}"))?;
+            }
+        }
+        self.dialect.fits()
+    }
+
     fn command(&self, node: &Member) -> Result<Option<NodeCommand>, String> {
         let recipe = self.recipe(node);
         let mut words = Vec::new();
         for word in &recipe.command {
             words.push(self.told(word, node)?);
         }
-        let mut program = PathBuf::from(words.remove(0));
-        // A program with a slash is looked for beside the test file, as in a shell that is there.
-        if program.components().count() > 1 {
-            program = self.dir.join(program);
-        }
+        let program = program::of(&words.remove(0), &self.dir);
         let env = recipe.env.iter().map(|(name, text)| Ok((name.clone(), self.told(text, node)?)));
         let dir = recipe.workdir.as_ref().map(|text| self.told(text, node)).transpose()?;
         Ok(Some(NodeCommand {

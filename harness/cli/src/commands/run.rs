@@ -31,6 +31,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let plan = plan(&args.test)?;
     let parts = Parts::of(&plan)?;
     println!("{}", super::plan::headline(&plan));
+    parts.target.fits().map_err(usage)?;
     for reason in &plan.left_out {
         println!("left out: {reason}");
     }
@@ -149,6 +150,15 @@ impl std::fmt::Debug for Typed<'_> {
     }
 }
 
+/// What a plan's history is judged by. Needs nothing of the machine that made it.
+///
+/// # Errors
+/// If its workload is unknown here.
+pub(crate) fn exam(plan: &Plan) -> anyhow::Result<(&'static Workload, Params)> {
+    let workload = draw::workload(&plan.workload.name).map_err(usage)?;
+    Ok((workload, Params::stored(plan.workload.params.clone())))
+}
+
 /// What a plan's names stand for.
 pub(crate) struct Parts {
     pub(crate) target: Arc<dyn Target>,
@@ -163,8 +173,7 @@ impl Parts {
     /// If one is unknown here, or its settings make no sense.
     pub(crate) fn of(plan: &Plan) -> anyhow::Result<Parts> {
         let target = draw::recipe(&plan.target).map_err(usage)?;
-        let workload = draw::workload(&plan.workload.name).map_err(usage)?;
-        let params = Params::stored(plan.workload.params.clone());
+        let (workload, params) = exam(plan)?;
         let nodes = plan.target.nodes();
         let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers(), nodes };
         let sane = |e: ParamError| usage(format!("{}: {e}", workload.name));
@@ -306,10 +315,10 @@ pub(crate) fn judged(
     interrupted: Option<String>,
 ) -> anyhow::Result<Results> {
     let plan = loaded.plan.as_ref().context("a run folder has a plan")?;
-    let parts = Parts::of(plan)?;
-    let checkers = (parts.workload.checkers)(&parts.params);
+    let (workload, params) = exam(plan)?;
+    let checkers = (workload.checkers)(&params);
     let findings = check::check(&loaded.history, &checkers, budget);
-    Ok(judge::judge(&loaded.history, Some(plan), parts.workload.ops, findings, interrupted))
+    Ok(judge::judge(&loaded.history, Some(plan), workload.ops, findings, interrupted))
 }
 
 /// Stores results and report; each whole or not at all.
