@@ -205,7 +205,7 @@ done
 /// before anybody could see it.
 pub(super) const CAN_FILTER: &str = r#"
 [ -z "$S" ] || sudo -n true 2>/dev/null || {
-  echo "we are not root there, and sudo asks for a password"; exit 1; }
+  echo "we are $(id -un) there and not root, and \`sudo -n\` does not help"; exit 1; }
 command -v nft >/dev/null || { echo "it has no \`nft\`"; exit 1; }
 $S nft -f - <<E
 add table inet ${N}_try
@@ -259,8 +259,11 @@ mod tests {
         understood(&settle(&mark()));
         understood(&script);
         assert!(script.contains("<<'danso-0-1'") && script.contains("'K=v\nw'"), "{script}");
-        [Act::Kill, Act::Pause, Act::Resume].map(|a| understood(&act(a)));
-        [CAN_RUN, CAN_FILTER].map(understood);
+        for act in [Act::Kill, Act::Pause, Act::Resume].map(act) {
+            understood(&act);
+        }
+        understood(CAN_RUN);
+        understood(CAN_FILTER);
     }
 
     #[test]
