@@ -3,7 +3,9 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod amqp;
 mod http;
+mod nats;
 mod op;
 mod wire;
 mod zookeeper;
@@ -30,7 +32,7 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] = &[http::ROW, amqp::ROW, nats::ROW, zookeeper::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {

@@ -91,6 +91,23 @@ impl Wire {
         Ok(std::mem::replace(&mut self.unread, rest))
     }
 
+    /// The next line, without its end.
+    pub(super) async fn line(&mut self) -> io::Result<String> {
+        let mut seen = 0;
+        loop {
+            if let Some(at) = self.unread[seen..].iter().position(|byte| *byte == b'\n') {
+                let line = self.take(seen + at + 1).await?;
+                let line = String::from_utf8(line).map_err(|_| nonsense("no UTF-8"))?;
+                return Ok(line.trim_end().to_owned());
+            }
+            seen = self.unread.len();
+            if seen > MESSAGE {
+                return Err(nonsense("a line longer than danso reads"));
+            }
+            self.more().await?;
+        }
+    }
+
     async fn more(&mut self) -> io::Result<()> {
         let mut chunk = [0; CHUNK];
         let count = self.stream.read(&mut chunk).await?;
