@@ -1,7 +1,8 @@
 //! `noop`: no processes, and a client that answers at once from memory. What remains when a run
 //! uses it is the harness itself: this is how the controller's own speed is measured.
 //!
-//! The objects are registers in one map behind one lock, so its histories are linearizable.
+//! The objects are registers and lists in one map behind one lock, so its histories are
+//! linearizable.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +15,9 @@ use crate::TargetSpec;
 /// The registry's row.
 pub(crate) const SPEC: TargetSpec = TargetSpec {
     name: "noop",
-    about: "no processes; registers in the harness's own memory, to measure the harness itself",
+    about: "no processes; registers and lists in the harness's own memory, to measure the harness itself",
     nodes: &[1, 2, 3, 5, 7],
-    workloads: &["register"],
+    workloads: &["register", "append"],
     params: &[],
     options: &[],
     bugs: &[],
@@ -79,6 +80,10 @@ fn answer(registers: &Registers, call: &Call) -> Outcome {
     match (call.f.as_ref(), call.arg.pair()) {
         ("read", _) => return Outcome::Ok(register.clone()),
         ("write", _) => *register = call.arg.clone(),
+        ("append", _) => match register {
+            Value::List(list) => list.push(call.arg.clone()),
+            nothing => *nothing = Value::List(vec![call.arg.clone()]),
+        },
         ("delete", _) => *register = Value::Nil,
         ("cas", Some((old, _))) if old != register => return Outcome::Fail("mismatch".into()),
         ("cas", Some((_, new))) => *register = new.clone(),
@@ -102,6 +107,10 @@ mod tests {
         assert_eq!(answer(&r, &Call::new("cas", [1, 2]).on("k")), Outcome::Fail("mismatch".into()));
         assert_eq!(answer(&r, &Call::new("read", ()).on("k")), ok(2));
         assert_eq!(answer(&r, &Call::new("read", ()).on("other")), done);
+        assert_eq!(answer(&r, &Call::new("append", 1).on("list")), done);
+        assert_eq!(answer(&r, &Call::new("append", 2).on("list")), done);
+        let list = Outcome::Ok([1, 2].into());
+        assert_eq!(answer(&r, &Call::new("read", ()).on("list")), list);
         assert_eq!(answer(&r, &Call::new("push", 1)), Outcome::Fail("unsupported".into()));
     }
 }

@@ -4,6 +4,7 @@
 //! To add one, write a module with a constant of type [`Workload`] and list it here; the tests
 //! below say whether it keeps the rules.
 
+pub mod append;
 pub mod bank;
 pub mod closing;
 pub mod counter;
@@ -16,6 +17,7 @@ mod mix;
 pub mod queue;
 pub mod register;
 mod replicas;
+mod rounds;
 pub mod saga_orders;
 pub mod set;
 pub mod unique_ids;
@@ -25,6 +27,7 @@ use danso_vocab::Workload;
 /// All bundled workloads.
 pub const WORKLOADS: &[&Workload] = &[
     &register::WORKLOAD,
+    &append::WORKLOAD,
     &set::WORKLOAD,
     &counter::WORKLOAD,
     &bank::WORKLOAD,

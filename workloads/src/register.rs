@@ -3,8 +3,7 @@
 //!
 //! **Keys.** There are `keys` registers at a time. A worker that has made its share of
 //! `ops-per-key` calls on each moves on to the next `keys` of them, so that no object's history
-//! grows without bound. When to move on depends on the worker's own number of calls only, so
-//! workers drift apart a little; that costs contention, never correctness.
+//! grows without bound.
 //!
 //! **Values.** With `values = "unique"` no value is ever written twice: worker *w* of *n* writes
 //! *w*, *w* + *n*, *w* + 2*n*… That makes a violation obvious and checking fast. With a number,
@@ -31,6 +30,7 @@ use danso_vocab::{
 use crate::generators::weighted;
 use crate::mix;
 use crate::replicas::{self, SETTLE};
+use crate::rounds::{Closing, Rounds, key, keys};
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -115,15 +115,6 @@ const PARAMS: &[ParamSpec] = &[
     SETTLE,
 ];
 
-/// The register with this number.
-fn key(number: u64) -> Value {
-    Value::Str(format!("k{number}"))
-}
-
-fn keys(params: &Params) -> Result<u64, ParamError> {
-    params.int("keys", 1..=100_000).map(|keys| keys as u64)
-}
-
 enum Values {
     /// The next value, and the distance to the one after it.
     Unique(i64, i64),
@@ -155,34 +146,27 @@ impl Values {
 
 /// What a worker does during the load.
 struct Load {
-    keys: u64,
-    /// Own calls before moving on to the next keys.
-    share: u64,
+    rounds: Rounds,
     values: Values,
     weights: Vec<u64>,
-    calls: u64,
     /// The register touched last and what it then held, unless that is unknown.
     seen: Option<(Value, Value)>,
 }
 
 impl Load {
     fn new(params: &Params, seat: Seat) -> Result<Load, ParamError> {
-        let keys = keys(params)?;
-        let rotates = Consistency::of(params)? == Consistency::Linearizable;
-        let share = match params.int("ops-per-key", 0..=i64::from(u32::MAX))? as u64 {
-            ops if ops == 0 || !rotates => u64::MAX,
-            ops => (ops * keys / u64::from(seat.workers.max(1))).max(1),
-        };
+        let mut rounds = Rounds::new(params, seat)?;
+        if Consistency::of(params)? != Consistency::Linearizable {
+            rounds = rounds.endless();
+        }
         let (values, weights) = (Values::new(params, seat)?, mix::weights(params, OPS)?);
-        Ok(Load { keys, share, values, weights, calls: 0, seen: None })
+        Ok(Load { rounds, values, weights, seen: None })
     }
 }
 
 impl Generator for Load {
     fn next(&mut self, rng: &mut Rng) -> Step {
-        let round = self.calls / self.share;
-        self.calls += 1;
-        let key = key(round * self.keys + rng.below(self.keys));
+        let key = self.rounds.next(rng);
         let op = weighted(&self.weights, rng).map_or("read", |op| OPS[op].f);
         Step::Invoke(match (op, self.seen.take()) {
             ("write", _) => Call::new("write", self.values.next(rng)).on(key),
@@ -205,36 +189,6 @@ impl Generator for Load {
             _ => None,
         };
         self.seen = call.key.clone().zip(value.cloned());
-    }
-}
-
-/// What a worker does in the end: reads every register once, in rounds of `keys`, until a round
-/// shows nothing. It does not know how many rounds the load went through, but the load wrote to
-/// every round it began.
-struct Closing {
-    keys: u64,
-    next: u64,
-    shown: bool,
-}
-
-impl Closing {
-    fn new(params: &Params) -> Result<Closing, ParamError> {
-        Ok(Closing { keys: keys(params)?, next: 0, shown: false })
-    }
-}
-
-impl Generator for Closing {
-    fn next(&mut self, _: &mut Rng) -> Step {
-        if self.next.is_multiple_of(self.keys) && self.next > 0 && !std::mem::take(&mut self.shown)
-        {
-            return Step::Done;
-        }
-        self.next += 1;
-        Step::Invoke(Call::new("read", ()).on(key(self.next - 1)))
-    }
-
-    fn observe(&mut self, _: &Call, outcome: &Outcome) {
-        self.shown |= matches!(outcome, Outcome::Ok(value) if !value.is_nil());
     }
 }
 

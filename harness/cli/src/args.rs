@@ -110,7 +110,8 @@ pub(crate) struct TestArgs {
     /// A planted bug of the target (see `danso list targets`); `none` takes out a test file's.
     #[arg(long, value_name = "NAME")]
     pub(crate) bug: Option<String>,
-    /// Any other setting, as in params.keys=4, options.heartbeat-ms=50, load.timeout=500ms.
+    /// Any other setting, as in params.keys=4, options.heartbeat-ms=50, load.timeout=500ms, or
+    /// target.env.MODE=fast for a target described in a file.
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
     /// How nodes are connected: auto, switch, nft, proxy or none.

@@ -7,7 +7,7 @@ use danso_vocab::certificate::{Certifier, Fingerprint};
 use danso_vocab::{Certificate, Limits, Results, Value, codec};
 
 use crate::check::{Budget, within};
-use crate::commands::run::Parts;
+use crate::commands::run::exam;
 use crate::exit::{Exit, usage};
 use crate::load::{self, Loaded};
 
@@ -28,8 +28,8 @@ pub(crate) fn write(
     let name = match (model, &loaded.plan) {
         (Some(name), _) => name,
         (None, Some(plan)) => {
-            let parts = Parts::of(plan)?;
-            let checkers = (parts.workload.checkers)(&parts.params);
+            let (workload, params) = exam(plan)?;
+            let checkers = (workload.checkers)(&params);
             let mut certifiers = checkers.iter().filter_map(|checker| checker.certifier());
             certifiers.next().map(Certifier::model).unwrap_or_default()
         }

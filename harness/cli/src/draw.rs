@@ -11,21 +11,18 @@ use danso_engine::network::{self, Ability, Choice, NetworkError};
 use danso_engine::target::Target;
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
-use danso_vocab::{NodeId, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
+use danso_vocab::{NodeId, ParamError, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
 use danso_workloads::WORKLOADS;
 
 use crate::boxed;
 use crate::exit::usage;
-use crate::spec::{About, Faults, Spec, no_such};
+use crate::spec::{About, Faults, Spec, no_such, targets};
 
 /// The target called `name`.
 pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
     TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
-        let described = danso_adapters::KINDS.iter().map(|k| k.name);
-        let systems = boxed::systems();
-        let systems = systems.iter().map(|(name, _)| name.as_str());
-        let names = TARGETS.iter().map(|t| t.name).chain(described).chain(systems);
-        let names: Vec<_> = names.collect();
+        let names = targets();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         no_such("target", name, &names)
     })
 }
@@ -118,7 +115,13 @@ fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
     };
     if let Some(speaks) = &built.speaks {
         let ops = workload.ops.iter().map(|op| op.f);
-        if let Some(op) = ops.clone().find(|op| asked(op) && !speaks.iter().any(|s| s == op)) {
+        if let Some(odd) = speaks.iter().find(|s| ops.clone().all(|op| op != **s)) {
+            let path = ["client", "ops", odd].map(str::to_owned);
+            let known: Vec<_> = ops.clone().collect();
+            let why = no_such("operation", odd, &known);
+            return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
+        }
+        if let Some(op) = ops.into_iter().find(|op| asked(op) && !speaks.iter().any(|s| s == op)) {
             let about = About::Setting(["client", "ops"].map(str::to_owned).into());
             return Err(spec.blame(
                 Some(about),
@@ -128,16 +131,23 @@ fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
                 ),
             ));
         }
-        if let Some(odd) = speaks.iter().find(|s| ops.clone().all(|op| op != **s)) {
-            let path = ["client", "ops", odd].map(str::to_owned);
-            let known: Vec<_> = ops.collect();
-            let why = no_such("operation", odd, &known);
-            return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
-        }
     }
     let (options, params) = (spec.options.clone(), spec.params.clone());
     let (target, nodes) = (built.target, built.nodes);
     Ok(Cast { target, nodes, options, workload, params, network: kind.network })
+}
+
+/// An error about a parameter of the workload.
+fn blame_param(spec: &Spec, workload: &Workload, error: &ParamError) -> anyhow::Error {
+    let (name, why) = match error {
+        ParamError::NoSuch { name, .. } => {
+            let known: Vec<_> = workload.params.iter().map(|p| p.name).collect();
+            (name, no_such("parameter", name, &known))
+        }
+        ParamError::Bad { name, .. } => (name, error.to_string()),
+    };
+    let about = About::Setting(vec!["params".to_owned(), name.clone()]);
+    spec.blame(Some(about), &format!("{}: {why}", workload.name))
 }
 
 /// Draws the plan of `spec` from `seed`.
@@ -151,12 +161,12 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
         None => bundled(spec)?,
     };
     let Cast { target, nodes: count, options, workload, params, network } = cast;
-    let params = Params::complete(workload.params, &params)
-        .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+    let params =
+        Params::complete(workload.params, &params).map_err(|e| blame_param(spec, workload, &e))?;
     let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };
     for generator in [workload.generator, workload.closing] {
         let made = generator(&params, seat);
-        made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+        made.map_err(|e| blame_param(spec, workload, &e))?;
     }
     let nodes = NodeId::all(count);
     let network = if spec.network == "auto" { network } else { spec.network.as_str() };
@@ -202,7 +212,14 @@ fn faults(
     let choice: Choice =
         network.parse().map_err(|e: NetworkError| spec.blame(None, &e.to_string()))?;
     let backend = network::choose(choice).map_err(|e| usage(e.to_string()))?;
-    let means = Means::new(backend, target.starts(), target.hooks().to_vec());
+    let means = Means::of(backend, target);
+    if (choice == Choice::Hosts) != target.hosts().is_some() {
+        let why = match choice {
+            Choice::Hosts => "network hosts: this target's nodes are on this machine",
+            _ => "the nodes are on other machines: leave --network out",
+        };
+        return Err(spec.blame(None, why));
+    }
     if spec.ipv6 {
         means
             .have(Need::Link(Ability::Ipv6))
@@ -233,8 +250,9 @@ fn faults(
             let mut kinds = Vec::new();
             for name in names {
                 let nemesis = nemesis::find(name);
-                let nemesis = nemesis.ok_or_else(|| usage(no_such("fault", name, &known)))?;
-                fits(nemesis).map_err(usage)?;
+                let nemesis =
+                    nemesis.ok_or_else(|| spec.blame_kinds(&no_such("fault", name, &known)))?;
+                fits(nemesis).map_err(|e| spec.blame_kinds(&e))?;
                 kinds.push(nemesis);
             }
             let drawn = nemesis::auto(&kinds, &style, &ground, &mut rng).map_err(usage)?;

@@ -102,7 +102,7 @@ impl Cluster {
         Ok(Cluster {
             target,
             members,
-            processes: Supervisor::new(exe)?,
+            processes: Supervisor::new(exe)?.elsewhere(network.remote()),
             network,
             disks: Disks::default(),
             clocks: Clocks::default(),

@@ -10,8 +10,20 @@ use crate::site::Site;
 
 /// Copies what [`Target::logs`](crate::target::Target::logs) names into each node's folder, as
 /// much of each as of any log. What cannot be had is said in danso's own log.
-pub(crate) fn collect(cluster: &Cluster, site: &Site) {
+pub(crate) async fn collect(cluster: &Cluster, site: &Site) {
     for member in &cluster.members {
+        if let Some(remote) = cluster.network.remote() {
+            for pattern in cluster.target.logs(member) {
+                let to = site.node(member.id);
+                match remote.fetch(member.id, &pattern, &to, LOG_CAP).await {
+                    Ok(files) => tracing::info!(node = %member.id, pattern, files, "logs kept"),
+                    Err(error) => {
+                        tracing::warn!(node = %member.id, error, pattern, "logs cannot be kept");
+                    }
+                }
+            }
+            continue;
+        }
         let (data, seen) = (&member.data, cluster.data(member.id));
         for pattern in cluster.target.logs(member) {
             // The node's data may be somewhere else for everybody but the node.

@@ -10,6 +10,7 @@
 //! | [`process`] | starts, watches, pauses and kills node processes |
 //! | [`clock`], [`disk`] | clocks and disks of their own for nodes |
 //! | [`cluster`] | a running target: its members, processes and network |
+//! | [`remote`] | nodes on other machines |
 //! | [`means`] | what machine, network and target allow |
 //! | [`internal`] | helper processes danso starts from its own binary |
 //! | [`nemesis`] | kinds of faults: drawing, injecting, healing, evidence |
@@ -32,6 +33,7 @@ pub mod network;
 pub mod process;
 pub mod progress;
 pub mod recorder;
+pub mod remote;
 mod resilience;
 pub mod run;
 pub mod schedule;

@@ -2,9 +2,11 @@
 //! refused when planning. Found out by trying, at most once, and only what is asked for.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::network::{Ability, Backend};
+use crate::remote::Hosts;
+use crate::target::Target;
 
 /// Why something cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ impl Obstacle {
 pub enum Need {
     /// Nodes that are our processes.
     Processes,
+    /// Nodes that run on this machine.
+    Here,
     /// A network whose links can have this done to them.
     Link(Ability),
     /// A clock of its own for every node.
@@ -55,6 +59,7 @@ impl fmt::Display for Need {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Need::Processes => out.write_str("node processes of danso's own"),
+            Need::Here => out.write_str("nodes on this machine"),
             Need::Link(ability) => {
                 write!(out, "links: {ability} (--network {})", Backend::who_can(*ability))
             }
@@ -78,6 +83,8 @@ pub struct Means {
     pub processes: bool,
     /// What the target can do by itself: names of hooks.
     pub hooks: Vec<&'static str>,
+    /// The machines the nodes are on, if that is not this one.
+    hosts: Option<Arc<dyn Hosts>>,
     clock: OnceLock<Result<(), Obstacle>>,
     disk: OnceLock<Result<(), Obstacle>>,
     image: OnceLock<Result<(), Obstacle>>,
@@ -92,12 +99,19 @@ impl Means {
             backend,
             processes,
             hooks,
+            hosts: None,
             clock: OnceLock::new(),
             disk: OnceLock::new(),
             image: OnceLock::new(),
             cpu: OnceLock::new(),
             memory: OnceLock::new(),
         }
+    }
+
+    /// Of this network and this target.
+    pub fn of(backend: Backend, target: &dyn Target) -> Means {
+        let means = Means::new(backend, target.starts(), target.hooks().to_vec());
+        Means { hosts: target.hosts(), ..means }
     }
 
     /// Whether this can be had.
@@ -108,17 +122,20 @@ impl Means {
         let machine = !matches!(need, Need::Processes | Need::Link(_) | Need::Hook(_));
         if machine {
             self.have(Need::Processes)?;
+            self.here()?;
         }
         match need {
-            Need::Processes if self.processes => Ok(()),
+            Need::Here => Ok(()),
+            Need::Processes if self.processes => self.there(need),
             Need::Processes => Err(Obstacle::new(
                 "it needs node processes of danso's own, and this target has none",
                 "choose a target whose nodes danso starts",
             )),
-            Need::Link(ability) if self.backend.can(ability) => Ok(()),
+            Need::Link(ability) if self.backend.can(ability) => self.there(need),
             Need::Link(ability) => Err(Obstacle::new(
                 format!("the network `{}` cannot do `{ability}`", self.backend.word()),
                 match Backend::who_can(ability).as_str() {
+                    _ if self.hosts.is_some() => "choose another fault".to_owned(),
                     "" => "no network can".to_owned(),
                     who => format!("use --network {who}"),
                 },
@@ -139,6 +156,24 @@ impl Means {
             Need::Memory => self.memory.get_or_init(crate::process::cgroup::probe_memory).clone(),
         }
     }
+
+    /// Whether nodes run on this machine.
+    fn here(&self) -> Result<(), Obstacle> {
+        match self.hosts {
+            None => Ok(()),
+            Some(_) => Err(Obstacle::new(
+                "it needs nodes on this machine, and these run on others: danso does not reach \
+                 their clocks, disks and limits",
+                "choose faults of processes and of the network",
+            )),
+        }
+    }
+
+    /// Whether the machines the nodes are on allow it.
+    fn there(&self, need: Need) -> Result<(), Obstacle> {
+        self.hosts.as_ref().map_or(Ok(()), |hosts| hosts.have(need))
+    }
+
     /// Either way of losing power will do.
     fn power_loss(&self) -> Result<(), Obstacle> {
         self.have(Need::Disk).or_else(|fuse| {

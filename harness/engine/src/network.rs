@@ -9,6 +9,9 @@
 //!   CAP_NET_ADMIN and CAP_SETGID; cuts and losses only.
 //! - [`Backend::Proxy`]: TCP relays on loopback. No privilege at all, and TCP only.
 //! - [`Backend::None`]: plain loopback; nothing can be cut. Never chosen by `auto`.
+//!
+//! And [`Backend::Hosts`]: machines elsewhere, whose own packet filters are told what to do. It
+//! belongs to targets that have such ([`crate::remote`]).
 
 mod ability;
 mod choice;
@@ -28,10 +31,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use danso_vocab::NodeId;
 use tokio::runtime::Handle;
+
+use crate::remote::Remote;
 
 pub use self::ability::{Ability, table, table_text};
 pub use self::choice::Choice;
@@ -101,6 +107,8 @@ pub enum Backend {
     Proxy,
     /// Loopback, untouched.
     None,
+    /// The packet filters of machines elsewhere, on which the nodes are.
+    Hosts,
 }
 
 impl Backend {
@@ -111,6 +119,7 @@ impl Backend {
             Backend::Nft => "nft",
             Backend::Proxy => "proxy",
             Backend::None => "none",
+            Backend::Hosts => "hosts",
         }
     }
 }
@@ -195,6 +204,11 @@ pub trait Network: Send + Sync {
     /// What was not carried or not written so far, without any policy saying so.
     fn shortfall(&self) -> Shortfall {
         Shortfall::default()
+    }
+
+    /// The machines the nodes are on, if that is not this one.
+    fn remote(&self) -> Option<Arc<dyn Remote>> {
+        None
     }
 
     /// From when the times in the traffic log count, if there is one.

@@ -22,7 +22,7 @@ use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
 use crate::target::{Member, Printed, Target};
-use crate::undo::UndoLog;
+use crate::undo::{self, UndoLog};
 
 /// The most a kernel lets pass between two retransmissions (RFC 6298 with Linux' TCP_RTO_MAX).
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
@@ -181,7 +181,10 @@ struct Conductor {
 impl Conductor {
     async fn conduct(&self) -> Result<Facts, RunError> {
         let deaths = tokio::spawn(record_deaths(self.cluster.clone(), self.recorder.clone()));
-        let result = self.phases().await;
+        let result = match self.settle().await {
+            Ok(()) => self.phases().await,
+            Err(error) => Err(RunError::Start(error)),
+        };
         let since = Instant::now();
         self.setup.monitor.enter("stopping");
         if self.set_up.load(Ordering::Relaxed) {
@@ -196,11 +199,31 @@ impl Conductor {
             }
         }
         self.cluster.down().await;
-        collect(&self.cluster, &self.setup.site);
+        collect(&self.cluster, &self.setup.site).await;
+        self.leave().await;
         deaths.abort();
         let mut facts = result?;
         facts.teardown = since.elapsed();
         Ok(facts)
+    }
+
+    /// Makes what the run needs on other machines.
+    async fn settle(&self) -> Result<(), String> {
+        let Some(remote) = self.setup.network.remote() else { return Ok(()) };
+        let intended = self.undo.intend(undo::HOSTS, undo::ON_HOSTS, &remote.traces());
+        intended.map_err(|e| format!("{}: {e}", self.setup.site.undo().display()))?;
+        remote.settle().await
+    }
+
+    /// Removes it.
+    async fn leave(&self) {
+        let Some(remote) = self.setup.network.remote() else { return };
+        let left = remote.leave().await;
+        let left = left.and_then(|()| self.undo.undone(undo::HOSTS).map_err(|e| e.to_string()));
+        if let Err(error) = left {
+            tracing::warn!(error, "hosts");
+            self.note(Note::new("hosts-not-clean", error));
+        }
     }
 
     async fn phases(&self) -> Result<Facts, RunError> {

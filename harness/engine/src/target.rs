@@ -14,6 +14,7 @@ use danso_vocab::{Call, NodeId, Outcome, Process, Value};
 use nix::sys::signal::Signal;
 
 use crate::network::{Network, Party};
+use crate::remote::Hosts;
 
 /// A boxed future, so that targets and clients can be trait objects.
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,9 +34,23 @@ pub trait Target: Send + Sync {
     /// If the recipe does not fit: a missing binary, a bad option. One line, with the mend.
     fn command(&self, node: &Member) -> Result<Option<NodeCommand>, String>;
 
+    /// Fails if this machine lacks something it needs, such as a program: one line, with the
+    /// mend. Asked before anything is started.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether danso starts its processes. If not, [`Target::command`] is `None` for all nodes.
     fn starts(&self) -> bool {
         true
+    }
+
+    /// The machines its nodes run on, if that is not this one.
+    fn hosts(&self) -> Option<Arc<dyn Hosts>> {
+        None
     }
 
     /// Files to be written for `node` whenever it is started: paths below [`Member::conf`], and

@@ -16,6 +16,11 @@ use danso_vocab::{FaultId, Value};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+/// The number under which a run on other machines says what it leaves there: no fault's.
+pub const HOSTS: FaultId = FaultId(u32::MAX);
+/// The kind of that entry.
+pub const ON_HOSTS: &str = "hosts";
+
 const HEADER: &str = "{\"format\":1,\"danso\":\"undo\"}\n";
 
 /// An append-only log of intentions and their undoing.

@@ -4,9 +4,11 @@
 //! its own documentation.
 
 mod amqp;
+mod command;
 mod http;
 mod nats;
 mod op;
+mod tcp_line;
 mod wire;
 mod zookeeper;
 
@@ -15,7 +17,9 @@ use std::sync::Arc;
 use danso_engine::target::Client;
 use danso_vocab::Value;
 
+use crate::mistake::no_such;
 use crate::place::Place;
+use crate::template::plain;
 use crate::{Mistake, Settings};
 
 /// A protocol.
@@ -32,12 +36,18 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, amqp::ROW, nats::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] =
+    &[http::ROW, command::ROW, tcp_line::ROW, amqp::ROW, nats::ROW, zookeeper::ROW];
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
     /// The operations it can say; `None` if only whoever answers knows.
     fn speaks(&self) -> Option<Vec<String>>;
+
+    /// Fails if this machine lacks something it needs: one line, with the mend.
+    fn fits(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// A client. Cheap and without I/O: a connection is made at the first call.
     fn client(&self, place: Place) -> Box<dyn Client>;
@@ -52,12 +62,16 @@ pub(crate) fn build(settings: &Settings) -> Result<(Arc<dyn Dialect>, Option<Str
     };
     let mut table = table.clone();
     let (kind, role) = (table.remove("kind"), table.remove("role"));
+    let unknown = |kind: &Value| {
+        let known: Vec<_> = CLIENTS.iter().map(|row| row.name).collect();
+        no_such("client", &plain(kind), &known)
+    };
     let of = |why: String, at: &str| Mistake::new(why).at(at).at("client");
     let kind = kind.ok_or_else(|| of(format!("kind is missing: one of {}", known()), "kind"))?;
     let row = CLIENTS
         .iter()
         .find(|row| kind.str() == Some(row.name))
-        .ok_or_else(|| of(format!("there is no client {kind}; there are: {}", known()), "kind"))?;
+        .ok_or_else(|| of(unknown(&kind), "kind"))?;
     let role = match role {
         None => None,
         Some(Value::Str(role)) => Some(role),

@@ -19,16 +19,18 @@ mod mistake;
 mod names;
 mod place;
 mod process;
+mod program;
 mod reading;
 mod template;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use danso_engine::target::Target;
 use danso_vocab::Value;
 
-pub use self::mistake::{Mistake, nearest};
+pub use self::mistake::{Mistake, nearest, no_such};
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,15 @@ pub struct Declared {
     pub nodes: u16,
     /// The operations its client knows; `None` if that is for the client to say.
     pub speaks: Option<Vec<String>>,
+}
+
+/// The folder of the test file, and what `[target]` itself says.
+fn own(settings: &Settings) -> (PathBuf, Value) {
+    let mut own = settings.clone();
+    own.remove("client");
+    let dir = own.remove("dir");
+    let dir = dir.as_ref().and_then(Value::str).unwrap_or(".").into();
+    (dir, Value::Map(own))
 }
 
 /// All kinds.

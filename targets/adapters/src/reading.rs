@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use danso_vocab::codec::json;
 use danso_vocab::{Name, Outcome, Value};
 
+use crate::mistake::near;
+
 /// Steps from an answer to a result. Each gets what the one before made; nil stays nil, except
 /// for `expect` and `or`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +30,9 @@ enum Step {
 const STEPS: &str = "nil (no result), text, int, bool, json (parse it), at /POINTER (a part of \
                      it; nil if absent), base64 (decode it), split SEPARATOR (text to a list), \
                      expect VALUE (else the operation failed), or VALUE (instead of nil)";
+
+const WORDS: &[&str] =
+    &["nil", "text", "int", "bool", "json", "at", "base64", "split", "expect", "or"];
 
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +100,10 @@ fn step(text: &str) -> Result<Step, String> {
         "split" => Ok(Step::Split(" ".to_owned())),
         "expect" => Ok(Step::Expect(literal(arg))),
         "or" => Ok(Step::Or(literal(arg))),
-        _ => Err(format!("there is no step `{word}`; there are: {STEPS}")),
+        _ => Err(match near(word, WORDS) {
+            Some(near) => format!("there is no step `{word}`; did you mean `{near}`?"),
+            None => format!("there is no step `{word}`; there are: {STEPS}"),
+        }),
     }
 }
 
@@ -188,7 +196,8 @@ mod tests {
 
     #[test]
     fn unknown_steps_are_answered_with_known_ones() {
-        assert!(Reading::new("jsn").unwrap_err().contains("json (parse it)"));
+        assert!(Reading::new("jsn").unwrap_err().contains("did you mean `json`?"));
+        assert!(Reading::new("reverse").unwrap_err().contains("json (parse it)"));
         assert!(Reading::new("at kvs").unwrap_err().contains("slash"));
         assert!(Reading::new("int 3").is_err());
     }

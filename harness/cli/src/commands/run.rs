@@ -31,6 +31,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let plan = plan(&args.test)?;
     let parts = Parts::of(&plan)?;
     println!("{}", super::plan::headline(&plan));
+    parts.target.fits().map_err(usage)?;
     for reason in &plan.left_out {
         println!("left out: {reason}");
     }
@@ -55,7 +56,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     spec.seed = danso_vocab::Rng::new(plan.seed).split("network").seed();
     spec.capture = args.pcap.then(|| site.root().join("nodes"));
     spec.traffic = args.traffic.then(|| site.root().join("traffic.jsonl"));
-    let network = prepared.open(&spec)?;
+    let network = match parts.target.hosts() {
+        Some(hosts) => hosts.open(&spec)?,
+        None => prepared.open(&spec)?,
+    };
     let about = network.describe();
     println!("network: {}: {about}", network.backend().word());
     let carrier = network.clone();
@@ -98,7 +102,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Fails if this machine cannot do what a plan asks for, which may have been drawn elsewhere.
 fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
-    let means = Means::new(backend, parts.target.starts(), parts.target.hooks().to_vec());
+    let means = Means::of(backend, &*parts.target);
     if plan.ipv6 {
         let have = means.have(Need::Link(Ability::Ipv6));
         have.map_err(|e| usage(format!("ip = v6: {e}")))?;
@@ -146,6 +150,15 @@ impl std::fmt::Debug for Typed<'_> {
     }
 }
 
+/// What a plan's history is judged by. Needs nothing of the machine that made it.
+///
+/// # Errors
+/// If its workload is unknown here.
+pub(crate) fn exam(plan: &Plan) -> anyhow::Result<(&'static Workload, Params)> {
+    let workload = draw::workload(&plan.workload.name).map_err(usage)?;
+    Ok((workload, Params::stored(plan.workload.params.clone())))
+}
+
 /// What a plan's names stand for.
 pub(crate) struct Parts {
     pub(crate) target: Arc<dyn Target>,
@@ -160,8 +173,7 @@ impl Parts {
     /// If one is unknown here, or its settings make no sense.
     pub(crate) fn of(plan: &Plan) -> anyhow::Result<Parts> {
         let target = draw::recipe(&plan.target).map_err(usage)?;
-        let workload = draw::workload(&plan.workload.name).map_err(usage)?;
-        let params = Params::stored(plan.workload.params.clone());
+        let (workload, params) = exam(plan)?;
         let nodes = plan.target.nodes();
         let seat = danso_vocab::Seat { worker: 0, workers: plan.load.workers(), nodes };
         let sane = |e: ParamError| usage(format!("{}: {e}", workload.name));
@@ -303,10 +315,10 @@ pub(crate) fn judged(
     interrupted: Option<String>,
 ) -> anyhow::Result<Results> {
     let plan = loaded.plan.as_ref().context("a run folder has a plan")?;
-    let parts = Parts::of(plan)?;
-    let checkers = (parts.workload.checkers)(&parts.params);
+    let (workload, params) = exam(plan)?;
+    let checkers = (workload.checkers)(&params);
     let findings = check::check(&loaded.history, &checkers, budget);
-    Ok(judge::judge(&loaded.history, Some(plan), parts.workload.ops, findings, interrupted))
+    Ok(judge::judge(&loaded.history, Some(plan), workload.ops, findings, interrupted))
 }
 
 /// Stores results and report; each whole or not at all.

@@ -78,7 +78,7 @@ impl Nemesis for Damage {
     }
 
     fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
-        vec![Need::Processes]
+        vec![Need::Here]
     }
 
     fn fair(&self) -> bool {
@@ -339,7 +339,7 @@ impl Nemesis for SnapshotRestore {
     }
 
     fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
-        vec![Need::Processes]
+        vec![Need::Here]
     }
 
     fn fair(&self) -> bool {

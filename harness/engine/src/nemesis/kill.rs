@@ -52,8 +52,9 @@ impl Nemesis for Ending {
         if self.stop { ALL } else { &ALL[..3] }
     }
 
-    fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
-        vec![Need::Processes]
+    fn needs(&self, args: &BTreeMap<String, Value>) -> Vec<Need> {
+        let wipe = args.get("wipe") == Some(&true.into());
+        vec![if wipe { Need::Here } else { Need::Processes }]
     }
 
     fn draw(

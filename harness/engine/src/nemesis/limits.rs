@@ -57,7 +57,7 @@ impl Nemesis for Limits {
     }
 
     fn needs(&self, _: &BTreeMap<String, Value>) -> Vec<Need> {
-        vec![Need::Processes]
+        vec![Need::Here]
     }
 
     fn impairs(&self, _: &Fault) -> Impairs {

@@ -97,7 +97,7 @@ impl fmt::Display for Ability {
 }
 
 impl Backend {
-    /// All backends, best first.
+    /// All that `--network` can choose, best first.
     pub const ALL: [Backend; 4] = [Backend::Switch, Backend::Nft, Backend::Proxy, Backend::None];
 
     /// Whether links of this backend can have that done to them.
@@ -130,6 +130,17 @@ impl Backend {
                     | Ability::Http
             ),
             Backend::None => matches!(ability, Ability::Udp),
+            // As `nft`; but a real interface merges packets before the filter sees how long they
+            // were.
+            Backend::Hosts => matches!(
+                ability,
+                Ability::Cut
+                    | Ability::OneWay
+                    | Ability::Reject
+                    | Ability::Bandwidth
+                    | Ability::Loss
+                    | Ability::Udp
+            ),
         }
     }
 

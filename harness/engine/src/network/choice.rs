@@ -19,12 +19,14 @@ pub enum Choice {
     Proxy,
     /// Plain loopback; nothing can be cut.
     None,
+    /// The packet filters of the machines the nodes are on: what a target on such has anyway.
+    Hosts,
 }
 
 impl Choice {
     /// All choices, in the order the help lists them.
-    pub const ALL: [Choice; 5] =
-        [Choice::Auto, Choice::Switch, Choice::Nft, Choice::Proxy, Choice::None];
+    pub const ALL: [Choice; 6] =
+        [Choice::Auto, Choice::Switch, Choice::Nft, Choice::Proxy, Choice::None, Choice::Hosts];
 
     /// The word on the command line.
     pub fn word(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Choice {
             Choice::Nft => "nft",
             Choice::Proxy => "proxy",
             Choice::None => "none",
+            Choice::Hosts => "hosts",
         }
     }
 }

@@ -26,6 +26,7 @@ enum Means {
     Nft,
     Proxy,
     None,
+    Hosts,
 }
 
 /// Decides by really trying, and moves this process into a user namespace if the switch needs
@@ -38,6 +39,7 @@ pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
     match choice {
         Choice::Proxy => return Ok(Prepared::with(Means::Proxy, Vec::new())),
         Choice::None => return Ok(Prepared::with(Means::None, Vec::new())),
+        Choice::Hosts => return Ok(Prepared::with(Means::Hosts, Vec::new())),
         Choice::Auto | Choice::Switch | Choice::Nft => {}
     }
     let threads = threads();
@@ -95,6 +97,7 @@ pub fn choose(choice: Choice) -> Result<Backend, NetworkError> {
     Ok(match choice {
         Choice::Proxy => Backend::Proxy,
         Choice::None => Backend::None,
+        Choice::Hosts => Backend::Hosts,
         Choice::Auto if VARIANTS.iter().any(|(_, v)| attempt(*v).is_ok()) => Backend::Switch,
         Choice::Auto if attempt_nft().is_ok() => Backend::Nft,
         Choice::Auto => Backend::Proxy,
@@ -115,6 +118,7 @@ impl Prepared {
             Means::Nft => Backend::Nft,
             Means::Proxy => Backend::Proxy,
             Means::None => Backend::None,
+            Means::Hosts => Backend::Hosts,
         };
         Prepared { backend, notes, means }
     }
@@ -130,6 +134,10 @@ impl Prepared {
             Means::Nft => Arc::new(Nft::open(spec)?),
             Means::Proxy => Arc::new(Proxy::open(spec)?),
             Means::None => Arc::new(Loopback::open(spec)?),
+            Means::Hosts => {
+                let why = "network hosts: only a target whose nodes are on other machines has it";
+                return Err(NetworkError(why.to_owned()));
+            }
         })
     }
 }

@@ -21,6 +21,7 @@ use super::spawn::{Spawner, Warden};
 use super::{mark, tree};
 use crate::means::Obstacle;
 use crate::progress::lock;
+use crate::remote::{Act, Remote};
 
 /// How long a warden may take until its node runs, or its start is known to be delayed.
 const START: Duration = Duration::from_secs(20);
@@ -103,6 +104,8 @@ pub struct Supervisor {
     exe: PathBuf,
     spawner: Spawner,
     isolation: OnceLock<(Isolation, Option<Obstacle>)>,
+    /// Where the nodes' own processes are, if what is started here only stands for them.
+    remote: Option<Arc<dyn Remote>>,
     running: Mutex<BTreeMap<NodeId, Running>>,
     deaths: broadcast::Sender<Died>,
     lines: broadcast::Sender<LogLine>,
@@ -119,6 +122,7 @@ impl Supervisor {
             spawner: Spawner::new(exe.clone())?,
             exe,
             isolation: OnceLock::new(),
+            remote: None,
             running: Mutex::default(),
             deaths: broadcast::Sender::new(64),
             lines: broadcast::Sender::new(1024),
@@ -133,6 +137,13 @@ impl Supervisor {
         let supervisor = Supervisor::new(exe)?;
         supervisor.isolation.get_or_init(|| (isolation, None));
         Ok(supervisor)
+    }
+
+    /// The same for nodes on other machines.
+    #[must_use]
+    pub fn elsewhere(mut self, remote: Option<Arc<dyn Remote>>) -> Supervisor {
+        self.remote = remote;
+        self
     }
 
     /// How nodes' processes are kept together, and why no better.
@@ -283,7 +294,12 @@ impl Supervisor {
         }) else {
             return Ok(None);
         };
+        let there = self.there(node, Act::Kill).await?;
         ear.condemn();
+        if let Some(pid) = there.first() {
+            let killed = ExitStatus::from_raw(Signal::SIGKILL as i32);
+            return Ok(self.ended(node, KILL).await?.map(|_| (*pid, killed)));
+        }
         if let Some(status) = self.ended(node, KILL).await? {
             return Ok(Some((pid, status)));
         }
@@ -313,7 +329,9 @@ impl Supervisor {
         }) else {
             return Ok(None);
         };
-        for process in &processes {
+        self.there(node, Act::Signal(signal)).await?;
+        self.there(node, Act::Resume).await?;
+        for process in processes.iter().filter(|_| self.remote.is_none()) {
             tree::signal(*process, signal)?;
         }
         for process in &processes {
@@ -326,6 +344,13 @@ impl Supervisor {
             return Ok(Some((pid, status)));
         }
         self.kill(node).await
+    }
+
+    /// Does this to what `node` is on another machine; nothing if it is on this one.
+    async fn there(&self, node: NodeId, act: Act) -> io::Result<Vec<Pid>> {
+        let Some(remote) = &self.remote else { return Ok(Vec::new()) };
+        let done = remote.act(node, act).await;
+        done.map_err(|why| io::Error::other(format!("{node}: {why}")))
     }
 
     /// Waits until nothing of `node` is left: how its main process ended.
@@ -347,6 +372,10 @@ impl Supervisor {
     /// # Errors
     /// If a signal cannot be sent, or somebody runs on.
     pub async fn pause(&self, node: NodeId) -> io::Result<Option<Vec<Pid>>> {
+        if self.remote.is_some() {
+            let stopped = self.there(node, Act::Pause).await?;
+            return Ok(Some(stopped).filter(|s| !s.is_empty()));
+        }
         let deadline = Instant::now() + SETTLE;
         loop {
             let Some((main, processes)) = self.running(node, |r| (r.pid(), r.processes())) else {
@@ -376,6 +405,9 @@ impl Supervisor {
     /// # Errors
     /// If a signal cannot be sent, or somebody stays where it is.
     pub async fn resume(&self, node: NodeId) -> io::Result<usize> {
+        if self.remote.is_some() {
+            return Ok(self.there(node, Act::Resume).await?.len());
+        }
         let deadline = Instant::now() + SETTLE;
         loop {
             let processes = self.processes(node);

@@ -80,9 +80,10 @@ struct Op {
 impl Http {
     fn new(table: &Value, _: &Settings) -> Result<Http, Mistake> {
         let table: Table = read(table)?;
+        let common = header_map(&table.headers)?;
         let mut ops = BTreeMap::new();
         for (f, op) in &table.ops {
-            let read = Op::new(op, &table.headers).map_err(|m| m.at(f).at("ops"))?;
+            let read = Op::new(op, &common).map_err(|m| m.at(f).at("ops"))?;
             ops.insert(f.clone(), read);
         }
         let most = table.max_response.unwrap_or(ANSWER);
@@ -90,8 +91,20 @@ impl Http {
     }
 }
 
+fn header_map(table: &BTreeMap<String, String>) -> Result<HeaderMap, Mistake> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in table {
+        let wrong = |what: &str| {
+            Mistake::new(format!("`{what}` cannot stand in a header")).at(name).at("headers")
+        };
+        let known: HeaderName = name.parse().map_err(|_| wrong(name))?;
+        headers.insert(known, HeaderValue::from_str(value).map_err(|_| wrong(value))?);
+    }
+    Ok(headers)
+}
+
 impl Op {
-    fn new(op: &OpTable, common: &BTreeMap<String, String>) -> Result<Op, Mistake> {
+    fn new(op: &OpTable, common: &HeaderMap) -> Result<Op, Mistake> {
         let sent = |why: String| Mistake::new(why).at("send");
         let mut words = op.send.splitn(3, ' ');
         let method = words.next().unwrap_or_default();
@@ -113,12 +126,8 @@ impl Op {
         let template = |text: &str, at: &str| {
             op::template(text, &|_| false).map_err(|e| Mistake::new(e).at(at))
         };
-        let mut headers = HeaderMap::new();
-        for (name, value) in common.iter().chain(&op.headers) {
-            let wrong = || Mistake::new(format!("{name}: {value} is no header")).at("headers");
-            let name: HeaderName = name.parse().map_err(|_| wrong())?;
-            headers.insert(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
-        }
+        let mut headers = common.clone();
+        headers.extend(header_map(&op.headers)?);
         let mut ok = BTreeMap::new();
         for (status, steps) in &op.ok {
             let wrong = |why: String| Mistake::new(why).at(status).at("ok");
