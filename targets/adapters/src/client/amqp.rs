@@ -24,6 +24,8 @@
 
 mod frame;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Client `nats`: queues in JetStream, a stream with one durable consumer for each partition.
 //!
-//! Streams keep a message until it is acknowledged. They and their consumers are made when first
-//! named. `enqueue` publishes and waits for the stream's acknowledgement; `dequeue` asks for one
+//! Streams keep a message until it is acknowledged. Each connection makes sure that they and
+//! their consumers are there, as an application does when it starts. `enqueue` publishes and waits for the stream's acknowledgement; `dequeue` asks for one
 //! message and does not wait for one to come. `ack` and `nack` wait until the server says that it
 //! has heard them; with `acks = "sent"` they do not wait, what they come to is `"sent"`, and the
 //! message may come again. `drain` takes and acknowledges what is delivered, then lists what is still in
@@ -20,11 +20,12 @@
 //! again behind danso's back would say more than it knows.
 
 mod session;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -96,8 +97,6 @@ struct Shared {
     acks: Acks,
     /// Numbers for inboxes.
     inboxes: AtomicU64,
-    /// The streams that have been made.
-    made: Mutex<BTreeSet<String>>,
 }
 
 impl Nats {
@@ -114,7 +113,6 @@ impl Nats {
             acks: table.acks,
             ack_wait: u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX),
             inboxes: AtomicU64::new(0),
-            made: Mutex::default(),
         };
         Ok(Nats { port: table.port, shared: Arc::new(shared) })
     }
@@ -202,8 +200,7 @@ impl Connection {
             return Ok(Err(Outcome::Fail(why.into())));
         }
         let queue = Queue { stream: format!("danso-{partition}") };
-        let made = || self.shared.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made().contains(&queue.stream) {
+        if session.made.contains(&queue.stream) {
             return Ok(Ok(queue));
         }
         let stream = Value::of([
@@ -237,7 +234,7 @@ impl Connection {
                 return unmade(error.to_string());
             }
         }
-        made().insert(queue.stream.clone());
+        session.made.insert(queue.stream.clone());
         Ok(Ok(queue))
     }
 }

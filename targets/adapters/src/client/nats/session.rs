@@ -1,5 +1,6 @@
 //! [`Session`]: NATS' own protocol, as far as requests and their answers go.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use danso_vocab::Value;
@@ -16,6 +17,8 @@ pub(super) struct Session {
     wire: Wire,
     inbox: String,
     requests: u64,
+    /// The streams that are known to be there.
+    pub(super) made: BTreeSet<String>,
 }
 
 /// What was answered.
@@ -44,7 +47,7 @@ impl Session {
         }
         let hello = format!("{CONNECT}\r\nPING\r\n");
         wire.send(hello.as_bytes()).await?;
-        let mut session = Session { wire, inbox, requests: 0 };
+        let mut session = Session { wire, inbox, requests: 0, made: BTreeSet::new() };
         loop {
             let line = session.wire.line().await?;
             if line == "PONG" {
