@@ -8,6 +8,9 @@ mod command;
 mod http;
 mod nats;
 mod op;
+mod redis;
+mod rust;
+mod steps;
 mod tcp_line;
 mod wire;
 mod zookeeper;
@@ -36,8 +39,21 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] =
-    &[http::ROW, command::ROW, tcp_line::ROW, amqp::ROW, nats::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] = &[
+    // Anything.
+    http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    rust::ROW,
+    // One system each.
+    amqp::ROW,
+    nats::ROW,
+    redis::ROW,
+    zookeeper::ROW,
+];
+
+/// The client that is not of here, but given in Rust.
+pub const RUST: &str = "rust";
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {

@@ -15,6 +15,7 @@
 mod ask;
 pub mod client;
 mod external;
+mod maelstrom;
 mod mistake;
 mod names;
 mod place;
@@ -70,9 +71,34 @@ fn own(settings: &Settings) -> (PathBuf, Value) {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[process::KIND, external::KIND];
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND, maelstrom::KIND];
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
+
+/// A workload as a kind of target calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken {
+    /// Its name there.
+    pub name: &'static str,
+    /// The workload it is.
+    pub workload: &'static str,
+    /// Parameters it must have.
+    pub params: &'static [(&'static str, fn() -> Value)],
+    /// Parameters it has unless the user says others.
+    pub usual: &'static [(&'static str, fn() -> Value)],
+}
+
+/// The workloads that targets of this kind speak by names of their own; none if clients are
+/// described in the test file. The target is told which it is: the setting `workload`.
+pub fn spoken(kind: &str) -> &'static [Spoken] {
+    if kind == maelstrom::KIND.name { maelstrom::SPOKEN } else { &[] }
+}
+
+/// Runs one node with these arguments until it is told to stop; the error is one line.
+pub type RunNode = fn(Vec<String>) -> Result<(), String>;
+
+/// Nodes of ours that stand in for others': `danso node NAME`.
+pub const NODES: &[(&str, RunNode)] = &[(maelstrom::KIND.name, maelstrom::node::run)];

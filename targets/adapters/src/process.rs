@@ -151,10 +151,19 @@ struct Described {
 }
 
 fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
+    build_with(settings, nodes, || client::build(settings))
+}
+
+/// The same with clients of another make: how they speak, and the role they ask, if only one.
+pub(crate) fn build_with(
+    settings: &Settings,
+    nodes: Option<u16>,
+    client: impl FnOnce() -> Result<(Arc<dyn Dialect>, Option<String>), Mistake>,
+) -> Result<Declared, Mistake> {
     let (dir, own) = own(settings);
     let table: Table = read(&own).map_err(|mistake| mistake.in_target())?;
     let roster = roster(&table, nodes).map_err(Mistake::in_target)?;
-    let (dialect, role) = client::build(settings)?;
+    let (dialect, role) = client()?;
     let clients_of = role
         .map(|name| {
             let found = roster.roles.iter().position(|(role, _)| *role == name);
