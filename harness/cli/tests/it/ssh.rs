@@ -149,9 +149,13 @@ impl Lab {
             traces += &self.nodes(number);
             traces += &self.on(number, "nft list tables").out;
             let host = self.host(number);
-            let shells = format!("for p in $(ip netns pids {host}); do tr '\\0' ' ' </proc/$p/cmdline; echo; done");
+            let shells = format!(
+                "for p in $(ip netns pids {host}); do tr '\\0' ' ' </proc/$p/cmdline; echo; done"
+            );
             let shells = run(&shells).out;
-            traces.extend(shells.lines().filter(|l| l.starts_with("sh -s")).map(|l| format!("{l}\n")));
+            traces.extend(
+                shells.lines().filter(|l| l.starts_with("sh -s")).map(|l| format!("{l}\n")),
+            );
         }
         // No other run of this test binary has hosts: tests take turns.
         for entry in std::fs::read_dir("/tmp").unwrap().flatten() {
@@ -246,13 +250,16 @@ fn faults_show_inside_hosts_and_end_with_the_controller() {
             history.contains("\"f\":\"partition\"") && history.contains("\"f\":\"pause\"")
         });
         let reaches = |from, to| {
-            let connect = format!("timeout 2 python3 -c 'import socket; socket.create_connection((\"10.0.0.{to}\", 7000))'");
+            let connect = format!(
+                "timeout 2 python3 -c 'import socket; socket.create_connection((\"10.0.0.{to}\", 7000))'"
+            );
             lab.on(from, &connect).code == Some(0)
         };
         assert!(!reaches(2, 1) && !reaches(1, 3), "{signal}: the links of n1 are cut");
         assert!(reaches(2, 3), "{signal}: the others are not");
         let counters = lab.on(1, "nft list counters").out;
-        let count = |line: &str| line.trim().strip_prefix("packets ")?.split(' ').next()?.parse().ok();
+        let count =
+            |line: &str| line.trim().strip_prefix("packets ")?.split(' ').next()?.parse().ok();
         let stopped: u64 = counters.lines().filter_map(count).sum();
         assert!(counters.contains("n2_n1_stopped") && stopped > 0, "{counters}");
         let still = |number| {
