@@ -25,14 +25,8 @@ pub enum Choice {
 
 impl Choice {
     /// All choices, in the order the help lists them.
-    pub const ALL: [Choice; 6] = [
-        Choice::Auto,
-        Choice::Switch,
-        Choice::Nft,
-        Choice::Proxy,
-        Choice::None,
-        Choice::Hosts,
-    ];
+    pub const ALL: [Choice; 6] =
+        [Choice::Auto, Choice::Switch, Choice::Nft, Choice::Proxy, Choice::None, Choice::Hosts];
 
     /// The word on the command line.
     pub fn word(self) -> &'static str {

@@ -137,6 +137,9 @@ impl<const ATOMIC: bool> Test<ATOMIC> {
     }
 }
 
+/// An answer to a statement.
+type Reply = fn() -> Result<Answer, Trouble>;
+
 fn yes() -> Result<Answer, Trouble> {
     Ok(Answer { rows: Vec::new(), affected: 1 })
 }
@@ -166,7 +169,7 @@ fn word(outcome: &Outcome) -> &'static str {
 async fn end<const ATOMIC: bool>(
     op: &str,
     at: &'static str,
-    answer: fn() -> Result<Answer, Trouble>,
+    answer: Reply,
 ) -> (&'static str, bool) {
     let server = move |sql: &str| match sql {
         sql if sql == at => answer(),
@@ -183,7 +186,7 @@ async fn end<const ATOMIC: bool>(
 
 #[tokio::test]
 async fn a_statement_ends_as_the_table_says() {
-    let table: &[(&str, fn() -> Result<Answer, Trouble>, &str, bool)] = &[
+    let table: &[(&str, Reply, &str, bool)] = &[
         ("S", yes, "ok", true),
         ("S", none, "fail", true),
         ("S", || refused("40001", true), "fail", true),
@@ -202,7 +205,7 @@ async fn a_statement_ends_as_the_table_says() {
 
 #[tokio::test]
 async fn a_transaction_ends_as_the_table_says() {
-    type Row = (&'static str, fn() -> Result<Answer, Trouble>, [(&'static str, bool); 2]);
+    type Row = (&'static str, Reply, [(&'static str, bool); 2]);
     let both = |word, kept| [(word, kept); 2];
     let table: &[Row] = &[
         ("B", yes, both("ok", true)),
