@@ -50,10 +50,6 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         Some((old, new)) => Ok(if second { new.clone() } else { old.clone() }),
         None => Err(format!("{}'s argument is {}, which has no {name}", call.f, call.arg)),
     };
-    if let Some(part) = name.strip_prefix("value.") {
-        let found = call.arg.get(part).cloned();
-        return found.ok_or_else(|| format!("{}'s argument is {}: no {part}", call.f, call.arg));
-    }
     match name {
         "key" => Ok(call.key.clone().unwrap_or_default()),
         "value" => Ok(call.arg.clone()),

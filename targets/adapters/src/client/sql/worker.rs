@@ -275,3 +275,6 @@ impl<D: Database> Worker<D> {
         goes_on.then_some(session)
     }
 }
+
+#[cfg(test)]
+mod tests;
