@@ -11,6 +11,7 @@ mod hostile;
 mod killed;
 mod library;
 mod live;
+mod mistakes;
 mod privileges;
 mod runs;
 mod systems;
