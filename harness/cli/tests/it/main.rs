@@ -9,6 +9,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod killed;
+mod library;
 mod live;
 mod mistakes;
 mod privileges;
