@@ -4,6 +4,7 @@
 
 mod canaries;
 mod certificates;
+mod declared;
 mod docs;
 mod faults;
 mod harness;
