@@ -61,7 +61,7 @@ pub enum Object {
     GCounter,
     /// The same with any n (`dec`, `decrement`).
     PnCounter,
-    /// `add v` and `read`, which answers a list.
+    /// `add v` (`broadcast`) and `read`, which answers a list.
     GSet,
     /// `add v`, `remove v` and `read`. A removal takes away the additions it has observed and no
     /// others. An `add` may answer its tag and a `remove` the list of the tags it took away:

@@ -6,10 +6,13 @@
 
 pub mod append;
 pub mod bank;
+pub mod broadcast;
 pub mod closing;
 pub mod counter;
 pub mod crdt_counter;
 pub mod crdt_set;
+pub mod echo;
+pub mod g_set;
 pub mod generators;
 pub mod leader;
 pub mod lock;
@@ -38,6 +41,9 @@ pub const WORKLOADS: &[&Workload] = &[
     &leader::WORKLOAD,
     &crdt_counter::WORKLOAD,
     &crdt_set::WORKLOAD,
+    &echo::WORKLOAD,
+    &broadcast::WORKLOAD,
+    &g_set::WORKLOAD,
 ];
 
 /// The workload of this name.

@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Reads some keys several times while the replicas settle, and all of them at the end. One
 /// worker of each node does it.
 pub(crate) struct Closing {
-    keys: Vec<Value>,
+    reads: Vec<Call>,
     pause: Duration,
     /// Which look this is; the last one is the final one.
     look: u32,
@@ -45,9 +45,22 @@ pub(crate) struct Closing {
 impl Closing {
     /// Reads of these keys by the worker in this seat.
     pub(crate) fn new(keys: Vec<Value>, settle: Duration, seat: Seat) -> Closing {
+        Closing::of(
+            keys.into_iter().map(|key| Call::new("read", ()).on(key)).collect(),
+            settle,
+            seat,
+        )
+    }
+
+    /// Reads of the only object there is.
+    pub(crate) fn of_one(settle: Duration, seat: Seat) -> Closing {
+        Closing::of(vec![Call::new("read", ())], settle, seat)
+    }
+
+    fn of(reads: Vec<Call>, settle: Duration, seat: Seat) -> Closing {
         let look = if seat.speaks_for_home() { 0 } else { LOOKS + 1 };
         Closing {
-            keys,
+            reads,
             pause: settle / LOOKS + Duration::from_nanos(1),
             look,
             next: 0,
@@ -66,8 +79,8 @@ impl Generator for Closing {
             return Step::Done;
         }
         let read = if self.look < LOOKS { LOOKED_AT } else { usize::MAX };
-        match self.keys.get(self.next).filter(|_| self.next < read) {
-            Some(key) => Step::Invoke(Call::new("read", ()).on(key.clone())),
+        match self.reads.get(self.next).filter(|_| self.next < read) {
+            Some(call) => Step::Invoke(call.clone()),
             None => {
                 (self.look, self.next) = (self.look + 1, 0);
                 match self.look > LOOKS {

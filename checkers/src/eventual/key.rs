@@ -34,7 +34,7 @@ fn word(object: Object, f: &str) -> Option<Word> {
     let updates = match object {
         Object::Register | Object::LastWriteRegister => matches!(f, "write" | "cas" | "delete"),
         Object::GCounter | Object::PnCounter => counter::added(f, &Value::Int(1)).is_some(),
-        Object::GSet => LinSet::word(f) == Some(SetWord::Add),
+        Object::GSet => f == "broadcast" || LinSet::word(f) == Some(SetWord::Add),
         Object::OrSet => matches!(LinSet::word(f), Some(SetWord::Add | SetWord::Remove)),
     };
     updates.then_some(Word::Update)

@@ -199,7 +199,7 @@ fn coverage(
 }
 
 /// The operations the plan's mix asks for; `None` if it has no mix.
-fn asked_for(plan: &Plan) -> Option<BTreeSet<&str>> {
+pub(crate) fn asked_for(plan: &Plan) -> Option<BTreeSet<&str>> {
     let mix = plan.workload.params.get("mix")?.map()?;
     Some(mix.iter().filter(|(_, w)| w.int() != Some(0)).map(|(f, _)| f.as_str()).collect())
 }

@@ -7,6 +7,7 @@ mod command;
 mod http;
 mod op;
 mod redis;
+mod rust;
 mod steps;
 mod tcp_line;
 mod wire;
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use danso_engine::target::Client;
 use danso_vocab::Value;
 
+use crate::mistake::no_such;
 use crate::place::Place;
+use crate::template::plain;
 use crate::{Mistake, Settings};
 
 /// A protocol.
@@ -34,7 +37,19 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, redis::ROW, tcp_line::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] = &[
+    // Anything.
+    http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    rust::ROW,
+    // One system each.
+    zookeeper::ROW,
+    redis::ROW,
+];
+
+/// The client that is not of here, but given in Rust.
+pub const RUST: &str = "rust";
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
@@ -59,12 +74,16 @@ pub(crate) fn build(settings: &Settings) -> Result<(Arc<dyn Dialect>, Option<Str
     };
     let mut table = table.clone();
     let (kind, role) = (table.remove("kind"), table.remove("role"));
+    let unknown = |kind: &Value| {
+        let known: Vec<_> = CLIENTS.iter().map(|row| row.name).collect();
+        no_such("client", &plain(kind), &known)
+    };
     let of = |why: String, at: &str| Mistake::new(why).at(at).at("client");
     let kind = kind.ok_or_else(|| of(format!("kind is missing: one of {}", known()), "kind"))?;
     let row = CLIENTS
         .iter()
         .find(|row| kind.str() == Some(row.name))
-        .ok_or_else(|| of(format!("there is no client {kind}; there are: {}", known()), "kind"))?;
+        .ok_or_else(|| of(unknown(&kind), "kind"))?;
     let role = match role {
         None => None,
         Some(Value::Str(role)) => Some(role),

@@ -15,6 +15,7 @@
 mod ask;
 pub mod client;
 mod external;
+mod maelstrom;
 mod mistake;
 mod names;
 mod place;
@@ -24,12 +25,13 @@ mod reading;
 mod template;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use danso_engine::target::Target;
 use danso_vocab::Value;
 
-pub use self::mistake::{Mistake, nearest};
+pub use self::mistake::{Mistake, nearest, no_such};
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +61,44 @@ pub struct Declared {
     pub speaks: Option<Vec<String>>,
 }
 
+/// The folder of the test file, and what `[target]` itself says.
+fn own(settings: &Settings) -> (PathBuf, Value) {
+    let mut own = settings.clone();
+    own.remove("client");
+    let dir = own.remove("dir");
+    let dir = dir.as_ref().and_then(Value::str).unwrap_or(".").into();
+    (dir, Value::Map(own))
+}
+
 /// All kinds.
-pub const KINDS: &[Kind] = &[process::KIND, external::KIND];
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND, maelstrom::KIND];
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
+
+/// A workload as a kind of target calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken {
+    /// Its name there.
+    pub name: &'static str,
+    /// The workload it is.
+    pub workload: &'static str,
+    /// Parameters it must have.
+    pub params: &'static [(&'static str, fn() -> Value)],
+    /// Parameters it has unless the user says others.
+    pub usual: &'static [(&'static str, fn() -> Value)],
+}
+
+/// The workloads that targets of this kind speak by names of their own; none if clients are
+/// described in the test file. The target is told which it is: the setting `workload`.
+pub fn spoken(kind: &str) -> &'static [Spoken] {
+    if kind == maelstrom::KIND.name { maelstrom::SPOKEN } else { &[] }
+}
+
+/// Runs one node with these arguments until it is told to stop; the error is one line.
+pub type RunNode = fn(Vec<String>) -> Result<(), String>;
+
+/// Nodes of ours that stand in for others': `danso node NAME`.
+pub const NODES: &[(&str, RunNode)] = &[(maelstrom::KIND.name, maelstrom::node::run)];

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use danso_vocab::codec::json;
 use danso_vocab::{Name, Outcome, Value};
 
+use crate::mistake::near;
+
 /// Steps from an answer to a result. Each gets what the one before made; nil stays nil, except
 /// for `expect`, `require` and `or`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,9 @@ const STEPS: &str = "nil (no result), text, int, bool, json (parse it), at /POIN
                      each STEP (of a list), \
                      expect VALUE (else the operation failed), require /POINTER VALUE (the same \
                      of a part, and the whole goes on), at-least NUMBER (else it failed), or VALUE (instead of nil)";
+
+const WORDS: &[&str] =
+    &["nil", "text", "int", "bool", "json", "at", "base64", "split", "expect", "or"];
 
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +109,10 @@ fn step(text: &str) -> Result<Step, String> {
         "each" => Ok(Step::Each(Box::new(step(arg)?))),
         "expect" => Ok(Step::Expect(literal(arg))),
         "or" => Ok(Step::Or(literal(arg))),
-        _ => Err(format!("there is no step `{word}`; there are: {STEPS}")),
+        _ => Err(match near(word, WORDS) {
+            Some(near) => format!("there is no step `{word}`; did you mean `{near}`?"),
+            None => format!("there is no step `{word}`; there are: {STEPS}"),
+        }),
     }
 }
 
@@ -230,7 +238,8 @@ mod tests {
 
     #[test]
     fn unknown_steps_are_answered_with_known_ones() {
-        assert!(Reading::new("jsn").unwrap_err().contains("json (parse it)"));
+        assert!(Reading::new("jsn").unwrap_err().contains("did you mean `json`?"));
+        assert!(Reading::new("reverse").unwrap_err().contains("json (parse it)"));
         assert!(Reading::new("at kvs").unwrap_err().contains("slash"));
         assert!(Reading::new("int 3").is_err());
     }

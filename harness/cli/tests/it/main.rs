@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod killed;
 mod live;
+mod mistakes;
 mod privileges;
 mod runs;
 mod systems;

@@ -97,7 +97,8 @@ impl Commands {
                 .and_then(|t| t.fill(None, &|_| Ok(Value::Str(dir.to_string_lossy().into()))));
             filled.map_err(|e| Mistake::new(e).at(at))
         };
-        let words = table.command.iter().map(|word| fill(word, "command"));
+        let word = |(i, word)| fill(word, &format!("{i}")).map_err(|m| m.at("command"));
+        let words = table.command.iter().enumerate().map(word);
         let mut words = words.collect::<Result<Vec<_>, _>>()?;
         if words.is_empty() {
             return Err(Mistake::new("the program is missing").at("command"));

@@ -61,8 +61,8 @@ struct Http {
 impl Http {
     fn new(settings: &Value, _: &Settings) -> Result<Http, Mistake> {
         let table: Table = read(settings)?;
-        let ops =
-            steps::ops(settings, |step: &StepTable, saved| Step::new(step, &table.headers, saved))?;
+        let common = step::header_map(&table.headers)?;
+        let ops = steps::ops(settings, |step: &StepTable, saved| Step::new(step, &common, saved))?;
         let most = table.max_response.unwrap_or(ANSWER);
         Ok(Http { ops: Arc::new(ops), port: table.port, most })
     }

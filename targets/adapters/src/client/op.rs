@@ -2,6 +2,7 @@
 
 use danso_vocab::{Call, Process, Value};
 
+use crate::mistake::near;
 use crate::template::Template;
 
 /// What there is.
@@ -28,6 +29,10 @@ pub(crate) fn template(text: &str, more: &dyn Fn(&str) -> bool) -> Result<Templa
     Template::new(text, &|name| {
         if more(name) || knows(name) {
             return Ok(());
+        }
+        let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+        if let Some(near) = near(name, &names) {
+            return Err(format!("there is no `{{{name}}}`; did you mean `{{{near}}}`?"));
         }
         let known: Vec<String> =
             NAMES.iter().map(|(name, about)| format!("{name} ({about})")).collect();

@@ -56,11 +56,27 @@ pub(super) struct Step {
 /// What a name in a template stands for.
 type Values<'a> = &'a dyn Fn(&str) -> Result<Value, String>;
 
+/// Reads headers.
+///
+/// # Errors
+/// If one cannot be: which, and why.
+pub(super) fn header_map(table: &BTreeMap<String, String>) -> Result<HeaderMap, Mistake> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in table {
+        let wrong = |what: &str| {
+            Mistake::new(format!("`{what}` cannot stand in a header")).at(name).at("headers")
+        };
+        let known: HeaderName = name.parse().map_err(|_| wrong(name))?;
+        headers.insert(known, HeaderValue::from_str(value).map_err(|_| wrong(value))?);
+    }
+    Ok(headers)
+}
+
 impl Step {
     /// Reads a step. `common` are headers of every request, `saved` what any step saves.
     pub(super) fn new(
         table: &StepTable,
-        common: &BTreeMap<String, String>,
+        common: &HeaderMap,
         saved: &BTreeSet<String>,
     ) -> Result<Step, Mistake> {
         let sent = |why: String| Mistake::new(why).at("send");
@@ -84,12 +100,8 @@ impl Step {
         let template = |text: &str, at: &str| {
             op::template(text, &|name| saved.contains(name)).map_err(|e| Mistake::new(e).at(at))
         };
-        let mut headers = HeaderMap::new();
-        for (name, value) in common.iter().chain(&table.headers) {
-            let wrong = || Mistake::new(format!("{name}: {value} is no header")).at("headers");
-            let name: HeaderName = name.parse().map_err(|_| wrong())?;
-            headers.insert(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
-        }
+        let mut headers = common.clone();
+        headers.extend(header_map(&table.headers)?);
         let ok = statuses(&table.ok).map_err(|m| m.at("ok"))?;
         if let Some(both) = table.fail.iter().find(|status| ok.contains_key(status)) {
             return Err(Mistake::new(format!("{both} is ok as well: give it once")).at("fail"));
