@@ -207,7 +207,7 @@ async fn steps_are_one_operation() {
         (&[""], "fail broken-connection"),
     ] {
         let bytes: Vec<&[u8]> = answers.iter().map(|answer| answer.as_bytes()).collect();
-        let (outcomes, _) = outcomes(&bytes, &[swap.clone()]).await;
+        let (outcomes, _) = outcomes(&bytes, std::slice::from_ref(&swap)).await;
         assert_eq!(outcomes, [want], "{answers:?}");
     }
 }
