@@ -4,6 +4,7 @@
 
 mod canaries;
 mod certificates;
+mod declared;
 mod docs;
 mod faults;
 mod harness;
@@ -14,5 +15,6 @@ mod live;
 mod mistakes;
 mod privileges;
 mod runs;
+mod ssh;
 mod systems;
 mod usage;
