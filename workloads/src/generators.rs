@@ -21,6 +21,24 @@ impl<F: FnMut(&mut Rng) -> Call + Send> Generator for Draw<F> {
     }
 }
 
+/// Draws a call.
+pub type MakeCall = fn(&mut Rng) -> Call;
+
+/// Endless calls, drawn by one of these functions each, by weight: a mix of what remembers
+/// nothing.
+///
+/// # Panics
+/// At the first call, if all weights are 0.
+pub fn calls<const N: usize>(
+    parts: [(u64, MakeCall); N],
+) -> Draw<impl FnMut(&mut Rng) -> Call + Send> {
+    let weights = parts.map(|(weight, _)| weight);
+    draw(move |rng| {
+        let part = weighted(&weights, rng).expect("some part of a mix has a weight");
+        parts[part].1(rng)
+    })
+}
+
 /// A weighted mix; see [`mix`].
 pub struct Mix {
     parts: Vec<(u64, Box<dyn Generator>)>,

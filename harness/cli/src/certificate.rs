@@ -7,9 +7,9 @@ use danso_vocab::certificate::{Certifier, Fingerprint};
 use danso_vocab::{Certificate, Limits, Results, Value, codec};
 
 use crate::check::{Budget, within};
-use crate::commands::run::exam;
 use crate::exit::{Exit, usage};
 use crate::load::{self, Loaded};
+use crate::parts::exam;
 
 /// Writes a certificate of the verdict on linearizability, whole or not at all. Where none can be
 /// made, says why, on standard error, and answers unknown: a verdict somebody wants to be sure of

@@ -16,6 +16,8 @@ pub(crate) struct Budget {
     time: Duration,
     memory: u64,
     threads: usize,
+    /// Whether to say on screen how it goes.
+    shown: bool,
 }
 
 impl Budget {
@@ -32,7 +34,16 @@ impl Budget {
                 .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
                 .unwrap_or(1)
                 .max(1),
+            shown: true,
         })
+    }
+
+    /// The same for those who say nothing on screen.
+    ///
+    /// # Errors
+    /// As [`Budget::of`].
+    pub(crate) fn silent(args: &LimitArgs) -> anyhow::Result<Budget> {
+        Ok(Budget { shown: false, ..Budget::of(args)? })
     }
 
     /// The limits it sets, but for time.
@@ -60,7 +71,7 @@ pub(crate) fn check(
 pub(crate) fn within<T>(budget: &Budget, work: impl FnOnce(&Limits) -> T) -> T {
     let stop = Stop::new();
     let limits = budget.limits(stop.clone());
-    let _shown = display::Live::checking(limits.progress.clone());
+    let _shown = budget.shown.then(|| display::Live::checking(limits.progress.clone()));
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -143,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_unknown_and_time_runs_out() {
-        let budget = Budget { time: Duration::from_millis(30), memory: 1 << 30, threads: 1 };
+        let budget =
+            Budget { time: Duration::from_millis(30), memory: 1 << 30, threads: 1, shown: true };
         let checkers: [Box<dyn Checker>; 2] = [Box::new(Panics), Box::new(Obeys)];
         let findings = check(&History::default(), &checkers, &budget);
         assert!(findings.iter().all(|f| f.verdict == danso_vocab::Verdict::Unknown));

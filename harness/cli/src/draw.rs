@@ -11,21 +11,19 @@ use danso_engine::network::{self, Ability, Choice, NetworkError};
 use danso_engine::target::Target;
 use danso_targets::{TARGETS, TargetSpec};
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
-use danso_vocab::{NodeId, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
+use danso_vocab::{NodeId, ParamError, ParamSpec, Params, Plan, Rng, Schedule, Value, Workload};
 use danso_workloads::WORKLOADS;
 
 use crate::boxed;
 use crate::exit::usage;
-use crate::spec::{About, Faults, Spec, no_such};
+use crate::parts::Own;
+use crate::spec::{About, Faults, Spec, no_such, targets};
 
 /// The target called `name`.
 pub(crate) fn target(name: &str) -> Result<&'static TargetSpec, String> {
     TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
-        let described = danso_adapters::KINDS.iter().map(|k| k.name);
-        let systems = boxed::systems();
-        let systems = systems.iter().map(|(name, _)| name.as_str());
-        let names = TARGETS.iter().map(|t| t.name).chain(described).chain(systems);
-        let names: Vec<_> = names.collect();
+        let names = targets();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         no_such("target", name, &names)
     })
 }
@@ -63,8 +61,37 @@ struct Cast {
     network: &'static str,
 }
 
+/// The workload brought along, asked for, or the usual one.
+fn chosen(
+    spec: &Spec,
+    own: &Own,
+    usual: Option<&'static str>,
+) -> anyhow::Result<&'static Workload> {
+    let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
+    if let Some(workload) = own.workload {
+        return Ok(workload);
+    }
+    let name = spec.workload.as_deref().or(usual).ok_or_else(|| {
+        let known: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
+        about_workload(format!("workload is missing: one of {}", known.join(", ")))
+    })?;
+    workload(name).map_err(about_workload)
+}
+
+/// Casts a target that was brought along.
+fn brought(spec: &Spec, own: &Own, target: &Arc<dyn Target>) -> anyhow::Result<Cast> {
+    Ok(Cast {
+        target: target.clone(),
+        nodes: spec.nodes.unwrap_or(3),
+        options: spec.options.clone(),
+        workload: chosen(spec, own, None)?,
+        params: spec.params.clone(),
+        network: "auto",
+    })
+}
+
 /// Casts a bundled target.
-fn bundled(spec: &Spec) -> anyhow::Result<Cast> {
+fn bundled(spec: &Spec, own: &Own) -> anyhow::Result<Cast> {
     let target = target(&spec.target).map_err(|e| spec.blame(Some(About::Target), &e))?;
     let about_target = |e: String| spec.blame(Some(About::Target), &e);
     let nodes = spec.nodes.unwrap_or(target.nodes[0]);
@@ -77,9 +104,10 @@ fn bundled(spec: &Spec) -> anyhow::Result<Cast> {
         )));
     }
     let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
-    let workload = workload(spec.workload.as_deref().unwrap_or(target.workloads[0]))
-        .map_err(about_workload)?;
-    if !target.workloads.contains(&workload.name) {
+    let workload = chosen(spec, own, Some(target.workloads[0]))?;
+    // Whoever brings a workload or a client along knows what they speak.
+    let vouched = own.workload.is_some() || own.connect.is_some();
+    if !vouched && !target.workloads.contains(&workload.name) {
         let (target, known) = (target.name, target.workloads.join(", "));
         return Err(about_workload(format!(
             "{target} does not speak the workload `{}`; it speaks {known}",
@@ -103,35 +131,44 @@ fn bundled(spec: &Spec) -> anyhow::Result<Cast> {
 }
 
 /// Casts a target that the test file describes.
-fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
+fn declared(spec: &Spec, own: &Own, kind: &'static Kind) -> anyhow::Result<Cast> {
     let about_workload = |e: String| spec.blame(Some(About::Workload), &e);
-    let spoken = danso_adapters::spoken(kind.name);
-    let known: Vec<_> = match spoken {
-        [] => WORKLOADS.iter().map(|w| w.name).collect(),
-        spoken => spoken.iter().map(|s| s.name).collect(),
-    };
     let (mut options, mut params) = (spec.options.clone(), spec.params.clone());
-    let missing = || about_workload(format!("workload is missing: one of {}", known.join(", ")));
-    let mut name = spec.workload.as_deref();
-    if !spoken.is_empty() {
-        let called = name.ok_or_else(missing)?;
+    if own.connect.is_some() {
+        let rust = || Value::of([("kind", danso_adapters::client::RUST.into())]);
+        options.entry("client".to_owned()).or_insert_with(rust);
+    }
+    let spoken = danso_adapters::spoken(kind.name);
+    let workload = if spoken.is_empty() || own.workload.is_some() {
+        None
+    } else {
+        let known: Vec<_> = spoken.iter().map(|s| s.name).collect();
+        let called = spec.workload.as_deref().ok_or_else(|| {
+            about_workload(format!("workload is missing: one of {}", known.join(", ")))
+        })?;
         let found = spoken.iter().find(|s| s.name == called);
         let found = found.ok_or_else(|| about_workload(no_such("workload", called, &known)))?;
         settle(found, &mut params).map_err(about_workload)?;
         options.insert("workload".to_owned(), called.into());
-        name = Some(found.workload);
-    }
+        Some(workload(found.workload).map_err(about_workload)?)
+    };
     let built = (kind.build)(&options, spec.nodes);
     let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
-    let name = name.ok_or_else(missing)?;
-    let workload = workload(name).map_err(about_workload)?;
+    let workload = workload.map_or_else(|| chosen(spec, own, None), Ok)?;
+    let name = workload.name;
     let asked = |f: &str| match spec.params.get("mix").and_then(Value::map) {
         Some(mix) => mix.get(f).is_some_and(|weight| weight.int() != Some(0)),
         None => true,
     };
-    if let Some(speaks) = &built.speaks {
+    if let Some(speaks) = built.speaks.as_ref().filter(|_| own.connect.is_none()) {
         let ops = workload.ops.iter().map(|op| op.f);
-        if let Some(op) = ops.clone().find(|op| asked(op) && !speaks.iter().any(|s| s == op)) {
+        if let Some(odd) = speaks.iter().find(|s| ops.clone().all(|op| op != **s)) {
+            let path = ["client", "ops", odd].map(str::to_owned);
+            let known: Vec<_> = ops.clone().collect();
+            let why = no_such("operation", odd, &known);
+            return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
+        }
+        if let Some(op) = ops.into_iter().find(|op| asked(op) && !speaks.iter().any(|s| s == op)) {
             let about = About::Setting(["client", "ops"].map(str::to_owned).into());
             return Err(spec.blame(
                 Some(about),
@@ -141,15 +178,22 @@ fn declared(spec: &Spec, kind: &'static Kind) -> anyhow::Result<Cast> {
                 ),
             ));
         }
-        if let Some(odd) = speaks.iter().find(|s| ops.clone().all(|op| op != **s)) {
-            let path = ["client", "ops", odd].map(str::to_owned);
-            let known: Vec<_> = ops.collect();
-            let why = no_such("operation", odd, &known);
-            return Err(spec.blame(Some(About::Setting(path.into())), &format!("{name}: {why}")));
-        }
     }
     let (target, nodes) = (built.target, built.nodes);
     Ok(Cast { target, nodes, options, workload, params, network: kind.network })
+}
+
+/// An error about a parameter of the workload.
+fn blame_param(spec: &Spec, workload: &Workload, error: &ParamError) -> anyhow::Error {
+    let (name, why) = match error {
+        ParamError::NoSuch { name, .. } => {
+            let known: Vec<_> = workload.params.iter().map(|p| p.name).collect();
+            (name, no_such("parameter", name, &known))
+        }
+        ParamError::Bad { name, .. } => (name, error.to_string()),
+    };
+    let about = About::Setting(vec!["params".to_owned(), name.clone()]);
+    spec.blame(Some(about), &format!("{}: {why}", workload.name))
 }
 
 /// Gives a workload that has a name of its own the parameters that come with that name.
@@ -177,18 +221,28 @@ fn settle(spoken: &Spoken, params: &mut BTreeMap<String, Value>) -> Result<(), S
 /// # Errors
 /// If a name is unknown or a setting makes no sense.
 pub(crate) fn draw(spec: &Spec, seed: u64) -> anyhow::Result<Plan> {
+    draw_with(spec, &Own::default(), seed)
+}
+
+/// Draws the plan of `spec` with what the user brought along.
+///
+/// # Errors
+/// As [`draw`].
+pub(crate) fn draw_with(spec: &Spec, own: &Own, seed: u64) -> anyhow::Result<Plan> {
     let rng = Rng::new(seed);
-    let cast = match danso_adapters::find(&spec.target).filter(|_| spec.declared) {
-        Some(kind) => declared(spec, kind)?,
-        None => bundled(spec)?,
+    let kind = danso_adapters::find(&spec.target).filter(|_| spec.declared);
+    let cast = match (&own.target, kind) {
+        (Some(target), _) => brought(spec, own, target)?,
+        (None, Some(kind)) => declared(spec, own, kind)?,
+        (None, None) => bundled(spec, own)?,
     };
     let Cast { target, nodes: count, options, workload, params, network } = cast;
-    let params = Params::complete(workload.params, &params)
-        .map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+    let params =
+        Params::complete(workload.params, &params).map_err(|e| blame_param(spec, workload, &e))?;
     let seat = danso_vocab::Seat { worker: 0, workers: spec.processes, nodes: count };
     for generator in [workload.generator, workload.closing] {
         let made = generator(&params, seat);
-        made.map_err(|e| spec.blame(Some(About::Workload), &format!("{}: {e}", workload.name)))?;
+        made.map_err(|e| blame_param(spec, workload, &e))?;
     }
     let nodes = NodeId::all(count);
     let network = if spec.network == "auto" { network } else { spec.network.as_str() };
@@ -272,8 +326,9 @@ fn faults(
             let mut kinds = Vec::new();
             for name in names {
                 let nemesis = nemesis::find(name);
-                let nemesis = nemesis.ok_or_else(|| usage(no_such("fault", name, &known)))?;
-                fits(nemesis).map_err(usage)?;
+                let nemesis =
+                    nemesis.ok_or_else(|| spec.blame_kinds(&no_such("fault", name, &known)))?;
+                fits(nemesis).map_err(|e| spec.blame_kinds(&e))?;
                 kinds.push(nemesis);
             }
             let drawn = nemesis::auto(&kinds, &style, &ground, &mut rng).map_err(usage)?;

@@ -2,18 +2,22 @@
 //! drawn. Errors name file, line, column and the nearest name there is.
 
 mod places;
+mod set;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use danso_adapters::nearest;
+pub(crate) use danso_adapters::no_such;
+use danso_adapters::{Mistake, nearest};
 use danso_engine::nemesis::Request;
 use danso_vocab::plan::Resilience;
 use danso_vocab::{Value, Verdict};
 use serde::Deserialize;
 
 use self::places::Places;
+use self::values::values;
 use crate::args::TestArgs;
 use crate::boxed;
 use crate::exit::usage;
@@ -46,6 +50,10 @@ pub(crate) struct Spec {
     pub(crate) min_ops: u64,
     /// Where things stand in the test file, to blame the right line.
     places: Option<Places>,
+    /// Where in the file each of the faults asked for is.
+    requested: Vec<Vec<String>>,
+    /// Where the kinds of faults asked for were given, if in the file.
+    chosen: Option<About>,
     /// Settings of a described target that the command line gave.
     sets: Vec<Vec<String>>,
 }
@@ -73,12 +81,12 @@ pub(crate) enum About {
 }
 
 impl About {
-    fn path(&self) -> Vec<String> {
+    fn path(&self, requested: &[Vec<String>]) -> Vec<String> {
         let words: &[&str] = match self {
             About::Target => &["target", "kind"],
             About::Workload => &["workload"],
-            About::Fault(i) => return vec!["fault".to_owned(), i.to_string()],
             About::Schedule => &["schedule"],
+            About::Fault(i) => return requested.get(*i).cloned().unwrap_or_default(),
             About::Setting(path) => return path.clone(),
         };
         words.iter().map(ToString::to_string).collect()
@@ -132,10 +140,11 @@ struct Client {
 }
 
 impl Client {
-    fn resilience(self) -> Result<Resilience, String> {
+    fn resilience(self) -> Result<Resilience, Mistake> {
         let usual = Resilience::default();
         let time = |name: &str, given: Option<String>| {
-            given.map(|text| duration(&format!("load.client.{name}"), &text)).transpose()
+            let read = given.map(|text| duration(&format!("load.client.{name}"), &text));
+            read.transpose().map_err(|e| Mistake::new(e).at(name))
         };
         Ok(Resilience {
             attempt: time("attempt", self.attempt)?,
@@ -223,6 +232,8 @@ impl Spec {
             ok_rate: 0.8,
             min_ops: 1,
             places: None,
+            requested: Vec::new(),
+            chosen: None,
             sets: Vec::new(),
         }
     }
@@ -239,50 +250,59 @@ impl Spec {
         spec.places = Some(places);
         spec.name = file.name.or(stem).unwrap_or_default();
         spec.describe(file.target, file.client, path)?;
-        let values = |table: toml::Table| values(table).map_err(|e| usage(format!("{path}: {e}")));
-        spec.params = values(file.params)?;
+        let values = |table: &toml::Table, at: &[&str]| {
+            values(table).map_err(|mistake| spec.mistaken(mistake, at))
+        };
+        let params = values(&file.params, &["params"])?;
         let mut requests = Vec::new();
-        for fault in file.fault {
-            requests.push(Request { kind: fault.kind, args: values(fault.args)? });
+        let mut faults = Vec::new();
+        for (i, fault) in file.fault.into_iter().enumerate() {
+            let i = i.to_string();
+            let args = values(&fault.args, &["fault", &i, "args"])?;
+            requests.push(Request { kind: fault.kind, args });
+            faults.push(vec!["fault".to_owned(), i]);
         }
+        if let Some(Chosen::Custom(tables)) = &file.faults {
+            for (name, args) in tables {
+                let args = values(args, &["faults", name])?;
+                requests.push(Request { kind: "custom".to_owned(), args });
+                faults.push(vec!["faults".to_owned(), name.clone()]);
+            }
+        }
+        let schedule = values(&file.schedule, &["schedule"])?;
+        (spec.params, spec.requested) = (params, faults);
         match file.faults {
-            Some(Chosen::Kinds(faults)) => {
-                if !requests.is_empty() {
-                    let why = "give either faults or [[fault]], not both";
-                    return Err(spec.blame(Some(About::Setting(vec!["faults".to_owned()])), why));
-                }
-                spec.choose(&faults);
+            Some(Chosen::Kinds(_)) if !requests.is_empty() => {
+                let why = "give either faults or [[fault]], not both";
+                return Err(spec.blame(Some(setting(&["faults"])), why));
             }
-            custom => {
-                if let Some(Chosen::Custom(tables)) = custom {
-                    for (_, args) in tables {
-                        requests.push(Request { kind: "custom".to_owned(), args: values(args)? });
-                    }
-                }
-                spec.faults = Faults::Requests(requests);
-            }
+            Some(Chosen::Kinds(kinds)) => spec.choose(&kinds, Some(setting(&["faults"]))),
+            _ => spec.faults = Faults::Requests(requests),
         }
-        spec.schedule.extend(values(file.schedule)?);
+        spec.schedule.extend(schedule);
         spec.workload = file.workload;
-        let in_file = |e: String| usage(format!("{path}: {e}"));
         spec.processes = file.load.processes.unwrap_or(spec.processes);
         spec.rate = file.load.rate;
         if let Some(time) = &file.load.time {
-            spec.time = duration("load.time", time).map_err(in_file)?;
+            let read = duration("load.time", time);
+            spec.time = read.map_err(|e| spec.blame(Some(setting(&["load", "time"])), &e))?;
         }
         if let Some(timeout) = &file.load.timeout {
-            spec.timeout = duration("load.timeout", timeout).map_err(in_file)?;
+            let read = duration("load.timeout", timeout);
+            spec.timeout = read.map_err(|e| spec.blame(Some(setting(&["load", "timeout"])), &e))?;
         }
         if let Some(client) = file.load.client {
-            spec.resilience = client.resilience().map_err(in_file)?;
+            let read = client.resilience();
+            spec.resilience = read.map_err(|m| spec.mistaken(m, &["load", "client"]))?;
         }
         spec.seed = file.seed;
         spec.network = file.network.unwrap_or(spec.network);
         if let Some(ip) = &file.ip {
-            spec.ipv6 = ipv6(ip).map_err(in_file)?;
+            spec.ipv6 = ipv6(ip).map_err(|e| spec.blame(Some(setting(&["ip"])), &e))?;
         }
         if let Some(word) = &file.expect.verdict {
-            spec.verdict = verdict(word).map_err(in_file)?;
+            let about = Some(setting(&["expect", "verdict"]));
+            spec.verdict = verdict(word).map_err(|e| spec.blame(about, &e))?;
         }
         spec.anomalies = match file.expect.anomaly {
             None => Vec::new(),
@@ -302,9 +322,7 @@ impl Spec {
         client: Option<toml::Table>,
         path: &str,
     ) -> anyhow::Result<()> {
-        let about = |name: &str| {
-            Some(About::Setting(["target", name].iter().map(ToString::to_string).collect()))
-        };
+        let about = |name: &str| Some(setting(&["target", name]));
         self.target = match target.remove("kind") {
             Some(toml::Value::String(kind)) => kind,
             Some(other) => {
@@ -318,10 +336,18 @@ impl Spec {
         };
         self.nodes = match target.remove("nodes").map(u16::deserialize).transpose() {
             Ok(nodes) => nodes,
-            Err(error) => return Err(self.blame(about("nodes"), &one_line(error.message()))),
+            Err(error) => {
+                return Err(self.blame(about("nodes"), &nearest(&one_line(error.message()))));
+            }
         };
         if danso_adapters::find(&self.target).is_some() {
             self.declared = true;
+            // danso's own words for what is known already.
+            if let Some(own) = ["dir", "client"].into_iter().find(|own| target.contains_key(*own)) {
+                let why =
+                    format!("unknown field `{own}`: templates have {{dir}}, clients [client]");
+                return Err(self.blame(about(own), &why));
+            }
             let folder = std::path::absolute(path).ok();
             let folder = folder.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
             let folder = folder.to_string_lossy().into_owned();
@@ -329,12 +355,21 @@ impl Spec {
             if let Some(client) = client {
                 target.insert("client".to_owned(), client.into());
             }
-            self.options = values(target).map_err(|e| self.blame(about("kind"), &e))?;
+            self.options = values(&target).map_err(|m| match m.at.first() {
+                Some(first) if first == "client" => self.mistaken(m, &[]),
+                _ => self.mistaken(m, &["target"]),
+            })?;
             return Ok(());
+        }
+        let known = targets();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        if !known.contains(&self.target.as_str()) {
+            let why = no_such("target", &self.target, &known);
+            return Err(self.blame(about("kind"), &why));
         }
         if client.is_some() {
             let why = format!("`{}` brings its own client: leave [client] out", self.target);
-            return Err(self.blame(Some(About::Setting(vec!["client".to_owned()])), &why));
+            return Err(self.blame(Some(setting(&["client"])), &why));
         }
         for (name, value) in target {
             match (name.as_str(), value) {
@@ -342,7 +377,8 @@ impl Spec {
                     self.options.insert("bug".to_owned(), bug.into());
                 }
                 ("options", toml::Value::Table(table)) => {
-                    let read = values(table).map_err(|e| self.blame(about("options"), &e))?;
+                    let read = values(&table);
+                    let read = read.map_err(|m| self.mistaken(m, &["target", "options"]))?;
                     self.options.extend(read);
                 }
                 ("bug", _) => return Err(self.blame(about("bug"), "expected a string")),
@@ -364,7 +400,7 @@ impl Spec {
             self.set(set)?;
         }
         if let Some(faults) = &args.faults {
-            self.choose(faults);
+            self.choose(faults, None);
         }
         if let Some(time) = &args.time {
             self.time = duration("--time", time).map_err(usage)?;
@@ -390,7 +426,8 @@ impl Spec {
     }
 
     /// What `--faults` or `faults` says.
-    fn choose(&mut self, faults: &str) {
+    fn choose(&mut self, faults: &str, about: Option<About>) {
+        self.chosen = about;
         self.faults = match faults {
             "auto" => Faults::Auto,
             "swarm" => {
@@ -421,111 +458,30 @@ impl Spec {
         Ok(())
     }
 
-    fn set(&mut self, set: &str) -> anyhow::Result<()> {
-        let wrong = |why: String| usage(format!("--set {set}: {why}"));
-        let Some((path, text)) = set.split_once('=') else {
-            return Err(wrong("write path=value, as in params.keys=4".to_owned()));
-        };
-        // A bare word is text; everything else is read as TOML.
-        let parsed = toml::from_str::<toml::Table>(&format!("v = {text}"));
-        let value = match parsed.ok().and_then(|mut t| t.remove("v")) {
-            Some(value) => value_of(&value).map_err(wrong)?,
-            None => Value::Str(text.to_owned()),
-        };
-        let words = || text.trim_matches('"');
-        let number = || value.int().and_then(|i| u32::try_from(i).ok());
-        let want = |what: &str| usage(format!("--set {set}: {path} wants {what}"));
-        match path.split_once('.') {
-            Some(("params", name)) => drop(self.params.insert(name.to_owned(), value)),
-            Some(("schedule", name)) => drop(self.schedule.insert(name.to_owned(), value)),
-            Some(("options", _)) if self.declared => {
-                return Err(wrong(
-                    "a target described in a file has no options; write target.NAME or \
-                     client.NAME, as in target.env.MODE=fast"
-                        .to_owned(),
-                ));
-            }
-            Some(("options", name)) => drop(self.options.insert(name.to_owned(), value)),
-            Some(("target" | "client", _)) if self.declared => {
-                let words: Vec<&str> = path.split('.').collect();
-                self.redescribe(&words, value).map_err(wrong)?;
-            }
-            Some(("target" | "client", _)) => {
-                return Err(wrong(
-                    "only a target described in a file has these; write options.NAME".to_owned(),
-                ));
-            }
-            Some(("load", "processes")) => {
-                self.processes = number().ok_or_else(|| want("a number"))?;
-            }
-            Some(("load", "rate")) => {
-                self.rate = Some(number().ok_or_else(|| want("a number"))?);
-            }
-            Some(("load", "time")) => self.time = duration("time", words()).map_err(wrong)?,
-            Some(("load", "timeout")) => {
-                self.timeout = duration("timeout", words()).map_err(wrong)?;
-            }
-            Some(("load", "client.retries")) => {
-                self.resilience.retries = number().ok_or_else(|| want("a number"))?;
-            }
-            Some(("load", "client.breaker")) => {
-                self.resilience.breaker = number().ok_or_else(|| want("a number"))?;
-            }
-            Some(("load", "client.bulkhead")) => {
-                self.resilience.bulkhead = number().ok_or_else(|| want("a number"))?;
-            }
-            Some(("load", "client.attempt")) => {
-                self.resilience.attempt = Some(duration("attempt", words()).map_err(wrong)?);
-            }
-            Some(("expect", "ok-rate")) => {
-                self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
-            }
-            Some(("expect", "min-ops")) => {
-                self.min_ops = text.parse().map_err(|_| want("a number"))?;
-            }
-            _ => {
-                return Err(wrong(
-                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
-                ));
-            }
+    /// An error about the kinds of faults asked for.
+    pub(crate) fn blame_kinds(&self, message: &str) -> anyhow::Error {
+        match &self.chosen {
+            Some(about) => self.blame(Some(about.clone()), message),
+            None => usage(message),
         }
-        Ok(())
     }
 
-    /// Sets something of `[target]` or `[client]`.
-    fn redescribe(&mut self, path: &[&str], value: Value) -> Result<(), String> {
-        let within = if path[0] == "target" { &path[1..] } else { path };
-        let Some((last, tables)) = within.split_last() else { return Ok(()) };
-        match *last {
-            "nodes" if within == ["nodes"] => {
-                let nodes = value.int().and_then(|i| u16::try_from(i).ok());
-                self.nodes = Some(nodes.ok_or("nodes wants a number")?);
-                return Ok(());
-            }
-            "kind" if path == ["target", "kind"] => {
-                return Err("another kind of target is another test file".to_owned());
-            }
-            _ => {}
-        }
-        let mut table = &mut self.options;
-        for name in tables {
-            let inner = table.entry((*name).to_owned()).or_insert_with(|| Value::of([]));
-            let Value::Map(inner) = inner else {
-                return Err(format!("`{name}` is no table in the file"));
-            };
-            table = inner;
-        }
-        table.insert((*last).to_owned(), value);
-        self.sets.push(path.iter().map(ToString::to_string).collect());
-        Ok(())
+    /// A mistake in a table of the file.
+    fn mistaken(&self, mut mistake: Mistake, table: &[&str]) -> anyhow::Error {
+        mistake.at.splice(..0, table.iter().map(ToString::to_string));
+        self.blame(Some(About::Setting(mistake.at)), &mistake.why)
     }
 
     /// An error about a part of the test, at its place in the file if there is one.
     pub(crate) fn blame(&self, about: Option<About>, message: &str) -> anyhow::Error {
         let Some(places) = &self.places else { return usage(message) };
         let Some(about) = about else { return usage(format!("{}: {message}", places.file)) };
-        let path = about.path();
-        if let Some(set) = self.sets.iter().find(|set| path.starts_with(set)) {
+        let path = about.path(&self.requested);
+        if let Some(set) = self
+            .sets
+            .iter()
+            .find(|set| path.starts_with(set) || path.len() > 1 && set.starts_with(&path))
+        {
             return usage(format!("--set {}: {message}", set.join(".")));
         }
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -533,15 +489,11 @@ impl Spec {
     }
 }
 
-/// A name that is not there, with the nearest that is.
-pub(crate) fn no_such(what: &str, name: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), *k)).min();
-    match near {
-        Some((distance, near)) if distance <= 1 + name.len() / 3 => {
-            format!("there is no {what} `{name}`; did you mean `{near}`?")
-        }
-        _ => format!("there is no {what} `{name}`; there are: {}", known.join(", ")),
-    }
+/// All targets there are: bundled ones, kinds a test file describes, systems in the box.
+pub(crate) fn targets() -> Vec<String> {
+    let names = danso_targets::TARGETS.iter().map(|t| t.name);
+    let names = names.chain(danso_adapters::KINDS.iter().map(|k| k.name)).map(str::to_owned);
+    names.chain(boxed::systems().into_iter().map(|(name, _)| name)).collect()
 }
 
 /// A duration with its unit.
@@ -566,27 +518,9 @@ fn verdict(word: &str) -> Result<Verdict, String> {
         .ok_or_else(|| format!("expect.verdict is `{word}`, but must be valid, unknown or invalid"))
 }
 
-fn values(table: toml::Table) -> Result<BTreeMap<String, Value>, String> {
-    table
-        .iter()
-        .map(|(k, v)| Ok((k.clone(), value_of(v).map_err(|e| format!("{k}: {e}"))?)))
-        .collect()
-}
-
-fn value_of(value: &toml::Value) -> Result<Value, String> {
-    Ok(match value {
-        toml::Value::String(s) => Value::Str(s.clone()),
-        toml::Value::Integer(i) => Value::Int(*i),
-        toml::Value::Boolean(b) => Value::Bool(*b),
-        toml::Value::Array(list) => {
-            Value::List(list.iter().map(value_of).collect::<Result<_, _>>()?)
-        }
-        toml::Value::Table(table) => Value::Map(values(table.clone())?),
-        toml::Value::Float(f) => {
-            return Err(format!("{f} is no integer; fractions have no place here"));
-        }
-        toml::Value::Datetime(d) => return Err(format!("{d}: write dates as text")),
-    })
+/// What an error about a setting is about.
+fn setting(path: &[&str]) -> About {
+    About::Setting(path.iter().map(ToString::to_string).collect())
 }
 
 fn one_line(message: &str) -> String {

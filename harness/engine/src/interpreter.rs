@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::progress::Monitor;
 use crate::recorder::Recorder;
 use crate::resilience::Manners;
-use crate::target::Client;
+use crate::target::{Client, Connect};
 
 /// So many quick failures in a row, and a worker slows down: a dead node must not drown the
 /// history in refusals.
@@ -29,6 +29,8 @@ const SLOWEST: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Bench {
     pub(crate) cluster: Arc<Cluster>,
+    /// Who makes clients, if not the target.
+    pub(crate) connect: Option<Connect>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) workers: u32,
@@ -113,9 +115,11 @@ impl Worker {
     async fn invoke(&mut self, call: &Call, chance: &mut Rng) -> Outcome {
         let process = self.process;
         let (cluster, node) = (&self.bench.cluster, self.node);
-        let client = self
-            .client
-            .get_or_insert_with(|| cluster.target.connect(&cluster.members, node, process));
+        let connect = || match &self.bench.connect {
+            Some(connect) => connect(&cluster.members, node, process),
+            None => cluster.target.connect(&cluster.members, node, process),
+        };
+        let client = self.client.get_or_insert_with(connect);
         let invoke = Event::Invoke { process, node: Some(node), call: call.clone() };
         let start = self.bench.recorder.record(&invoke);
         let called = self.bench.manners.call(&mut **client, node, call, chance);

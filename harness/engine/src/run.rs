@@ -21,7 +21,7 @@ use crate::recorder::{Observer, Recorder};
 use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
-use crate::target::{Member, Printed, Target};
+use crate::target::{Connect, Member, Printed, Target};
 use crate::undo::{self, UndoLog};
 
 /// The most a kernel lets pass between two retransmissions (RFC 6298 with Linux' TCP_RTO_MAX).
@@ -44,6 +44,8 @@ pub struct Setup {
     pub site: Site,
     /// The danso binary, for bundled nodes.
     pub exe: PathBuf,
+    /// Who speaks to it; `None` is the target's own clients.
+    pub connect: Option<Connect>,
     /// What workers do during the load.
     pub load: Generators,
     /// What they do after everything healed.
@@ -265,6 +267,7 @@ impl Conductor {
     fn bench(&self) -> Vec<Worker> {
         let bench = Bench {
             cluster: self.cluster.clone(),
+            connect: self.setup.connect.clone(),
             recorder: self.recorder.clone(),
             monitor: self.setup.monitor.clone(),
             workers: self.plan.load.workers(),

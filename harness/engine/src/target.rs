@@ -133,6 +133,9 @@ pub trait Client: Send {
     fn invoke<'a>(&'a mut self, call: &'a Call) -> Fut<'a, Outcome>;
 }
 
+/// Makes clients in place of [`Target::connect`].
+pub type Connect = Arc<dyn Fn(&[Member], NodeId, Process) -> Box<dyn Client> + Send + Sync>;
+
 /// A member of a cluster, as its target needs to know it.
 #[derive(Clone)]
 pub struct Member {

@@ -156,6 +156,7 @@ fn go(case: Case) -> (Result<Facts, RunError>, History, Site, tempfile::TempDir)
     let (f, count) = case.load;
     let plan = plan(&case);
     let setup = Setup {
+        connect: None,
         target: Arc::new(Ticker { script: case.script }),
         network,
         site: site.clone(),
@@ -350,6 +351,7 @@ fn a_cluster_that_does_not_come_up_is_an_error_with_its_last_words() {
     let site = Site::create(dir.path(), "dies", "now").unwrap();
     let spec = Spec::new(NodeId::all(3), vec![7000]);
     let setup = Setup {
+        connect: None,
         target: Arc::new(Dies),
         network: network::prepare(Choice::None).unwrap().open(&spec).unwrap(),
         site,

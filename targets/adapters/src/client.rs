@@ -3,9 +3,20 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod amqp;
 mod command;
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod nats;
 mod op;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod redis;
+mod rust;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod sql;
+mod steps;
 mod tcp_line;
 mod wire;
 mod zookeeper;
@@ -15,7 +26,9 @@ use std::sync::Arc;
 use danso_engine::target::Client;
 use danso_vocab::Value;
 
+use crate::mistake::no_such;
 use crate::place::Place;
+use crate::template::plain;
 use crate::{Mistake, Settings};
 
 /// A protocol.
@@ -32,7 +45,25 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW];
+pub const CLIENTS: &[Row] = &[
+    // Anything.
+    http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    rust::ROW,
+    // One system each.
+    amqp::ROW,
+    nats::ROW,
+    redis::ROW,
+    #[cfg(feature = "postgres")]
+    postgres::ROW,
+    #[cfg(feature = "mysql")]
+    mysql::ROW,
+    zookeeper::ROW,
+];
+
+/// The client that is not of here, but given in Rust.
+pub const RUST: &str = "rust";
 
 /// What is said to a system, as `[client]` has it.
 pub(crate) trait Dialect: Send + Sync {
@@ -57,12 +88,16 @@ pub(crate) fn build(settings: &Settings) -> Result<(Arc<dyn Dialect>, Option<Str
     };
     let mut table = table.clone();
     let (kind, role) = (table.remove("kind"), table.remove("role"));
+    let unknown = |kind: &Value| {
+        let known: Vec<_> = CLIENTS.iter().map(|row| row.name).collect();
+        no_such("client", &plain(kind), &known)
+    };
     let of = |why: String, at: &str| Mistake::new(why).at(at).at("client");
     let kind = kind.ok_or_else(|| of(format!("kind is missing: one of {}", known()), "kind"))?;
     let row = CLIENTS
         .iter()
         .find(|row| kind.str() == Some(row.name))
-        .ok_or_else(|| of(format!("there is no client {kind}; there are: {}", known()), "kind"))?;
+        .ok_or_else(|| of(unknown(&kind), "kind"))?;
     let role = match role {
         None => None,
         Some(Value::Str(role)) => Some(role),

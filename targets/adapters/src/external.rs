@@ -9,6 +9,7 @@ use danso_engine::shell;
 use danso_engine::target::{Client, Fut, Member, NodeCommand, Target};
 use danso_vocab::{NodeId, Process, Value};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::ask::Ask;
 use crate::client::{self, Dialect};
@@ -16,7 +17,7 @@ use crate::mistake::read;
 use crate::place::{Host, Place};
 use crate::process::duration;
 use crate::template::Template;
-use crate::{Declared, Kind, Mistake, Settings};
+use crate::{Declared, Kind, Mistake, Settings, own};
 
 /// The registry's row.
 pub(crate) const KIND: Kind = Kind {
@@ -35,9 +36,11 @@ const NAMES: &[&str] = &["id", "name", "ip", "port", "addr", "dir"];
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
-    dir: PathBuf,
-    #[allow(dead_code, reason = "read by the client")]
-    client: serde::de::IgnoredAny,
+    // Read before, and named here for whoever mistypes them.
+    #[serde(rename = "kind")]
+    _kind: Option<IgnoredAny>,
+    #[serde(rename = "nodes")]
+    _nodes: Option<IgnoredAny>,
     addresses: Vec<String>,
     ready: Option<String>,
     primary: Option<String>,
@@ -61,7 +64,8 @@ struct External {
 }
 
 fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
-    let table: Table = read(&Value::Map(settings.clone()))?;
+    let (dir, own) = own(settings);
+    let table: Table = read(&own)?;
     let mut addresses = Vec::new();
     for address in &table.addresses {
         let read = address.rsplit_once(':').and_then(|(host, port)| {
@@ -109,7 +113,7 @@ fn build(settings: &Settings, nodes: Option<u16>) -> Result<Declared, Mistake> {
             .unwrap_or(Duration::from_secs(15)),
         setup: commands(&table.setup, "setup")?,
         teardown: commands(&table.teardown, "teardown")?,
-        dir: table.dir,
+        dir,
         addresses,
         dialect,
     };

@@ -22,15 +22,18 @@ mod place;
 mod process;
 mod program;
 mod reading;
+mod ssh;
 mod template;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use danso_engine::target::Target;
 use danso_vocab::Value;
 
-pub use self::mistake::{Mistake, nearest};
+pub use self::mistake::{Mistake, nearest, no_such};
+pub use self::ssh::clean as clean_hosts;
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +63,17 @@ pub struct Declared {
     pub speaks: Option<Vec<String>>,
 }
 
+/// The folder of the test file, and what `[target]` itself says.
+fn own(settings: &Settings) -> (PathBuf, Value) {
+    let mut own = settings.clone();
+    own.remove("client");
+    let dir = own.remove("dir");
+    let dir = dir.as_ref().and_then(Value::str).unwrap_or(".").into();
+    (dir, Value::Map(own))
+}
+
 /// All kinds.
-pub const KINDS: &[Kind] = &[process::KIND, external::KIND, maelstrom::KIND];
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND, ssh::KIND, maelstrom::KIND];
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {

@@ -73,19 +73,49 @@ pub(crate) fn read<T: DeserializeOwned>(settings: &Value) -> Result<T, Mistake> 
     })
 }
 
-/// Adds to serde's words about an unknown name which known one is meant.
+/// A name that is not there, with the nearest that is.
+pub fn no_such(what: &str, name: &str, known: &[&str]) -> String {
+    match near(name, known) {
+        Some(near) => format!("there is no {what} `{name}`; did you mean `{near}`?"),
+        None => format!("there is no {what} `{name}`; there are: {}", known.join(", ")),
+    }
+}
+
+/// The name that was meant, if one is near enough.
+pub(crate) fn near<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), *k)).min();
+    near.filter(|(distance, _)| *distance <= 1 + name.len() / 3).map(|(_, near)| near)
+}
+
+/// serde's words for types, and a person's.
+const TYPES: &[(&str, &str)] = &[
+    ("a sequence", "a list"),
+    ("a map", "a table"),
+    ("sequence", "a list"),
+    ("map", "a table"),
+    ("u16", "a number from 0 to 65535"),
+    ("u32", "a number from 0 to 4294967295"),
+    ("u64", "a number from 0"),
+];
+
+/// What was expected, in a person's words.
+fn plainly(why: &str) -> String {
+    let Some((got, expected)) = why.rsplit_once(", expected ") else { return why.to_owned() };
+    let plain = TYPES.iter().find(|(word, _)| *word == expected);
+    format!("{got}, expected {}", plain.map_or(expected, |(_, plain)| plain))
+}
+
+/// serde's words as a person's, and about an unknown name which known one is meant.
 pub fn nearest(why: &str) -> String {
+    let why = &*plainly(why);
     let names: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
     let unknown = why.starts_with("unknown field") || why.starts_with("unknown variant");
     let Some((name, known)) = names.split_first().filter(|_| unknown) else {
         return why.to_owned();
     };
-    let near = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), *k)).min();
-    match near {
-        Some((distance, near)) if distance <= 1 + name.len() / 3 => {
-            format!("{why}; did you mean `{near}`?")
-        }
-        _ => why.to_owned(),
+    match near(name, known) {
+        Some(near) => format!("{why}; did you mean `{near}`?"),
+        None => why.to_owned(),
     }
 }
 

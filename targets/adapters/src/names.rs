@@ -77,11 +77,11 @@ impl Roster {
             OWN.iter().copied().chain(lists.iter().map(String::as_str)).collect();
         let near = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), *k)).min();
         let hint = match near {
-            Some((distance, near)) if distance <= 2 => format!("did you mean `{{{near}}}`? "),
-            _ => String::new(),
+            Some((distance, near)) if distance <= 2 => format!("did you mean `{{{near}}}`? There"),
+            _ => "there".to_owned(),
         };
         Err(format!(
-            "there is no `{{{name}}}`; {hint}There are: {}, port:N, addr:N, node:N.ip, node:N.addr …",
+            "there is no `{{{name}}}`; {hint} are: {}, port:N, addr:N, node:N.ip, node:N.addr …",
             known.join(", ")
         ))
     }

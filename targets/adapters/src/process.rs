@@ -11,14 +11,15 @@ use danso_engine::target::{Client, Farewell, Fut, Member, NodeCommand, Target};
 use danso_vocab::{NodeId, Process, Value};
 use nix::sys::signal::Signal;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::ask::Ask;
 use crate::client::{self, Dialect};
-use crate::mistake::read;
+use crate::mistake::{no_such, read};
 use crate::names::{Roster, of_node};
 use crate::place::{Host, Place};
 use crate::template::Template;
-use crate::{Declared, Kind, Mistake, Settings, program};
+use crate::{Declared, Kind, Mistake, Settings, own, program};
 
 /// The registry's row.
 pub(crate) const KIND: Kind = Kind {
@@ -35,10 +36,11 @@ const SETUP: Duration = Duration::from_secs(100);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
-    dir: PathBuf,
-    #[serde(default)]
-    #[allow(dead_code, reason = "read by the client")]
-    client: serde::de::IgnoredAny,
+    // Read before, and named here for whoever mistypes them.
+    #[serde(rename = "kind")]
+    _kind: Option<IgnoredAny>,
+    #[serde(rename = "nodes")]
+    _nodes: Option<IgnoredAny>,
     #[serde(default)]
     ports: Vec<u16>,
     #[serde(default)]
@@ -158,8 +160,8 @@ pub(crate) fn build_with(
     nodes: Option<u16>,
     client: impl FnOnce() -> Result<(Arc<dyn Dialect>, Option<String>), Mistake>,
 ) -> Result<Declared, Mistake> {
-    let table: Table =
-        read(&Value::Map(settings.clone())).map_err(|mistake| mistake.in_target())?;
+    let (dir, own) = own(settings);
+    let table: Table = read(&own).map_err(|mistake| mistake.in_target())?;
     let roster = roster(&table, nodes).map_err(Mistake::in_target)?;
     let (dialect, role) = client()?;
     let clients_of = role
@@ -167,13 +169,12 @@ pub(crate) fn build_with(
             let found = roster.roles.iter().position(|(role, _)| *role == name);
             found.ok_or_else(|| {
                 let known: Vec<_> = roster.roles.iter().map(|(role, _)| role.as_str()).collect();
-                let why = format!("there is no role `{name}`; there are: {}", known.join(", "));
-                Mistake::new(why).at("role").at("client")
+                Mistake::new(no_such("role", &name, &known)).at("role").at("client")
             })
         })
         .transpose()?;
     let speaks = dialect.speaks();
-    let target = describe(table, roster, dialect, clients_of).map_err(Mistake::in_target)?;
+    let target = describe(table, dir, roster, dialect, clients_of).map_err(Mistake::in_target)?;
     let nodes = target.roster.count();
     Ok(Declared { target: Arc::new(target), nodes, speaks })
 }
@@ -199,6 +200,7 @@ fn roster(table: &Table, nodes: Option<u16>) -> Result<Roster, Mistake> {
 
 fn describe(
     table: Table,
+    dir: PathBuf,
     roster: Roster,
     dialect: Arc<dyn Dialect>,
     clients_of: Option<usize>,
@@ -214,7 +216,8 @@ fn describe(
         let each = each.map_err(|e| Mistake::new(e).at("each").at(name).at("lists"))?;
         let role = list.role.as_ref().map(|role| {
             let found = roster.roles.iter().position(|(name, _)| name == role);
-            let why = format!("there is no role `{role}`");
+            let known: Vec<_> = roster.roles.iter().map(|(role, _)| role.as_str()).collect();
+            let why = no_such("role", role, &known);
             found.ok_or_else(|| Mistake::new(why).at("role").at(name).at("lists"))
         });
         let join = list.join.clone().unwrap_or_else(|| ",".to_owned());
@@ -231,18 +234,19 @@ fn describe(
         ..Role::default()
     };
     let recipes = match table.role.as_slice() {
-        [] => vec![recipe(&whole, &whole, &table.dir, &known)?],
+        [] => vec![recipe(&whole, &whole, &dir, &known)?],
         roles => roles
             .iter()
             .enumerate()
             .map(|(i, role)| {
-                recipe(role, &whole, &table.dir, &known)
-                    .map_err(|m| m.at(&i.to_string()).at("role"))
+                recipe(role, &whole, &dir, &known).map_err(|m| m.at(&i.to_string()).at("role"))
             })
             .collect::<Result<_, _>>()?,
     };
     let commands = |list: &[String], at: &str| -> Result<Vec<Template>, Mistake> {
-        list.iter().map(|text| template(text, at)).collect()
+        let read =
+            |(i, text): (usize, &String)| template(text, &i.to_string()).map_err(|m| m.at(at));
+        list.iter().enumerate().map(read).collect()
     };
     let primary = table.primary.as_ref().map(|text| Ask::new(text, &known));
     let primary = primary.transpose().map_err(|e| Mistake::new(e).at("primary"))?;
@@ -256,7 +260,7 @@ fn describe(
         primary,
         patience: patience.unwrap_or(Duration::from_secs(15)),
         farewell: farewell(table.stop.as_ref()).map_err(|m| m.at("stop"))?,
-        dir: table.dir,
+        dir,
         lists,
         recipes,
         roster,
@@ -300,10 +304,14 @@ fn recipe(
     let user = or(&role.user, &whole.user).map(|name| uid(&name)).transpose();
     let logs = if role.logs.is_empty() { &whole.logs } else { &role.logs };
     Ok(Recipe {
-        command: command.iter().map(|w| template(w, "command")).collect::<Result<_, _>>()?,
+        command: command
+            .iter()
+            .enumerate()
+            .map(|(i, word)| template(word, &i.to_string()).map_err(|m| m.at("command")))
+            .collect::<Result<_, _>>()?,
         env: env
             .iter()
-            .map(|(name, text)| Ok((name.clone(), template(text, "env")?)))
+            .map(|(name, text)| Ok((name.clone(), template(text, name).map_err(|m| m.at("env"))?)))
             .collect::<Result<_, Mistake>>()?,
         workdir: or(&role.workdir, &whole.workdir)
             .map(|text| template(&text, "workdir"))

@@ -9,6 +9,8 @@ use danso_vocab::Value;
 use danso_vocab::codec::json;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::mistake::no_such;
+
 /// Text with names to be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
@@ -124,7 +126,7 @@ fn name(text: &str) -> Option<&str> {
 fn filter(word: &str) -> Result<Filter, String> {
     FILTERS.iter().find(|(name, _)| *name == word).map(|(_, filter)| *filter).ok_or_else(|| {
         let known: Vec<_> = FILTERS.iter().map(|(name, _)| *name).collect();
-        format!("there is no filter `{word}`; there are: {}", known.join(", "))
+        no_such("filter", word, &known)
     })
 }
 

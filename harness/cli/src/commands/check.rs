@@ -11,6 +11,7 @@ use danso_vocab::{Checker, Value, codec};
 use crate::args::{AlgorithmArg, CheckArgs};
 use crate::check::Budget;
 use crate::exit::{Exit, usage};
+use crate::launch;
 use crate::load::{self, Loaded};
 use crate::spec::no_such;
 use crate::{certificate, check as checking, display, judge};
@@ -128,7 +129,7 @@ fn check_one(
             let findings = checking::check(&loaded.history, &checkers, budget);
             Ok(judge::judge(&loaded.history, plan.as_ref(), &[], findings, None))
         }
-        (None, Some(_)) => super::run::judged(&loaded, budget, None),
+        (None, Some(_)) => launch::judged_again(&loaded, budget),
         (None, None) => Err(usage(format!(
             "{}: what is this a history of? say --model {}",
             loaded.name,

@@ -7,6 +7,7 @@ use danso_vocab::Results;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::check::Budget;
 use crate::exit::Exit;
+use crate::launch;
 use crate::load::{self, Loaded};
 
 /// Writes `report.html` again; checks first if there are no results yet.
@@ -17,7 +18,7 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<Exit> {
     }
     let results = match &loaded.results {
         Some(results) => results.clone(),
-        None => super::run::judged(&loaded, &Budget::of(&LimitArgs::default())?, None)?,
+        None => launch::judged_again(&loaded, &Budget::of(&LimitArgs::default())?)?,
     };
     let site = loaded.site.as_ref().context("a run folder has a place")?;
     let html = html(&loaded, &results)?;

@@ -14,7 +14,7 @@ pub(super) struct Places {
 
 impl Places {
     /// `file:line:column` of a setting that this message is about, or of the nearest one around
-    /// it that stands in the file: of the name where that is unknown, else of the value.
+    /// it that stands in the file, if need be of its beginning: of the name where that is unknown, else of the value.
     pub(super) fn blame(&self, path: &[&str], message: &str) -> String {
         let unknown = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next());
         let found = match unknown {
@@ -26,7 +26,7 @@ impl Places {
             }
             None => find(&self.text, path).map(|found| found.value),
         };
-        found.map_or_else(|| self.file.clone(), |at| self.at(at.start))
+        self.at(found.map_or(0, |at| at.start))
     }
 
     /// `file:line:column` of a byte.
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(places.blame(&["client", "ops", "read", "ok"], ""), "t:4:8");
         assert_eq!(places.blame(&["client", "ops", "read", "fail"], ""), "t:3:1");
         assert_eq!(places.blame(&["fault", "1", "kind"], ""), "t:8:8");
-        assert_eq!(places.blame(&["none"], ""), "t");
+        assert_eq!(places.blame(&["none"], ""), "t:1:1");
         assert_eq!(places.blame(&["client", "ops"], "unknown field `read`, …"), "t:3:1");
     }
 }

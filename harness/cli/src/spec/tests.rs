@@ -50,13 +50,13 @@ fn mistakes_name_file_line_and_column() {
             assert!(error.contains(part), "{error}");
         }
     };
-    refused("[target]\nkind = \"x\"\nnods = 3\n", &["t.toml:3:1", "nods", "nodes"]);
+    refused("[target]\nkind = \"noop\"\nnods = 3\n", &["t.toml:3:1", "nods", "nodes"]);
     refused("[target]\nkind = 3\n", &["t.toml:2:8", "string"]);
     refused("workload = \"register\"\n", &["target"]);
     refused("[target\n", &["t.toml:1:"]);
-    refused("load = { time = \"3\" }\n[target]\nkind = \"x\"", &["t.toml", "load.time", "30s"]);
-    refused("params = { p = 0.5 }\n[target]\nkind = \"x\"", &["p: 0.5 is no integer"]);
-    refused("load = { processes = 0 }\n[target]\nkind = \"x\"", &["0 processes"]);
+    refused("load = { time = \"3\" }\n[target]\nkind = \"noop\"", &["t.toml", "load.time", "30s"]);
+    refused("params = { p = 0.5 }\n[target]\nkind = \"noop\"", &["t.toml:1:16: 0.5 is no integer"]);
+    refused("load = { processes = 0 }\n[target]\nkind = \"noop\"", &["0 processes"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::loopback::Loopback;
 use super::nft::Nft;
 use super::probe::{NFT, VARIANTS, attempt, attempt_nft};
 use super::proxy::Proxy;
-use super::switch::namespace::{enter_user, threads};
+use super::switch::namespace::enter_user;
 use super::switch::{Switch, Variant};
 use super::{Backend, Choice, Network, NetworkError, Spec};
 
@@ -30,24 +30,17 @@ enum Means {
 }
 
 /// Decides by really trying, and moves this process into a user namespace if the switch needs
-/// one. To be called once, first thing in `main`: a process with several threads cannot be moved.
+/// one. To be called first thing in `main`: a process with several threads cannot be moved, so
+/// there only root has the switch, and others have the proxy.
 ///
 /// # Errors
-/// If what is asked for cannot be had: names what is missing and the mend. If the process
-/// already has several threads and the switch is to be tried.
+/// If what is asked for cannot be had: names what is missing and the mend.
 pub fn prepare(choice: Choice) -> Result<Prepared, NetworkError> {
     match choice {
         Choice::Proxy => return Ok(Prepared::with(Means::Proxy, Vec::new())),
         Choice::None => return Ok(Prepared::with(Means::None, Vec::new())),
         Choice::Hosts => return Ok(Prepared::with(Means::Hosts, Vec::new())),
         Choice::Auto | Choice::Switch | Choice::Nft => {}
-    }
-    let threads = threads();
-    if threads > 1 {
-        return Err(NetworkError(format!(
-            "network {choice}: must be prepared before the process starts its second thread \
-             (it has {threads}); call prepare first thing in main, or use proxy or none"
-        )));
     }
     if choice == Choice::Nft {
         return match attempt_nft() {

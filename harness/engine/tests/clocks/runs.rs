@@ -113,6 +113,7 @@ fn go(faults: Faults<'_>, time: Duration) -> (History, Site, tempfile::TempDir) 
         expect: Expect::default(),
     };
     let setup = Setup {
+        connect: None,
         target: Arc::new(Ticker),
         network,
         site: site.clone(),

@@ -182,6 +182,7 @@ pub(crate) fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
     let site = Site::create(dir.path(), "writer", "now").unwrap();
     let spec = Spec::new(nodes, vec![7000]);
     let setup = Setup {
+        connect: None,
         target: Arc::new(Writer { site: site.clone() }),
         network: network::prepare(Choice::None).unwrap().open(&spec).unwrap(),
         site: site.clone(),

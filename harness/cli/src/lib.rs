@@ -1,0 +1,101 @@
+//! Chaos testing and consistency checking: launch a distributed system, drive it, break it, and
+//! decide from what its clients saw whether it kept its promises.
+//!
+//! [`Test`] is the way in: from a `#[test]`, against a bundled system, one described in a test
+//! file, or your own. `danso::prelude` has what workloads, models, clients and targets are
+//! written with. The binary `danso` is this library with a command line, and the only place that
+//! knows everything, prints, exits and reads the environment.
+
+mod args;
+mod boxed;
+mod certificate;
+mod check;
+mod commands;
+mod display;
+mod draw;
+mod exit;
+mod judge;
+mod launch;
+mod load;
+mod log;
+mod parts;
+mod spec;
+mod testing;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+pub use danso_checkers as checkers;
+pub use danso_engine::target;
+pub use danso_vocab as vocab;
+pub use danso_workloads as workloads;
+pub use testing::{Error, Load, Report, Subject, Test};
+
+/// What workloads, models, clients and targets are written with.
+pub mod prelude {
+    pub use danso_checkers::linearizable;
+    pub use danso_engine::network::Party;
+    pub use danso_engine::target::{Client, Fut, Member, NodeCommand, Target};
+    pub use danso_vocab::{
+        Call, Checker, Generator, Model, NodeId, OpSpec, Outcome, ParamError, ParamSpec, Params,
+        Process, Ret, Rng, Seat, Step, Value, Verdict, Workload,
+    };
+    pub use danso_workloads::generators::{Combine, calls, draw, mix, per_key};
+
+    pub use crate::{Report, Test};
+}
+
+/// The command line: what the binary `danso` is. To be called first thing in `main`.
+// Not `#[tokio::main]`: a rootless network needs a process that is still single-threaded.
+pub fn main() -> ExitCode {
+    if let Some(exit) = danso_engine::internal::serve() {
+        return exit;
+    }
+    exit::quietly_without_reader();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::of_clap(&error),
+    };
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Check(args) => commands::check::check(&args),
+        Command::Verify(args) => commands::verify::verify(&args),
+        Command::Report(args) => commands::report::report(&args),
+        Command::Plan(args) => commands::plan::plan(&args),
+        Command::List { what } => commands::list::list(what),
+        Command::Doctor(args) => commands::doctor::doctor(&args),
+        Command::Bench(args) => commands::bench::bench(&args),
+        Command::Node { target, args } => commands::node::node(&target, args),
+    };
+    match result {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            display::error(&error);
+            exit::of_error(&error).code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_worst_exit_wins() {
+        use Exit::{Internal, Invalid, Unknown, Usage, Valid};
+        assert_eq!([Valid, Unknown].into_iter().max(), Some(Unknown));
+        assert_eq!([Unknown, Invalid].into_iter().max(), Some(Invalid));
+        assert_eq!([Invalid, Usage, Valid].into_iter().max(), Some(Usage));
+        assert_eq!([Internal, Usage].into_iter().max(), Some(Internal));
+    }
+}
