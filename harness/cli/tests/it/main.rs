@@ -13,5 +13,6 @@ mod live;
 mod mistakes;
 mod privileges;
 mod runs;
+mod sql;
 mod systems;
 mod usage;
