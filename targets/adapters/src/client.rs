@@ -3,10 +3,12 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod amqp;
 mod command;
 mod http;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod nats;
 mod op;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -50,12 +52,14 @@ pub const CLIENTS: &[Row] = &[
     tcp_line::ROW,
     rust::ROW,
     // One system each.
-    zookeeper::ROW,
+    amqp::ROW,
+    nats::ROW,
     redis::ROW,
     #[cfg(feature = "postgres")]
     postgres::ROW,
     #[cfg(feature = "mysql")]
     mysql::ROW,
+    zookeeper::ROW,
 ];
 
 /// The client that is not of here, but given in Rust.
