@@ -44,6 +44,7 @@ pub use self::choice::Choice;
 pub use self::policy::{Block, Chance, Delay, Distribution, Http, Mishap, Policy};
 pub use self::prepare::{Prepared, choose, prepare};
 pub use self::probe::{Capability, probe};
+pub use self::runtime::PartyRuntime;
 pub use self::shortfall::Shortfall;
 
 /// Who can be at an end of a link.

@@ -6,10 +6,16 @@
 mod amqp;
 mod command;
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod nats;
 mod op;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod redis;
 mod rust;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod sql;
 mod steps;
 mod tcp_line;
 mod wire;
@@ -49,6 +55,10 @@ pub const CLIENTS: &[Row] = &[
     amqp::ROW,
     nats::ROW,
     redis::ROW,
+    #[cfg(feature = "postgres")]
+    postgres::ROW,
+    #[cfg(feature = "mysql")]
+    mysql::ROW,
     zookeeper::ROW,
 ];
 

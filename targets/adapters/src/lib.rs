@@ -22,6 +22,7 @@ mod place;
 mod process;
 mod program;
 mod reading;
+mod ssh;
 mod template;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use danso_engine::target::Target;
 use danso_vocab::Value;
 
 pub use self::mistake::{Mistake, nearest, no_such};
+pub use self::ssh::clean as clean_hosts;
 
 /// A kind of target that a test file can describe.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +73,7 @@ fn own(settings: &Settings) -> (PathBuf, Value) {
 }
 
 /// All kinds.
-pub const KINDS: &[Kind] = &[process::KIND, external::KIND, maelstrom::KIND];
+pub const KINDS: &[Kind] = &[process::KIND, external::KIND, ssh::KIND, maelstrom::KIND];
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {

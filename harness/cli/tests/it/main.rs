@@ -4,14 +4,17 @@
 
 mod canaries;
 mod certificates;
+mod declared;
 mod docs;
 mod faults;
 mod harness;
 mod hostile;
 mod killed;
+mod library;
 mod live;
 mod mistakes;
 mod privileges;
 mod runs;
+mod ssh;
 mod systems;
 mod usage;

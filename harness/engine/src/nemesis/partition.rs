@@ -11,7 +11,7 @@ use super::select::{node, select};
 use super::{Effect, Ground, Impairs, Nemesis, Wound};
 use crate::cluster::{Cluster, Shape};
 use crate::means::Need;
-use crate::network::{Ability, Block, Link, Party, Policy};
+use crate::network::{Ability, Backend, Block, Link, Party, Policy};
 use crate::target::Fut;
 
 /// See the [module](self).
@@ -334,9 +334,7 @@ impl Wound for Cuts {
             let now: u64 = self.links.iter().map(|l| cluster.network.stats(*l).stopped).sum();
             let stopped = now.saturating_sub(self.before);
             let unit = match cluster.network.backend() {
-                crate::network::Backend::Switch | crate::network::Backend::Nft => {
-                    "packets were dropped"
-                }
+                Backend::Switch | Backend::Nft | Backend::Hosts => "packets were dropped",
                 _ => "chunks or connections were held",
             };
             Ok(match stopped {

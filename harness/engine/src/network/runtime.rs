@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::NetworkError;
 
 /// A runtime that ends in the background when dropped, also inside another runtime.
-pub(super) struct PartyRuntime {
+pub struct PartyRuntime {
     runtime: Option<Runtime>,
     handle: Handle,
 }
@@ -16,7 +16,10 @@ pub(super) struct PartyRuntime {
 impl PartyRuntime {
     /// Starts the runtime. Each of its threads, those for blocking calls (name look-ups) too,
     /// enters `namespace` before anything else, whoever caused the thread to be made.
-    pub(super) fn start(
+    ///
+    /// # Errors
+    /// If there can be no threads.
+    pub fn start(
         name: &str,
         workers: usize,
         namespace: Option<OwnedFd>,
@@ -30,7 +33,10 @@ impl PartyRuntime {
     }
 
     /// Starts the runtime. Each of its threads does `first` before anything else.
-    pub(super) fn with(
+    ///
+    /// # Errors
+    /// If there can be no threads.
+    pub fn with(
         name: &str,
         workers: usize,
         first: impl Fn() + Send + Sync + 'static,
@@ -44,7 +50,7 @@ impl PartyRuntime {
     }
 
     /// To spawn on.
-    pub(super) fn handle(&self) -> &Handle {
+    pub fn handle(&self) -> &Handle {
         &self.handle
     }
 }

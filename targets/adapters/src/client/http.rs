@@ -11,6 +11,8 @@
 //! Of an operation of several steps, each ends like this; how the whole does is in `steps`.
 
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

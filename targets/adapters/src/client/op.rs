@@ -18,7 +18,8 @@ const NAMES: &[(&str, &str)] = &[
 
 /// Whether there is such a name.
 pub(crate) fn knows(name: &str) -> bool {
-    name.starts_with("value.") || NAMES.iter().any(|(known, _)| *known == name)
+    name.strip_prefix("value.").is_some_and(|part| !part.is_empty())
+        || NAMES.iter().any(|(known, _)| *known == name)
 }
 
 /// A template of an operation; `more` are names beside the usual ones.
@@ -56,10 +57,6 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         "new" => pair(true),
         "process" => Ok(Value::Int(process.0.into())),
         "f" => Ok(Value::Str(call.f.to_string())),
-        _ => {
-            let part = name.strip_prefix("value.").and_then(|part| call.arg.get(part));
-            part.cloned()
-                .ok_or_else(|| format!("{}'s argument, {}, has no {name}", call.f, call.arg))
-        }
+        _ => Err(format!("there is no `{{{name}}}`")),
     }
 }

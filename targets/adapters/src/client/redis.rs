@@ -18,6 +18,8 @@
 mod command;
 mod link;
 mod sentinel;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use danso_engine::undo::{Leftover, leftovers};
+use danso_engine::undo::{HOSTS, Leftover, leftovers};
 use danso_vocab::Value;
 
 use crate::exit::{Exit, usage};
@@ -29,13 +29,14 @@ pub(super) fn clean(out: &Path) -> anyhow::Result<Exit> {
         dead += usize::from(!remains.open.is_empty());
         for leftover in &remains.open {
             let (fault, kind) = (leftover.fault, &leftover.kind);
+            let what = if fault == HOSTS { kind.clone() } else { format!("{fault} {kind}") };
             match undo(leftover) {
                 Ok(how) => {
-                    println!("{shown}: {fault} {kind}: {how}");
+                    println!("{shown}: {what}: {how}");
                     remains.log.undone(fault).map_err(|e| usage(format!("{shown}: {e}")))?;
                 }
                 Err(error) => {
-                    println!("{shown}: {fault} {kind} is not undone: {error}");
+                    println!("{shown}: {what} is not undone: {error}");
                     failed += 1;
                 }
             }
@@ -72,6 +73,9 @@ fn logs(out: &Path) -> Vec<PathBuf> {
 
 /// Undoes one fault of a dead run and says how.
 fn undo(leftover: &Leftover) -> Result<String, String> {
+    if leftover.fault == HOSTS {
+        return danso_adapters::clean_hosts(&leftover.detail);
+    }
     if leftover.kind != "custom" {
         return Ok("it died with its controller".to_owned());
     }

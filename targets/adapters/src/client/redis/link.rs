@@ -50,7 +50,8 @@ impl Link {
     /// Whether it still stands as far as is known, and nothing came that was not asked for.
     pub(super) fn stands(&self) -> bool {
         let read = self.stream.try_read(&mut [0]);
-        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        self.decoder.buffer().is_empty()
+            && read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     /// Sends a command and waits for its reply. An error is no reply; the connection is of no
