@@ -11,6 +11,7 @@
 //! | `dequeue -> v` (`deq`) | takes one; `nil` or `empty` if there was none |
 //! | `dequeue -> {value, delivery, offset, attempt}` | the same of a broker: `delivery` names this delivery, the others are optional; `offset` tells copies of a message apart, `attempt` counts its deliveries from 1 |
 //! | `ack d`, `nack d` | the delivery `d` is done with, or is to be delivered again |
+//! | `ack d -> "sent"` | the same where nobody confirms it: the message may come again |
 //! | `drain -> [v …]` | takes and acknowledges all there is; `ok` says that nothing was left |
 //! | `drain -> {values, left}` | the same, with what the queue still has but does not hand out |
 //! | `dead-letters -> [v …]` | what was given up; it stays there |

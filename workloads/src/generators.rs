@@ -21,13 +21,16 @@ impl<F: FnMut(&mut Rng) -> Call + Send> Generator for Draw<F> {
     }
 }
 
+/// Draws a call.
+pub type MakeCall = fn(&mut Rng) -> Call;
+
 /// Endless calls, drawn by one of these functions each, by weight: a mix of what remembers
 /// nothing.
 ///
 /// # Panics
 /// At the first call, if all weights are 0.
 pub fn calls<const N: usize>(
-    parts: [(u64, fn(&mut Rng) -> Call); N],
+    parts: [(u64, MakeCall); N],
 ) -> Draw<impl FnMut(&mut Rng) -> Call + Send> {
     let weights = parts.map(|(weight, _)| weight);
     draw(move |rng| {

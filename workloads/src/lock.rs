@@ -4,6 +4,11 @@
 //! ten forgets to. Of 100 holders `linger` wait until their lease is certainly over and write
 //! then, as a client that was paused would: only the resource can refuse that.
 //!
+//! **Belief.** With `held-until = "lease"` a holder knows that its lease may be over, and is then
+//! no holder any more. With `"release"` it believes in its lock until it gives it back, as most
+//! programs do, and gives it back whatever happens: so a holder that lingers and whoever got the
+//! lock meanwhile are two holders.
+//!
 //! **Values.** Worker *w* of *n* writes *w*, *w* + *n*, *w* + 2*n*…, each to the resource of the
 //! name of its lock.
 
@@ -16,6 +21,7 @@ use danso_vocab::{
 };
 
 use crate::closing::AskEach;
+use crate::mix;
 
 /// The workload.
 pub const WORKLOAD: Workload = Workload {
@@ -29,7 +35,11 @@ pub const WORKLOAD: Workload = Workload {
         Ok(Box::new(AskEach::new(seat, reads.collect())))
     },
     checkers: |params| {
-        let lease = lease(params).unwrap_or_default().as_nanos();
+        let lease = match forgets(params) {
+            Ok(true) => lease(params).unwrap_or_default().as_nanos(),
+            // Until it is released.
+            _ => 0,
+        };
         vec![Box::new(LeaseLock::new(u64::try_from(lease).unwrap_or(u64::MAX)))]
     },
 };
@@ -53,6 +63,11 @@ const PARAMS: &[ParamSpec] = &[
         about: "how many of 100 holders write when their lease is over",
         default: || 20.into(),
     },
+    ParamSpec {
+        name: "held-until",
+        about: "what a holder believes: it holds until its `lease` is over, or until its `release`",
+        default: || "lease".into(),
+    },
 ];
 
 fn lock(number: u64) -> Value {
@@ -65,6 +80,15 @@ fn locks(params: &Params) -> Result<u64, ParamError> {
 
 fn lease(params: &Params) -> Result<Duration, ParamError> {
     params.int("lease-ms", 1..=600_000).map(|ms| Duration::from_millis(ms as u64))
+}
+
+/// Whether holders may forget what they hold, which their leases mend.
+fn forgets(params: &Params) -> Result<bool, ParamError> {
+    match params.get("held-until").str() {
+        Some("lease") => Ok(true),
+        Some("release") => Ok(false),
+        _ => Err(mix::bad(params, "held-until", "`lease` or `release`")),
+    }
 }
 
 /// What a holder does next.
@@ -89,6 +113,7 @@ struct Load {
     locks: u64,
     lease: Duration,
     linger: u64,
+    forgets: bool,
     owner: Value,
     value: i64,
     step: i64,
@@ -103,6 +128,7 @@ impl Load {
             locks: locks(params)?,
             lease: lease(params)?,
             linger: params.int("linger", 0..=100)? as u64,
+            forgets: forgets(params)?,
             owner: format!("w{}", seat.worker).into(),
             value: seat.worker.into(),
             step: seat.workers.max(1).into(),
@@ -142,7 +168,7 @@ impl Generator for Load {
             Plan::Write(times) => {
                 let next = match times {
                     2.. => Some(Plan::Write(times - 1)),
-                    _ => rng.chance(9, 10).then_some(Plan::Release),
+                    _ => (!self.forgets || rng.chance(9, 10)).then_some(Plan::Release),
                 };
                 self.held = next.map(|plan| Held { lock: lock.clone(), token, plan });
                 self.write(lock, token)
@@ -158,7 +184,11 @@ impl Generator for Load {
                 self.got = call.key.clone().zip(token);
             }
             // Nobody writes again who was told that it is too late, or nothing.
-            ("write", Outcome::Fail(_) | Outcome::Info(_)) => self.held = None,
+            ("write", Outcome::Fail(_) | Outcome::Info(_)) if self.forgets => self.held = None,
+            // … but it gives the lock back.
+            ("write", Outcome::Fail(_) | Outcome::Info(_)) => {
+                self.held.iter_mut().for_each(|held| held.plan = Plan::Release);
+            }
             _ => {}
         }
     }

@@ -33,6 +33,11 @@ pub(super) fn fate(op: Op<'_>) -> Status {
     if refused { Status::Fail } else { op.status() }
 }
 
+/// Whether an acknowledgement was sent and nobody has said that it arrived.
+pub(super) fn only_sent(op: Op<'_>) -> bool {
+    op.ret().is_some_and(|ret| ret.str() == Some("sent"))
+}
+
 /// A value to compare by, without copying it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Atom<'h> {

@@ -3,7 +3,7 @@
 use danso_vocab::{Limits, Status};
 
 use super::accounts::{Accounts, How, NONE, Send, Take, paired};
-use super::reading::fate;
+use super::reading::{fate, only_sent};
 use super::{Delivery, Guarantee, Removal, at, enter, keep_going};
 use crate::ledger::Ledger;
 
@@ -118,7 +118,7 @@ impl Message<'_, '_> {
             How::Drained if self.accounts.removal == Removal::OnAck => take.row,
             _ => return None,
         };
-        Some(row).filter(|row| self.end(*row) != u32::MAX)
+        Some(row).filter(|row| self.end(*row) != u32::MAX && !only_sent(self.accounts.op(*row)))
     }
 
     /// Delivered although it had been acknowledged.

@@ -170,7 +170,9 @@ fn coverage(
         for op in ops.iter().filter(|op| asked.as_ref().is_none_or(|a| a.contains(op.f))) {
             if count(op.f).ok == 0 {
                 let tried = count(op.f).total();
-                missing.push(format!("no {} ever succeeded, of {tried} tried", op.f));
+                let why = commonest(history, op.f);
+                let why = why.map_or_else(String::new, |(why, n)| format!(" ({n} times: {why})"));
+                missing.push(format!("no {} ever succeeded, of {tried} tried{why}", op.f));
             }
         }
         let ok: u64 = counts.values().map(|c| c.ok).sum();
@@ -196,6 +198,15 @@ fn coverage(
     } else {
         Finding::unknown("coverage", missing.join("; "))
     }
+}
+
+/// The reason operations of this kind most often did not succeed for, and how often.
+fn commonest<'h>(history: &'h History, f: &str) -> Option<(&'h str, u32)> {
+    let mut reasons = BTreeMap::<&str, u32>::new();
+    for reason in history.ops().filter(|op| op.f() == f).filter_map(|op| op.reason()) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons.into_iter().max_by_key(|(_, times)| *times)
 }
 
 /// The operations the plan's mix asks for; `None` if it has no mix.

@@ -1,6 +1,6 @@
 //! [`Launch`]: one run, from its plan to its report. What `danso run` and [`crate::Test`] share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,10 +91,7 @@ impl Launch<'_> {
         let about = network.describe();
         self.say(|| format!("network: {}: {about}", network.backend().word()));
         let carrier = network.clone();
-        let watch = self.watch.as_ref();
-        let (interrupt, shown) = (&self.interrupt, self.shown);
-        let ran = execute(self.plan, self.parts, &site, self.exe, network, interrupt, watch, shown);
-        let facts = match ran {
+        let facts = match self.execute(&site, network) {
             Ok(facts) => Some(facts),
             // A history that is cut off is still worth checking; the exit tells that it is.
             Err(RunError::Recording(_)) => None,
@@ -116,6 +113,36 @@ impl Launch<'_> {
         let stored = store(&site, &loaded, &results);
         let torn = facts.is_none().then(|| results.interrupted.clone().unwrap_or_default());
         Ok(Ended { site, loaded, results, torn, stored })
+    }
+
+    /// From the plan to the history.
+    ///
+    /// # Errors
+    /// As [`danso_engine::run`].
+    pub(crate) fn execute(
+        &self,
+        site: &Site,
+        network: Arc<dyn Network>,
+    ) -> Result<Facts, RunError> {
+        let monitor = Arc::new(Monitor::default());
+        let Parts { target, workload, connect, .. } = self.parts;
+        let setup = Setup {
+            target: target.clone(),
+            network,
+            site: site.clone(),
+            exe: self.exe.to_owned(),
+            connect: connect.clone(),
+            load: self.parts.generators(false),
+            closing: self.parts.generators(true),
+            reads: workload.ops.iter().filter(|o| o.reads).map(|o| o.f).collect(),
+            interrupt: self.interrupt.clone(),
+            observer: self.watch.as_ref().map(Watch::observer),
+            enough: self.watch.as_ref().map(Watch::enough).unwrap_or_default(),
+            source: std::sync::Mutex::default(),
+            monitor: monitor.clone(),
+        };
+        let _live = self.shown.then(|| display::Live::new(monitor));
+        danso_engine::run(self.plan, setup)
     }
 
     /// The network it wants.
@@ -150,38 +177,6 @@ fn fits(plan: &Plan, parts: &Parts, backend: Backend) -> anyhow::Result<()> {
             .map_err(|e| usage(format!("{}: {e}", injection.id)))?;
     }
     Ok(())
-}
-
-/// Runs the plan, with progress on screen if `shown`.
-pub(crate) fn execute(
-    plan: &Plan,
-    parts: &Parts,
-    site: &Site,
-    exe: &Path,
-    network: Arc<dyn Network>,
-    interrupt: &Interrupt,
-    watch: Option<&Watch>,
-    shown: bool,
-) -> Result<Facts, RunError> {
-    let monitor = Arc::new(Monitor::default());
-    let reads: BTreeSet<_> = parts.workload.ops.iter().filter(|o| o.reads).map(|o| o.f).collect();
-    let setup = Setup {
-        target: parts.target.clone(),
-        network,
-        site: site.clone(),
-        exe: exe.to_owned(),
-        connect: parts.connect.clone(),
-        load: parts.generators(false),
-        closing: parts.generators(true),
-        reads,
-        interrupt: interrupt.clone(),
-        observer: watch.map(Watch::observer),
-        enough: watch.map(Watch::enough).unwrap_or_default(),
-        source: std::sync::Mutex::default(),
-        monitor: monitor.clone(),
-    };
-    let _live = shown.then(|| display::Live::new(monitor));
-    danso_engine::run(plan, setup)
 }
 
 /// Makes the run folder and stores the plan in it.

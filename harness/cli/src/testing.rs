@@ -31,16 +31,9 @@ const SEED: &str = "DANSO_SEED";
 /// A test of a system: what `danso run` does, from Rust. Everything not said is as there.
 ///
 /// ```no_run
-/// use std::time::Duration;
-///
-/// #[test]
-/// fn survives_kills() {
-///     let report = danso::Test::new("raft-kv", "register")
-///         .faults("kill,pause")
-///         .time(Duration::from_secs(10))
-///         .run();
-///     report.unwrap().assert_valid();
-/// }
+/// # use std::time::Duration;
+/// let test = danso::Test::new("raft-kv", "register").time(Duration::from_secs(10));
+/// test.faults("kill,pause").run().unwrap().assert_valid();
 /// ```
 ///
 /// Tests may run at the same time. A process with several threads, as every `#[test]` is in, has
@@ -62,7 +55,8 @@ impl Test {
         let workload = Some(load.name.to_owned());
         let args = TestArgs { test: subject.name, workload, ..TestArgs::default() };
         let own = Own { target: subject.own, workload: load.own, connect: None };
-        Test { args, own, out: PathBuf::from("danso-runs") }
+        let out = binary::built_in().unwrap_or_default().join("danso-runs");
+        Test { args, own, out }
     }
 
     /// Clients of your own in place of the target's. A test file then needs no `[client]`.
@@ -130,7 +124,8 @@ impl Test {
         self
     }
 
-    /// Where run folders go; `danso-runs` if not said.
+    /// Where run folders go; `danso-runs` if not said, in cargo's `target` if cargo has built this
+    /// program.
     pub fn out(mut self, folder: impl AsRef<Path>) -> Test {
         folder.as_ref().clone_into(&mut self.out);
         self
@@ -157,6 +152,7 @@ impl Test {
         };
         let exe = binary::find()?;
         let mut plan = draw::draw_with(&spec, &self.own, seed)?;
+        let name = format!("{} under {}", plan.name, plan.workload.name);
         if let Some(name) = this_test() {
             plan.name = name.replace("::", "-");
         }
@@ -179,7 +175,7 @@ impl Test {
         }
         .run(&prepared)?;
         ended.whole()?;
-        Ok(Report::new(&plan, ended, prepared.backend.word(), prepared.notes))
+        Ok(Report::new(name, seed, ended, prepared.backend.word(), prepared.notes))
     }
 }
 

@@ -3,10 +3,20 @@
 //! To add one: a file here with its [`Row`], a line in [`CLIENTS`], a table of its outcomes in
 //! its own documentation.
 
+mod amqp;
 mod command;
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod nats;
 mod op;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod redis;
 mod rust;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod sql;
+mod steps;
 mod tcp_line;
 mod wire;
 mod zookeeper;
@@ -35,7 +45,22 @@ pub struct Row {
 type Build = fn(&Value, &Settings) -> Result<Arc<dyn Dialect>, Mistake>;
 
 /// All protocols.
-pub const CLIENTS: &[Row] = &[http::ROW, command::ROW, tcp_line::ROW, zookeeper::ROW, rust::ROW];
+pub const CLIENTS: &[Row] = &[
+    // Anything.
+    http::ROW,
+    command::ROW,
+    tcp_line::ROW,
+    rust::ROW,
+    // One system each.
+    amqp::ROW,
+    nats::ROW,
+    redis::ROW,
+    #[cfg(feature = "postgres")]
+    postgres::ROW,
+    #[cfg(feature = "mysql")]
+    mysql::ROW,
+    zookeeper::ROW,
+];
 
 /// The client that is not of here, but given in Rust.
 pub const RUST: &str = "rust";

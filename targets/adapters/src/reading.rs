@@ -8,7 +8,7 @@ use danso_vocab::{Name, Outcome, Value};
 use crate::mistake::near;
 
 /// Steps from an answer to a result. Each gets what the one before made; nil stays nil, except
-/// for `expect` and `or`.
+/// for `expect`, `require` and `or`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading(Vec<Step>);
 
@@ -22,14 +22,19 @@ enum Step {
     At(Vec<String>),
     Base64,
     Split(String),
+    Each(Box<Step>),
     Expect(Value),
+    Require(Vec<String>, Value),
+    AtLeast(i64),
     Or(Value),
 }
 
 /// The steps there are, for people.
 const STEPS: &str = "nil (no result), text, int, bool, json (parse it), at /POINTER (a part of \
                      it; nil if absent), base64 (decode it), split SEPARATOR (text to a list), \
-                     expect VALUE (else the operation failed), or VALUE (instead of nil)";
+                     each STEP (of a list), \
+                     expect VALUE (else the operation failed), require /POINTER VALUE (the same \
+                     of a part, and the whole goes on), at-least NUMBER (else it failed), or VALUE (instead of nil)";
 
 const WORDS: &[&str] =
     &["nil", "text", "int", "bool", "json", "at", "base64", "split", "expect", "or"];
@@ -89,21 +94,34 @@ fn step(text: &str) -> Result<Step, String> {
         "bool" => plain(Step::Bool),
         "json" => plain(Step::Json),
         "base64" => plain(Step::Base64),
-        "at" => match arg.strip_prefix('/') {
-            Some(path) => {
-                let unescape = |s: &str| s.replace("~1", "/").replace("~0", "~");
-                Ok(Step::At(path.split('/').map(unescape).collect()))
-            }
-            None => Err(format!("`{text}`: a pointer begins with a slash, as in at /kvs/0/value")),
+        "at" => pointer(arg).map(Step::At),
+        "at-least" => match arg.parse() {
+            Ok(least) => Ok(Step::AtLeast(least)),
+            Err(_) => Err("`at-least` wants an integer".to_owned()),
         },
+        "require" => {
+            let both = arg.split_once(char::is_whitespace);
+            let (path, wanted) = both.ok_or("`require` wants a pointer and a value")?;
+            Ok(Step::Require(pointer(path)?, literal(wanted.trim())))
+        }
         "split" if !arg.is_empty() => Ok(Step::Split(arg.to_owned())),
         "split" => Ok(Step::Split(" ".to_owned())),
+        "each" => Ok(Step::Each(Box::new(step(arg)?))),
         "expect" => Ok(Step::Expect(literal(arg))),
         "or" => Ok(Step::Or(literal(arg))),
         _ => Err(match near(word, WORDS) {
             Some(near) => format!("there is no step `{word}`; did you mean `{near}`?"),
             None => format!("there is no step `{word}`; there are: {STEPS}"),
         }),
+    }
+}
+
+/// The names in `/kvs/0/value`.
+fn pointer(text: &str) -> Result<Vec<String>, String> {
+    let unescape = |s: &str| s.replace("~1", "/").replace("~0", "~");
+    match text.strip_prefix('/') {
+        Some(path) => Ok(path.split('/').map(unescape).collect()),
+        None => Err(format!("`{text}`: a pointer begins with a slash, as in at /kvs/0/value")),
     }
 }
 
@@ -119,7 +137,10 @@ impl Step {
             Step::Or(other) if value.is_nil() => return Ok(other.clone()),
             Step::Or(_) => return Ok(value),
             Step::Expect(wanted) if value == *wanted => return Ok(value),
-            Step::Expect(_) => return Err(Unread::Failed("mismatch".into())),
+            Step::Require(path, wanted) if at(&value, path) == Some(wanted) => return Ok(value),
+            Step::Expect(_) | Step::Require(..) => {
+                return Err(Unread::Failed("mismatch".into()));
+            }
             _ if value.is_nil() => return Ok(value),
             _ => {}
         }
@@ -148,7 +169,17 @@ impl Step {
                 "" => Value::List(Vec::new()),
                 text => Value::List(text.split(by.as_str()).map(literal).collect()),
             },
-            Step::Nil | Step::Or(_) | Step::Expect(_) => value,
+            Step::Each(step) => {
+                let list = value.list().ok_or_else(|| nonsense("list"))?;
+                let each = list.iter().map(|item| step.take(item.clone()));
+                Value::List(each.collect::<Result<_, _>>()?)
+            }
+            Step::AtLeast(least) => match value.int() {
+                Some(int) if int >= *least => value,
+                Some(_) => return Err(Unread::Failed("mismatch".into())),
+                None => return Err(nonsense("integer")),
+            },
+            Step::Nil | Step::Or(_) | Step::Expect(_) | Step::Require(..) => value,
         })
     }
 }
@@ -188,7 +219,18 @@ mod tests {
         let cas = "json | at /succeeded | expect true | nil";
         assert_eq!(read(cas, r#"{"succeeded":true}"#), Ok(Value::Nil));
         assert_eq!(read(cas, "{}"), Err(Unread::Failed("mismatch".into())));
+        let got = "json | require /succeeded true | at /header/revision | int";
+        let answer = r#"{"header":{"revision":"7"},"succeeded":true}"#;
+        assert_eq!(read(got, answer), Ok(7.into()));
+        let answer = r#"{"header":{"revision":"7"}}"#;
+        assert_eq!(read(got, answer), Err(Unread::Failed("mismatch".into())));
         assert_eq!(read("split ,", "1,2,x"), Ok(vec![1.into(), 2.into(), Value::from("x")].into()));
+        assert_eq!(read("split , | each int", "1,2"), Ok(vec![1, 2].into()));
+        assert!(matches!(read("split , | each int", "1,x"), Err(Unread::Nonsense(_))));
+        assert_eq!(read("int | at-least 2", "2"), Ok(2.into()));
+        assert_eq!(read("int | at-least 2", "1"), Err(Unread::Failed("mismatch".into())));
+        assert!(matches!(read("at-least 2", "2"), Err(Unread::Nonsense(_))));
+        assert!(matches!(read("each int", "1"), Err(Unread::Nonsense(_))));
         assert_eq!(read("json | at /n | or 0", "{}"), Ok(0.into()));
         assert!(matches!(read("int", "NaN"), Err(Unread::Nonsense(_))));
         assert!(matches!(read("json", "{"), Err(Unread::Nonsense(_))));

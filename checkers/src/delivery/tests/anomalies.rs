@@ -180,6 +180,7 @@ fn after_ack() {
     finds(broker(), events(3, ok(1, ())), "valid");
     finds(broker(), events(0, fail(1)), "valid");
     finds(broker(), events(0, info(1)), "valid");
+    finds(broker(), events(0, ok(1, "sent")), "valid");
     // Begun before the acknowledgement came back.
     let meanwhile = [
         did("enqueue", 1, ()).to_vec(),

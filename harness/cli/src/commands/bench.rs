@@ -10,7 +10,7 @@ use crate::args::{BenchArgs, LimitArgs, TestArgs};
 use crate::check::Budget;
 use crate::draw;
 use crate::exit::{Exit, usage};
-use crate::launch::{conclude, execute};
+use crate::launch::{Launch, conclude};
 use crate::parts::Parts;
 use crate::spec::Spec;
 
@@ -20,7 +20,7 @@ const CASES: &[(&str, f64)] = &[("noop", 40_000.0), ("raft-kv", 3_000.0)];
 /// Measures and prints figures and ratios; a slow machine is no error.
 pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
     let prepared = network::prepare(Choice::Auto).map_err(|e| usage(e.to_string()))?;
-    let exe = std::env::current_exe()?;
+    let (exe, budget) = (std::env::current_exe()?, Budget::of(&LimitArgs::default())?);
     let out = std::env::temp_dir().join(format!("danso-bench-{}", std::process::id()));
     println!("target    clients   ops/s   wanted   ratio   controller µs/op   ready     verdict");
     let mut worst = Exit::Valid;
@@ -38,11 +38,21 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
         std::fs::write(site.plan(), danso_vocab::codec::plan::write(&plan))?;
         let nodes = NodeId::all(plan.target.nodes());
         let network = prepared.open(&NetworkSpec::new(nodes, parts.target.ports().to_vec()))?;
-        let facts =
-            execute(&plan, &parts, &site, &exe, network, &Interrupt::default(), None, true)?;
-        let (results, checked) = super::run::timed(|| {
-            conclude(&site, &parts, &Budget::of(&LimitArgs::default())?, None)
-        });
+        let launch = Launch {
+            plan: &plan,
+            parts: &parts,
+            exe: &exe,
+            out: &out,
+            budget: &budget,
+            pcap: false,
+            traffic: false,
+            watch: None,
+            interrupt: Interrupt::default(),
+            reproduce: String::new(),
+            shown: true,
+        };
+        let facts = launch.execute(&site, network)?;
+        let (results, checked) = super::run::timed(|| conclude(&site, &parts, &budget, None));
         let (_, results) = results?;
         let ops: u64 = results.counts.values().copied().map(Counts::total).sum();
         let rate = ops as f64 / plan.load.time.as_secs_f64();

@@ -37,6 +37,14 @@ fn beside() -> Option<PathBuf> {
     folders.map(|folder| folder.join(NAME)).find(|path| path.is_file())
 }
 
+/// Where cargo puts what it builds, `target` as a rule, if it has built this program.
+pub(super) fn built_in() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?;
+    let cargos = folder.ends_with("deps") || folder.ends_with("examples");
+    cargos.then(|| folder.ancestors().nth(2).map(Path::to_owned))?
+}
+
 fn in_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|path| path.is_file())
@@ -60,4 +68,18 @@ fn suits(path: &Path) -> anyhow::Result<()> {
          or say in {VARIABLE} where one is",
         path.display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_danso_is_refused() {
+        let refused = |path: &str| suits(Path::new(path)).unwrap_err().to_string();
+        assert!(refused("/nonexistent/danso").contains("DANSO_BIN"));
+        let said = refused("/bin/true");
+        assert!(said.contains("/bin/true is no danso"), "{said}");
+        assert!(said.contains("cargo install danso --version"), "{said}");
+    }
 }

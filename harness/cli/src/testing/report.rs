@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use danso_vocab::{Plan, Results, Verdict};
+use danso_vocab::{Results, Verdict};
 
 use crate::launch::Ended;
 
@@ -21,14 +21,15 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(
-        plan: &Plan,
+        name: String,
+        seed: u64,
         ended: Ended,
         network: &'static str,
         notes: Vec<String>,
     ) -> Report {
         Report {
-            name: format!("{} under {}", plan.target.name, plan.workload.name),
-            seed: plan.seed,
+            name,
+            seed,
             results: ended.results,
             folder: ended.site.root().to_owned(),
             page: ended.site.report(),

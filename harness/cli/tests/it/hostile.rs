@@ -1,5 +1,8 @@
 //! When the environment lets us down: one clear line, the right exit code, nothing lost.
 
+mod clients;
+mod systems;
+
 use std::net::TcpListener;
 
 use crate::harness::{danso, shell, turn};

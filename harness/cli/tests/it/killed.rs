@@ -22,7 +22,7 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 /// Processes that carry the run folder in their arguments or working directory.
-fn processes(marker: &str) -> Vec<PathBuf> {
+pub(crate) fn processes(marker: &str) -> Vec<PathBuf> {
     let ours = |path: &PathBuf| {
         // A zombie has neither: it is gone but for its parent's wait.
         let cmdline = std::fs::read(path.join("cmdline")).unwrap_or_default();

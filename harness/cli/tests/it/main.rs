@@ -4,11 +4,13 @@
 
 mod canaries;
 mod certificates;
+mod declared;
 mod docs;
 mod faults;
 mod harness;
 mod hostile;
 mod killed;
+mod library;
 mod live;
 mod mistakes;
 mod privileges;

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use danso_engine::target::{Client, Fut};
@@ -27,7 +27,7 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Dialect, Row};
 use crate::mistake::read;
@@ -52,6 +52,8 @@ const LOG_LINE: u64 = 4 << 10;
 const REST: Duration = Duration::from_millis(50);
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(2);
+/// How long a program that has closed its output may take to end.
+const DYING: Duration = Duration::from_millis(200);
 /// Characters of an error that are recorded.
 const WORDS: usize = 200;
 
@@ -74,10 +76,19 @@ struct Shared {
     env: BTreeMap<String, String>,
     dir: PathBuf,
     port: Option<u16>,
-    /// How many died since one answered, and until when none is started.
-    deaths: Mutex<(u32, Option<Instant>)>,
+    deaths: Mutex<Deaths>,
     /// Bytes of standard error that may still be logged.
     log: AtomicU64,
+}
+
+/// Programs that died since one answered.
+#[derive(Default)]
+struct Deaths {
+    count: u32,
+    /// None is started before.
+    rest: Option<Instant>,
+    /// How the last one died.
+    how: String,
 }
 
 impl Commands {
@@ -133,20 +144,26 @@ impl Dialect for Commands {
 }
 
 impl Shared {
-    /// Whether a program may be started now.
-    fn rested(&self) -> bool {
-        let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        deaths.1.is_none_or(|until| Instant::now() >= until)
+    fn deaths(&self) -> MutexGuard<'_, Deaths> {
+        self.deaths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn died(&self) {
-        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = REST * (1 << deaths.0.min(10));
-        *deaths = (deaths.0.saturating_add(1), Some(Instant::now() + rest.min(LONGEST_REST)));
+    /// How the last program died, if none may be started yet.
+    fn resting(&self) -> Option<String> {
+        let deaths = self.deaths();
+        deaths.rest.filter(|until| Instant::now() < *until).map(|_| deaths.how.clone())
+    }
+
+    fn died(&self, how: &str) {
+        let mut deaths = self.deaths();
+        let rest = REST * (1 << deaths.count.min(10));
+        deaths.count = deaths.count.saturating_add(1);
+        deaths.rest = Some(Instant::now() + rest.min(LONGEST_REST));
+        how.clone_into(&mut deaths.how);
     }
 
     fn answered(&self) {
-        *self.deaths.lock().unwrap_or_else(PoisonError::into_inner) = (0, None);
+        *self.deaths() = Deaths::default();
     }
 
     /// Starts a program. It does not outlive the controller.
@@ -201,8 +218,8 @@ impl Client for Asker {
                     outcome
                 }
                 Err(why) => {
-                    if why == DIED {
-                        self.shared.died();
+                    if why.starts_with(DIED) {
+                        self.shared.died(&why);
                     }
                     tracing::warn!(process = %self.place.process, why, "a client's program");
                     Outcome::Info(why.into())
@@ -214,12 +231,13 @@ impl Client for Asker {
 
 impl Asker {
     fn start(&self) -> Result<Running, Outcome> {
-        if !self.shared.rested() {
-            return Err(Outcome::Fail("client-rests".into()));
+        if let Some(how) = self.shared.resting() {
+            return Err(Outcome::Fail(format!("unasked after {how}").into()));
         }
         self.shared.start(self.place.process).map_err(|error| {
-            self.shared.died();
-            Outcome::Fail(format!("client-not-started: {error}").into())
+            let how = format!("client-not-started: {error}");
+            self.shared.died(&how);
+            Outcome::Fail(how.into())
         })
     }
 }
@@ -259,13 +277,23 @@ impl Running {
             self.input.write_all(line.as_bytes()).await?;
             self.input.flush().await
         };
-        sent.await.map_err(|_| DIED)?;
+        if sent.await.is_err() {
+            return Err(self.end().await);
+        }
         let mut answer = Vec::new();
         let read = (&mut self.output).take(ANSWER).read_until(b'\n', &mut answer).await;
         match read {
             Ok(_) if answer.ends_with(b"\n") => understand(&answer, self.asked),
             Ok(count) if count as u64 == ANSWER => Err("answer-too-long".to_owned()),
-            _ => Err(DIED.to_owned()),
+            _ => Err(self.end().await),
+        }
+    }
+
+    /// How it died, if it is quick about it: it has closed its ends.
+    async fn end(&mut self) -> String {
+        match timeout(DYING, self.child.wait()).await {
+            Ok(Ok(status)) => format!("{DIED}: {status}"),
+            _ => format!("{DIED}: it has closed its standard output"),
         }
     }
 }

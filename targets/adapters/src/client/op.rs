@@ -9,11 +9,18 @@ use crate::template::Template;
 const NAMES: &[(&str, &str)] = &[
     ("key", "the object"),
     ("value", "the argument"),
+    ("value.NAME", "a part of the argument, as in {value.token}"),
     ("old", "the first of two arguments, as of a compare-and-set"),
     ("new", "the second"),
     ("process", "the process' number"),
     ("f", "the operation's name"),
 ];
+
+/// Whether there is such a name.
+pub(crate) fn knows(name: &str) -> bool {
+    name.strip_prefix("value.").is_some_and(|part| !part.is_empty())
+        || NAMES.iter().any(|(known, _)| *known == name)
+}
 
 /// A template of an operation; `more` are names beside the usual ones.
 ///
@@ -21,7 +28,7 @@ const NAMES: &[(&str, &str)] = &[
 /// If it has a name that there is not.
 pub(crate) fn template(text: &str, more: &dyn Fn(&str) -> bool) -> Result<Template, String> {
     Template::new(text, &|name| {
-        if more(name) || NAMES.iter().any(|(known, _)| *known == name) {
+        if more(name) || knows(name) {
             return Ok(());
         }
         let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();

@@ -1,7 +1,8 @@
 //! Client `zookeeper`: registers in znodes, one for each key.
 //!
-//! `read` is a `getData`, after a `sync` if the test file says so; `write` a `setData` of any
-//! version, or a `create` if there is no such node; `cas` reads value and version, and sets the
+//! `read` is a `getData`: at once with `reads = "local"`, after a `sync` with `"sync"`, after a
+//! write to a node of its own with `"write"`, which a leader that was replaced meanwhile cannot
+//! finish, as it can a `sync`. `write` is a `setData` of any version, or a `create` if there is no such node; `cas` reads value and version, and sets the
 //! data if that is still its version. A client asks its own node only and keeps its session as
 //! long as the connection lasts.
 //!
@@ -18,6 +19,8 @@
 //! than it knows.
 
 mod jute;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -48,6 +51,8 @@ pub(super) const ROW: Row = Row {
 const SESSION: Duration = Duration::from_secs(10);
 /// A session silent for so long is replaced by another before anything is sent.
 const SILENT: Duration = Duration::from_secs(3);
+/// The node that is written to before a read.
+const BARRIER: &str = "/danso-barrier";
 /// How often a write goes back and forth between a node that is not there and one that is.
 const TRIES: u32 = 4;
 
@@ -67,13 +72,23 @@ const NODE_EXISTS: i32 = -110;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
     #[serde(default)]
-    sync: bool,
+    reads: Reads,
     path: Option<String>,
     port: Option<u16>,
 }
 
+/// What comes before a read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Reads {
+    #[default]
+    Local,
+    Sync,
+    Write,
+}
+
 struct ZooKeeper {
-    sync: bool,
+    reads: Reads,
     path: Template,
     port: Option<u16>,
 }
@@ -87,7 +102,7 @@ impl ZooKeeper {
             return Err(wrong(format!("`{path}`: a path begins with a slash, as in /{{key}}")));
         }
         let path = op::template(&path, &|_| false).map_err(wrong)?;
-        Ok(ZooKeeper { sync: table.sync, path, port: table.port })
+        Ok(ZooKeeper { reads: table.reads, path, port: table.port })
     }
 }
 
@@ -101,7 +116,7 @@ impl Dialect for ZooKeeper {
         Box::new(Connection {
             address: address.unwrap_or_default(),
             path: self.path.clone(),
-            sync: self.sync,
+            reads: self.reads,
             place,
             session: None,
         })
@@ -111,7 +126,7 @@ impl Dialect for ZooKeeper {
 struct Connection {
     address: String,
     path: Template,
-    sync: bool,
+    reads: Reads,
     place: Place,
     session: Option<Session>,
 }
@@ -133,7 +148,7 @@ impl Client for Connection {
                 Err(why) => return Outcome::Fail(why.into()),
             };
             let done = match &*call.f {
-                "read" => session.read(&path, self.sync).await,
+                "read" => session.read(&path, self.reads).await,
                 "write" => session.write(&path, &call.arg).await,
                 "cas" => session.cas(&path, &call.arg).await,
                 _ => return Outcome::Fail("unsupported".into()),
@@ -226,13 +241,18 @@ impl Session {
         Ok(self.ask(CREATE, create).await?.0)
     }
 
-    async fn read(&mut self, path: &str, sync: bool) -> io::Result<Outcome> {
-        if sync {
-            match self.ask(SYNC, |request| request.buffer(path)).await?.0 {
+    async fn read(&mut self, path: &str, reads: Reads) -> io::Result<Outcome> {
+        let barrier = match reads {
+            Reads::Local => Outcome::Ok(Value::Nil),
+            Reads::Write => self.write(BARRIER, &Value::Nil).await?,
+            Reads::Sync => match self.ask(SYNC, |request| request.buffer(path)).await?.0 {
                 // What is not there yet can be waited for as well.
-                0 | NO_NODE => {}
-                error => return Ok(refused(error)),
-            }
+                0 | NO_NODE => Outcome::Ok(Value::Nil),
+                error => refused(error),
+            },
+        };
+        if !matches!(barrier, Outcome::Ok(_)) {
+            return Ok(barrier);
         }
         Ok(match self.get(path).await? {
             Ok(found) => Outcome::Ok(found.map(|(value, _)| value).unwrap_or_default()),

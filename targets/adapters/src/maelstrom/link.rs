@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Notify;
@@ -26,9 +27,13 @@ use super::pace::Pace;
 
 /// A message with more bytes than this takes no datagram.
 const DATAGRAM: usize = 60_000;
-/// Bytes that may be under way to all nodes together: what the kernel lets a socket hold, for
-/// each node receives from all others.
-const WINDOW: usize = 192 << 10;
+/// Bytes a socket is to hold for us, if the kernel lets it.
+const BUFFER: usize = 4 << 20;
+/// The share of that which may be under way to one node from all others together. The kernel
+/// counts generously, and answers take room as well.
+const SHARE: usize = 3;
+/// The most of it: about what interfaces hold.
+const MOST: usize = 800 << 10;
 /// How long a message waits until it is known that others have arrived.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a stream may take to come about, or to take a message.
@@ -73,7 +78,9 @@ impl Links {
         peers: &BTreeMap<String, SocketAddr>,
         socket: Option<&Arc<UdpSocket>>,
     ) -> Links {
-        let window = WINDOW / peers.len().max(1);
+        // All have the same kernel, so the others' sockets hold as much as this one.
+        let whole = socket.map_or(0, |socket| room(socket) / SHARE).min(MOST);
+        let window = whole / peers.len().max(1);
         let link = |(name, at): (&String, &SocketAddr)| {
             let (messages, outlet) = pipe();
             let flow = Flow { pace: Mutex::new(Pace::new(window)), heard: Notify::new() };
@@ -130,6 +137,14 @@ impl Links {
         }
         Some(rest)
     }
+}
+
+/// Makes room for datagrams that wait to be read: how many bytes.
+fn room(socket: &UdpSocket) -> usize {
+    // One of them may be refused; what has come of it is asked for.
+    drop(setsockopt(socket, sockopt::RcvBuf, &BUFFER));
+    drop(setsockopt(socket, sockopt::RcvBufForce, &BUFFER));
+    getsockopt(socket, sockopt::RcvBuf).unwrap_or(0)
 }
 
 /// Sends messages as datagrams; those too long for one are handed on.

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 /// What a datagram costs beside its own bytes, about as a kernel counts it.
-const OVERHEAD: usize = 1_024;
+const OVERHEAD: usize = 2_048;
 /// After so many datagrams without a question, one asks whether it has arrived.
 const ASK_EVERY: u64 = 16;
 

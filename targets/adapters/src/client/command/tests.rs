@@ -63,8 +63,11 @@ async fn each_answer_has_its_outcome() {
 
 #[tokio::test]
 async fn what_dies_or_never_ends_its_line_is_info() {
-    assert_eq!(outcome("read line; exit 3").await, info("client-died"));
-    assert_eq!(outcome("read line; printf '{\"op\":1,'").await, info("client-died"));
+    assert_eq!(outcome("read line; exit 3").await, info("client-died: exit status: 3"));
+    let half = outcome("read line; printf '{\"op\":1,'").await;
+    assert_eq!(half, info("client-died: exit status: 0"));
+    let closed = outcome("read line; exec >&-; sleep 1000").await;
+    assert_eq!(closed, info("client-died: it has closed its standard output"));
     assert_eq!(outcome("read line; exec yes | tr -d '\\n'").await, info("answer-too-long"));
     // It floods its standard error, and nobody minds.
     let flood = "head -c 3000000 /dev/zero | tr '\\0' x >&2; read l; echo '{\"op\":1,\"type\":\"ok\"}'; read l";
@@ -115,9 +118,9 @@ async fn what_dies_at_once_is_given_a_rest() {
     let mut rests = 0;
     for _ in 0..50 {
         match client.invoke(&write()).await {
-            Outcome::Info(why) => assert_eq!(why, DIED),
+            Outcome::Info(why) => assert_eq!(why, "client-died: exit status: 1"),
             Outcome::Fail(why) => {
-                assert_eq!(why, "client-rests");
+                assert_eq!(why, "unasked after client-died: exit status: 1");
                 rests += 1;
             }
             Outcome::Ok(_) => panic!("it cannot have answered"),
