@@ -16,6 +16,7 @@ mod mistakes;
 mod new;
 mod privileges;
 mod runs;
+mod sql;
 mod ssh;
 mod systems;
 mod usage;
