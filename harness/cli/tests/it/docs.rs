@@ -44,6 +44,7 @@ fn every_command_shown_works() {
     let dir = tempfile::tempdir().unwrap();
     // As in a checkout, but with run folders of its own.
     std::os::unix::fs::symlink(project().join("ci"), dir.path().join("ci")).unwrap();
+    std::os::unix::fs::symlink(project().join("docs"), dir.path().join("docs")).unwrap();
     let bin = Path::new(DANSO).parent().unwrap().display().to_string();
     for document in documents {
         let text = std::fs::read_to_string(&document).unwrap();
