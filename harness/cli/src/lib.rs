@@ -72,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Maelstrom { command: MaelstromCommand::Test(args) } => {
             commands::maelstrom::test(&args)
         }
+        Command::New { what, name } => commands::new::new(what, &name),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {
