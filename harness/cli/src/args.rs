@@ -68,6 +68,15 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Measure danso itself: controller cost per operation, throughput of a healthy cluster.
     Bench(BenchArgs),
+    /// Write a start that works, to be changed: a test of your own system, or a workload in Rust.
+    #[command(after_help = "Example:\n  danso new target my-system; danso run my-system.toml")]
+    New {
+        /// What to write.
+        #[arg(value_enum)]
+        what: Made,
+        /// Its name: NAME.toml or NAME.rs is written, and nothing overwritten.
+        name: String,
+    },
     /// Run one node of a bundled target (what `run` starts for you).
     #[command(disable_help_flag = true)]
     Node {
@@ -276,6 +285,15 @@ pub(crate) enum AlgorithmArg {
     Polynomial,
     /// Both ways; unknown should they ever disagree.
     Both,
+}
+
+/// What `new` writes.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Made {
+    /// A test file for a system of your own.
+    Target,
+    /// A workload and its model, in Rust.
+    Workload,
 }
 
 /// What `list` lists.

@@ -9,16 +9,25 @@ use include_dir::{Dir, DirEntry, include_dir};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../targets/external");
 
-/// Names and descriptions: the first line of each test file, which is a comment.
+/// Names and descriptions: the first sentence of the comment each test file begins with.
 pub(crate) fn systems() -> Vec<(String, String)> {
     let mut systems = Vec::new();
     for file in FILES.files().filter(|f| f.path().extension().is_some_and(|e| e == "toml")) {
         let name = file.path().with_extension("").to_string_lossy().into_owned();
-        let first = file.contents_utf8().and_then(|text| text.lines().next()).unwrap_or_default();
-        systems.push((name, first.trim_start_matches('#').trim().to_owned()));
+        systems.push((name, about(file.contents_utf8().unwrap_or_default())));
     }
     systems.sort();
     systems
+}
+
+/// The first sentence of the comment a text begins with.
+fn about(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let comment = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    match comment.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => comment,
+    }
 }
 
 /// The test file of a system, unpacked.

@@ -69,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Bench(args) => commands::bench::bench(&args),
+        Command::New { what, name } => commands::new::new(what, &name),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

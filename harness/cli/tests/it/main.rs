@@ -13,6 +13,7 @@ mod killed;
 mod library;
 mod live;
 mod mistakes;
+mod new;
 mod privileges;
 mod runs;
 mod sql;

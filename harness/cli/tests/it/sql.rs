@@ -24,7 +24,8 @@ fn a_commit_whose_wait_for_standbys_is_cancelled_is_no_success() {
     let dir = tempfile::tempdir().unwrap();
     let script = project().join("targets/external/postgres/single.sh");
     // A synchronous standby that never comes, and somebody who cancels what waits for it.
-    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = ''SyncRep''";
+    let cancel =
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = ''SyncRep''";
     let test = format!(
         r#"
         workload = "set"

@@ -106,7 +106,13 @@ dog() {
 leave() {
   bad=0
   if [ -e "$B/filter" ]; then
-    if $S nft delete table inet "$N"; then rm -f "$B/filter"; else bad=1; fi
+    $S nft delete table inet "$N" 2>/dev/null
+    if t=$($S nft list tables) && ! echo "$t" | grep -q "$N"; then
+      rm -f "$B/filter"
+    else
+      echo "the table $N stays"
+      bad=1
+    fi
   fi
   end_all >/dev/null || { echo "processes $(of_it) do not end"; bad=1; }
   if [ $bad = 0 ] && [ -d "$B" ]; then
