@@ -57,6 +57,37 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         "new" => pair(true),
         "process" => Ok(Value::Int(process.0.into())),
         "f" => Ok(Value::Str(call.f.to_string())),
-        _ => Err(format!("there is no `{{{name}}}`")),
+        _ => {
+            let part = name.strip_prefix("value.").and_then(|part| call.arg.get(part));
+            part.cloned().ok_or_else(|| {
+                format!("{}'s argument is {}, which has no {name}", call.f, call.arg)
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_is_known_has_a_value() {
+        let transfer = Call::new("transfer", Value::of([("from", 3.into())])).on("k");
+        let cas = Call::new("cas", Value::from([1, 2])).on("k");
+        for (name, call, expected) in [
+            ("key", &cas, "k".into()),
+            ("value", &cas, Value::from([1, 2])),
+            ("old", &cas, 1.into()),
+            ("new", &cas, 2.into()),
+            ("value.from", &transfer, 3.into()),
+            ("process", &cas, 7.into()),
+            ("f", &cas, "cas".into()),
+        ] {
+            assert!(knows(name), "{name}");
+            assert_eq!(value(name, call, Process(7)), Ok(expected), "{name}");
+        }
+        assert!(value("value.to", &transfer, Process(7)).is_err());
+        assert!(value("old", &transfer, Process(7)).is_err());
+        assert!(!knows("value.") && !knows("from"));
     }
 }
