@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, MaelstromCommand};
 
 pub use danso_checkers as checkers;
 pub use danso_engine::target;
@@ -70,6 +70,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Bench(args) => commands::bench::bench(&args),
         Command::New { what, name } => commands::new::new(what, &name),
+        Command::Maelstrom { command: MaelstromCommand::Test(args) } => {
+            commands::maelstrom::test(&args)
+        }
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

@@ -6,6 +6,7 @@ use danso::vocab::{Event, History, Time};
 use crate::harness::{danso, turn};
 
 #[path = "../../src/commands/new/workload.rs"]
+#[allow(unreachable_pub, reason = "it is a crate of its own where it is written")]
 mod workload;
 
 #[test]
