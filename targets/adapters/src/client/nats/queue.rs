@@ -130,14 +130,15 @@ impl Queue {
                 _ => return Ok(Outcome::Info("drained in part".into())),
             }
         }
-        let Some(left) = self.left(session).await? else {
-            return Ok(Outcome::Info("what is left is not told".into()));
+        let left = match self.left(session).await? {
+            Ok(left) => left,
+            Err(why) => return Ok(Outcome::Info(format!("left: {why}").into())),
         };
         Ok(Outcome::Ok(Value::of([("values", values.into()), ("left", left.into())])))
     }
 
     /// What is in the stream.
-    async fn left(&self, session: &mut Session) -> io::Result<Option<Vec<Value>>> {
+    async fn left(&self, session: &mut Session) -> io::Result<Result<Vec<Value>, Refusal>> {
         let (mut left, mut from) = (Vec::new(), 1);
         while left.len() < DRAIN {
             let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.stream);
@@ -149,7 +150,7 @@ impl Queue {
             match refusal(&answer)? {
                 None => {}
                 Some(error) if error.number == NO_MESSAGE => break,
-                Some(_) => return Ok(None),
+                Some(error) => return Ok(Err(error)),
             }
             let answer = answer.value()?;
             let message = answer.get("message").ok_or_else(|| nonsense("no message"))?;
@@ -162,7 +163,7 @@ impl Queue {
             left.push(Value::of([("value", value), ("offset", number.into())]));
             from = number + 1;
         }
-        Ok(Some(left))
+        Ok(Ok(left))
     }
 }
 
