@@ -80,8 +80,7 @@ enum Step<'a> {
 
 /// The steps of a transaction, as asked for or as answered.
 fn steps(value: &Value, answered: bool) -> Option<Vec<Step<'_>>> {
-    let step = |part: &'_ Value| -> Option<Step<'_>> { read_step(part, answered) };
-    value.list()?.iter().map(step).collect()
+    value.list()?.iter().map(|part| read_step(part, answered)).collect()
 }
 
 fn read_step(part: &Value, answered: bool) -> Option<Step<'_>> {
