@@ -88,10 +88,13 @@ pub struct Spoken {
     /// The workload it is.
     pub workload: &'static str,
     /// Parameters it must have.
-    pub params: &'static [(&'static str, fn() -> Value)],
+    pub params: &'static [Param],
     /// Parameters it has unless the user says others.
-    pub usual: &'static [(&'static str, fn() -> Value)],
+    pub usual: &'static [Param],
 }
+
+/// A parameter's name, and its value.
+pub type Param = (&'static str, fn() -> Value);
 
 /// The workloads that targets of this kind speak by names of their own; none if clients are
 /// described in the test file. The target is told which it is: the setting `workload`.
