@@ -80,6 +80,9 @@ pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
 
+/// A parameter and its value.
+pub type Param = (&'static str, fn() -> Value);
+
 /// A workload as a kind of target calls it.
 #[derive(Clone, Copy, Debug)]
 pub struct Spoken {
