@@ -95,7 +95,9 @@ fn what_cannot_be_run_is_told_in_a_line() {
 
 /// Registers in memory that forget every third write: how many there were, and what is held.
 #[derive(Default)]
-struct Forgetful(Arc<Mutex<(u64, BTreeMap<Option<Value>, Value>)>>);
+struct Forgetful(Arc<Mutex<(u64, Registers)>>);
+
+type Registers = BTreeMap<Option<Value>, Value>;
 
 impl Target for Forgetful {
     fn name(&self) -> &str {

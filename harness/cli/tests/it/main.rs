@@ -12,6 +12,7 @@ mod hostile;
 mod killed;
 mod library;
 mod live;
+mod maelstrom;
 mod mistakes;
 mod new;
 mod privileges;

@@ -5,6 +5,7 @@ use danso::vocab::{Event, History, Time};
 
 use crate::harness::{danso, turn};
 
+#[allow(unreachable_pub, reason = "whoever it is written for may want it public")]
 #[path = "../../src/commands/new/workload.rs"]
 mod workload;
 
