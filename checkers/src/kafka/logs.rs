@@ -34,6 +34,8 @@ pub(super) struct Entry<'h> {
     pub(super) by: Op<'h>,
     /// Some poll has shown it.
     pub(super) shown: bool,
+    /// It was reported as lost.
+    pub(super) lost: bool,
 }
 
 /// Where a message stands.
@@ -154,7 +156,7 @@ impl<'h> Log<'h> {
         let polled = op.f() == "poll";
         match self.known.get_mut(&offset) {
             None => {
-                let entry = Entry { message: message.clone(), by: op, shown: polled };
+                let entry = Entry { message: message.clone(), by: op, shown: polled, lost: false };
                 self.known.insert(offset, entry);
             }
             Some(entry) => {

@@ -31,7 +31,7 @@ pub(super) fn judge(
         let answer = op.ret().ok_or_else(|| strange(op))?;
         let mut asked = asked(op)?;
         for (key, messages) in shown(&answer).ok_or_else(|| strange(op))? {
-            let Some(log) = logs.all.get(key) else { continue };
+            let Some(log) = logs.all.get_mut(key) else { continue };
             explained(key, log, &messages, op, ledger);
             let from = asked.get(key).copied();
             in_order(key, from, &messages, op, ledger);
@@ -106,7 +106,7 @@ fn in_order(
 /// Nothing that is known may be left out, up to the last that is shown.
 fn whole(
     key: &str,
-    log: &Log<'_>,
+    log: &mut Log<'_>,
     from: Option<i64>,
     messages: &[(i64, &Value)],
     op: Op<'_>,
@@ -116,11 +116,12 @@ fn whole(
     there.sort_unstable();
     let (Some(first), Some(last)) = (there.first().copied(), there.last().copied()) else { return };
     let from = from.unwrap_or(first).min(last);
-    for (offset, entry) in log.known.range(from..=last) {
-        if there.binary_search(offset).is_ok() {
+    for (offset, entry) in log.known.range_mut(from..=last) {
+        // What is lost is told once.
+        if entry.lost || there.binary_search(offset).is_ok() {
             continue;
         }
-        // What no poll ever showed is told once, below.
+        entry.lost = !entry.shown;
         let name = if entry.shown { "poll-skip" } else { "lost-write" };
         blame(ledger, name, key, [op, entry.by], || {
             let never = if entry.shown { "" } else { "; no poll ever showed it" };
@@ -140,6 +141,7 @@ fn unseen(key: &str, log: &Log<'_>, nothing: Option<(i64, Op<'_>)>, ledger: &mut
         .iter()
         .filter(|(message, send)| send.is_ok() && !log.is_shown(message))
         .filter_map(|(_, send)| Some((send.ret()?.int()?, *send)))
+        .filter(|(offset, _)| log.known.get(offset).is_none_or(|entry| !entry.lost))
         .collect();
     unseen.sort_unstable_by_key(|(offset, send)| (*offset, send.row()));
     let mut open = 0;

@@ -77,6 +77,11 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Measure danso itself: controller cost per operation, throughput of a healthy cluster.
     Bench(BenchArgs),
+    /// Run programs written for Maelstrom, with the flags of its own command line.
+    Maelstrom {
+        #[command(subcommand)]
+        command: MaelstromCommand,
+    },
     /// Write a start that works, to be changed: a test of your own system, or a workload in Rust.
     #[command(after_help = "Example:\n  danso new target my-system; danso run my-system.toml")]
     New {
@@ -85,11 +90,6 @@ pub(crate) enum Command {
         what: Made,
         /// Its name: NAME.toml or NAME.rs is written, and nothing overwritten.
         name: String,
-    },
-    /// Run programs written for Maelstrom, with the flags of its own command line.
-    Maelstrom {
-        #[command(subcommand)]
-        command: MaelstromCommand,
     },
     /// Run one node of a bundled target (what `run` starts for you).
     #[command(disable_help_flag = true)]

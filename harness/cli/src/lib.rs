@@ -69,10 +69,10 @@ pub fn main() -> ExitCode {
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Bench(args) => commands::bench::bench(&args),
-        Command::New { what, name } => commands::new::new(what, &name),
         Command::Maelstrom { command: MaelstromCommand::Test(args) } => {
             commands::maelstrom::test(&args)
         }
+        Command::New { what, name } => commands::new::new(what, &name),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

@@ -96,7 +96,7 @@ fn the_document_of_test_files_is_whole() {
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         assert!(known.len() >= keys, "{table}: {}", said.err);
         for key in known {
-            let told = [format!("`{key}`"), format!("{key} "), format!("[{key}]")];
+            let told = [format!("`{key}`"), format!("{key} "), format!("{key}]")];
             assert!(told.iter().any(|told| document.contains(told)), "{key} is not documented");
         }
     }

@@ -10,7 +10,7 @@ fn example(name: &str, command: Option<&str>, more: &[&str]) -> (Said, serde_jso
     let dir = tempfile::tempdir().unwrap();
     let file = project().join(format!("docs/examples/maelstrom/{name}.toml"));
     let file = file.to_string_lossy().into_owned();
-    let command = command.map(|command| format!("options.command={command}"));
+    let command = command.map(|command| format!("target.command={command}"));
     let mut args = vec!["run", &file];
     args.extend(command.iter().flat_map(|command| ["--set", command]));
     args.extend(more);

@@ -59,7 +59,7 @@ impl Lab {
                  ssh-keygen -q -t ed25519 -N '' -f {path}/host{number}"
             ))
             .exits(0);
-            lab.serve(number, 2222, "");
+            lab.serve(number, 2222, "", "");
         }
         run(&format!("ssh-keygen -q -t ed25519 -N '' -f {path}/key")).exits(0);
         std::fs::copy(lab.file("key.pub"), lab.file("authorized")).unwrap();
@@ -87,13 +87,13 @@ impl Lab {
         format!("{}-{number}", self.middle())
     }
 
-    /// Starts an ssh server on a host, in front of it the words of `confine`. The folder it wants
-    /// is in a mount namespace of its own.
-    fn serve(&mut self, number: u16, port: u16, confine: &str) {
+    /// Starts an ssh server on a host, in front of it the words of `confine`, with these lines in its
+    /// configuration. The folder it wants is in a mount namespace of its own.
+    fn serve(&mut self, number: u16, port: u16, confine: &str, lines: &str) {
         let path = self.dir.path().display();
         let config = format!(
             "Port {port}\nHostKey {path}/host{number}\nAuthorizedKeysFile {path}/authorized\n\
-             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n{lines}\n"
         );
         let name = self.file(&format!("sshd{number}-{port}"));
         write(&name, config).unwrap();
@@ -357,25 +357,34 @@ fn a_host_that_hears_no_more_of_us_cleans_up_by_itself() {
     until("host 1 is clean", || {
         lab.nodes(1).is_empty() && !lab.on(1, "nft list tables").out.contains("danso")
     });
+    let history = lab.file("danso-runs/latest/history.jsonl");
+    until("the node is lost", || std::fs::read_to_string(&history).unwrap().contains("node-lost"));
     kill(Pid::from_raw(danso.id().cast_signed()), Signal::SIGINT).unwrap();
-    let code = danso.wait().unwrap().code();
-    assert_ne!(code, Some(0), "a run that lost a host is not valid");
+    assert_eq!(danso.wait().unwrap().code(), Some(2), "unknown, and no finding about the system");
+    let results = results(&latest(lab.dir.path()));
+    let reason = results["reason"].as_str().unwrap();
+    assert!(reason.contains("the connection to the host of n1 was lost"), "{reason}");
 }
 
 #[test]
 fn what_hosts_cannot_do_is_said_when_planning() {
     let _turn = turn();
     let Some(mut lab) = Lab::new() else { return };
-    lab.serve(3, 2223, "setpriv --bounding-set=-net_admin --inh-caps=-net_admin");
-    write(lab.file("weak"), "Host 10.0.0.3\nPort 2223\n").unwrap();
+    let weak = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin";
+    let nobody = "ForceCommand setpriv --reuid 65534 --regid 65534 --clear-groups sh -s";
+    lab.serve(3, 2223, weak, "");
+    lab.serve(3, 2224, "", nobody);
     let config = std::fs::read_to_string(lab.file("ssh_config")).unwrap();
-    let weak = std::fs::read_to_string(lab.file("weak")).unwrap();
-    write(lab.file("weak"), format!("{weak}Host *\n{config}")).unwrap();
     let text = std::fs::read_to_string(lab.file("hosts.toml")).unwrap();
-    write(lab.file("weak.toml"), text.replace("ssh_config", "weak")).unwrap();
-    let said = lab.here("danso plan weak.toml");
-    said.exits(254).says("partition: root@10.0.0.3: ").says("not permitted").says("log in as root");
-    lab.here("danso plan weak.toml --faults kill,pause").exits(0);
+    for (port, why) in [(2223, "not permitted"), (2224, "and not root")] {
+        let name = format!("{port}.toml");
+        let other = format!("Host 10.0.0.3\nPort {port}\nHost *\n{config}");
+        write(lab.file(&format!("{port}")), other).unwrap();
+        write(lab.file(&name), text.replace("ssh_config", &format!("{port}"))).unwrap();
+        let said = lab.here(&format!("danso plan {name}"));
+        said.exits(254).says("partition: root@10.0.0.3: ").says(why).says("log in as root");
+        lab.here(&format!("danso plan {name} --faults kill,pause")).exits(0);
+    }
     for (fault, why) in [
         ("clock", "danso does not reach their clocks"),
         ("delay", "cannot do `delay`"),

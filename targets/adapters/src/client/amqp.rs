@@ -5,9 +5,10 @@
 //! `"sent"`, and a message whose acknowledgement was lost may come again. A client that goes on
 //! without settling what it was given gives it back first, as if it had died.
 //!
-//! `drain` takes and acknowledges messages until none has come for `quiet`. AMQP does not tell
-//! what others hold, so `quiet` must be longer than what a client that died keeps: its
-//! connection is closed after about five seconds without a word.
+//! `drain` takes back what other clients of the run hold and do not settle any more, then takes
+//! and acknowledges messages until none has come for `quiet`. AMQP does not tell what is held for
+//! connections that broke, so `quiet` must be longer than the server takes to notice: about five
+//! seconds after the last word.
 //!
 //! | what comes back | outcome |
 //! | --- | --- |
@@ -28,8 +29,8 @@ mod session;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use danso_engine::target::{Client, Fut};
@@ -92,7 +93,10 @@ struct Shared {
     arguments: BTreeMap<String, Value>,
     patience: Duration,
     quiet: Duration,
-    sessions: AtomicU64,
+    /// Numbers for clients and for sessions.
+    next: AtomicU64,
+    /// Sessions between calls, by client.
+    idle: Mutex<BTreeMap<u64, Session>>,
 }
 
 impl Amqp {
@@ -119,7 +123,8 @@ impl Amqp {
             arguments: arguments.collect(),
             patience: time(table.patience, "2s", "patience")?,
             quiet: time(table.quiet, "8s", "quiet")?,
-            sessions: AtomicU64::new(0),
+            next: AtomicU64::new(0),
+            idle: Mutex::default(),
         };
         Ok(Amqp { port: table.port, shared: Arc::new(shared) })
     }
@@ -134,14 +139,21 @@ impl Dialect for Amqp {
     fn client(&self, place: Place) -> Box<dyn Client> {
         let address = place.hosts.get(place.home).map(|host| host.address(self.port));
         let address = address.unwrap_or_default();
-        Box::new(Connection { address, shared: self.shared.clone(), session: None })
+        let number = self.shared.number();
+        Box::new(Connection { address, number, shared: self.shared.clone() })
     }
 }
 
 struct Connection {
     address: String,
+    number: u64,
     shared: Arc<Shared>,
-    session: Option<Session>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.idle().remove(&self.number);
+    }
 }
 
 impl Client for Connection {
@@ -149,7 +161,7 @@ impl Client for Connection {
         Box::pin(async move {
             // Taken out: a call that is dropped takes its session with it, and so do those that
             // the server ends by closing the channel.
-            let session = self.session.take().and_then(Session::usable);
+            let session = self.shared.idle().remove(&self.number).and_then(Session::usable);
             if matches!(&*call.f, "ack" | "nack") {
                 let Some(session) = session else {
                     return Outcome::Fail("the session is gone".into());
@@ -159,7 +171,7 @@ impl Client for Connection {
             let mut session = match session {
                 Some(session) => session,
                 None => {
-                    let number = self.shared.sessions.fetch_add(1, Ordering::Relaxed);
+                    let number = self.shared.number();
                     let login = self.shared.login.clone();
                     let greet = |wire| Session::open(wire, login, number);
                     match wire::connect(&self.address, greet).await {
@@ -170,7 +182,7 @@ impl Client for Connection {
             };
             match self.shared.perform(&mut session, call).await {
                 Ok(outcome) => {
-                    self.session = Some(session);
+                    self.keep(session);
                     outcome
                 }
                 Err(outcome) => outcome,
@@ -180,15 +192,20 @@ impl Client for Connection {
 }
 
 impl Connection {
+    /// For the next call.
+    fn keep(&self, session: Session) {
+        self.shared.idle().insert(self.number, session);
+    }
+
     /// Says what becomes of a delivery. Only the session that was given it can.
-    async fn settle(&mut self, mut session: Session, call: &Call) -> Outcome {
+    async fn settle(&self, mut session: Session, call: &Call) -> Outcome {
         let tag = call.arg.str().and_then(|name| {
             let (number, tag) = name.split_once('/')?;
             (number.parse() == Ok(session.number)).then_some(())?;
             tag.parse().ok().filter(|tag| session.held == Some(*tag))
         });
         let Some(tag) = tag else {
-            self.session = Some(session);
+            self.keep(session);
             return Outcome::Fail("no delivery of this session".into());
         };
         let sent = match &*call.f {
@@ -197,7 +214,7 @@ impl Connection {
         };
         match sent {
             Ok(()) => {
-                self.session = Some(session);
+                self.keep(session);
                 Outcome::Ok("sent".into())
             }
             Err(error) => broken(&error),
@@ -206,6 +223,14 @@ impl Connection {
 }
 
 impl Shared {
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does it. With an error the session is of no more use.
     async fn perform(&self, session: &mut Session, call: &Call) -> Result<Outcome, Outcome> {
         let queue = call.key.as_ref().map(crate::template::plain).unwrap_or_default();
@@ -275,6 +300,8 @@ impl Shared {
     }
 
     async fn drain(&self, session: &mut Session, queue: &str) -> Result<Outcome, Outcome> {
+        // What is dropped hangs up.
+        self.idle().retain(|_, other| other.held.is_none());
         let (mut values, mut last) = (Vec::new(), Instant::now());
         while last.elapsed() < self.quiet {
             let message = match self.get(session, queue).await {

@@ -1,7 +1,7 @@
 //! Client `nats`: queues in JetStream, a stream with one durable consumer for each partition.
 //!
-//! Streams keep a message until it is acknowledged. Each connection makes sure that they and
-//! their consumers are there, as an application does when it starts. `enqueue` publishes and waits for the stream's acknowledgement; `dequeue` asks for one
+//! Streams keep a message until it is acknowledged. They and their consumers are made when first
+//! named, and again once nobody answers for them, as an application does when it starts. `enqueue` publishes and waits for the stream's acknowledgement; `dequeue` asks for one
 //! message and does not wait for one to come. `ack` and `nack` wait until the server says that it
 //! has heard them; with `acks = "sent"` they do not wait, what they come to is `"sent"`, and the
 //! message may come again. `drain` takes and acknowledges what is delivered, then lists what is still in
@@ -19,23 +19,24 @@
 //! It speaks the protocol itself, which is lines of text: a client that reconnects and sends
 //! again behind danso's back would say more than it knows.
 
+mod queue;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use danso_engine::target::{Client, Fut};
 use danso_vocab::codec::json;
 use danso_vocab::{Call, Outcome, Value};
 use serde::Deserialize;
 
-use self::session::{Answer, Session};
-use super::wire::{self, broken, nonsense};
+use self::queue::{CONSUMER, NOBODY, Queue, refusal, settle};
+use self::session::Session;
+use super::wire::{self, broken};
 use super::{Dialect, Row};
 use crate::mistake::read;
 use crate::place::Place;
@@ -48,13 +49,6 @@ pub(super) const ROW: Row = Row {
     about: "NATS JetStream: a stream and a durable consumer for each partition of a queue",
     build: |table, settings| Ok(Arc::new(Nats::new(table, settings)?)),
 };
-
-/// The consumer all clients share.
-const CONSUMER: &str = "danso";
-/// Messages a drain takes or lists at most; what is more is left to the next.
-const DRAIN: usize = 20_000;
-/// What JetStream says if there is no message of this number or after it.
-const NO_MESSAGE: i64 = 10_037;
 
 /// `[client]` of kind `nats`.
 #[derive(Debug, Deserialize)]
@@ -97,6 +91,14 @@ struct Shared {
     acks: Acks,
     /// Numbers for inboxes.
     inboxes: AtomicU64,
+    /// The streams that are there, as far as is known.
+    made: Mutex<BTreeSet<String>>,
+}
+
+impl Shared {
+    fn made(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Nats {
@@ -113,6 +115,7 @@ impl Nats {
             acks: table.acks,
             ack_wait: u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX),
             inboxes: AtomicU64::new(0),
+            made: Mutex::default(),
         };
         Ok(Nats { port: table.port, shared: Arc::new(shared) })
     }
@@ -165,7 +168,7 @@ impl Client for Connection {
                     Ok(queue) => queue,
                     Err(outcome) => return Ok(outcome),
                 };
-                match &*call.f {
+                let outcome = match &*call.f {
                     "enqueue" => queue.enqueue(&mut session, &call.arg).await,
                     "dequeue" => queue.dequeue(&mut session).await,
                     "ack" => settle(&mut session, "+ACK", &call.arg, self.shared.acks).await,
@@ -173,7 +176,11 @@ impl Client for Connection {
                     "drain" => queue.drain(&mut session).await,
                     "dead-letters" => Ok(Outcome::Ok(Value::List(Vec::new()))),
                     _ => Ok(Outcome::Fail("unsupported".into())),
+                }?;
+                if outcome == Outcome::Fail(NOBODY.into()) {
+                    self.shared.made().remove(&queue.stream);
                 }
+                Ok(outcome)
             };
             let done: io::Result<Outcome> = done.await;
             match done {
@@ -200,7 +207,7 @@ impl Connection {
             return Ok(Err(Outcome::Fail(why.into())));
         }
         let queue = Queue { stream: format!("danso-{partition}") };
-        if session.made.contains(&queue.stream) {
+        if self.shared.made().contains(&queue.stream) {
             return Ok(Ok(queue));
         }
         let stream = Value::of([
@@ -234,161 +241,7 @@ impl Connection {
                 return unmade(error.to_string());
             }
         }
-        session.made.insert(queue.stream.clone());
+        self.shared.made().insert(queue.stream.clone());
         Ok(Ok(queue))
     }
-}
-
-/// What JetStream says is wrong: its number and its words, or a status.
-fn refusal(answer: &Answer) -> io::Result<Option<Refusal>> {
-    if let Some(status) = answer.status {
-        return Ok(Some(Refusal { number: status.into(), words: "no answer".to_owned() }));
-    }
-    let value = answer.value()?;
-    Ok(value.get("error").map(|error| Refusal {
-        number: error.get("err_code").and_then(Value::int).unwrap_or_default(),
-        words: error.get("description").and_then(Value::str).unwrap_or_default().to_owned(),
-    }))
-}
-
-struct Refusal {
-    number: i64,
-    words: String,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words: String = self.words.chars().take(80).collect();
-        write!(out, "nats-{} {words}", self.number)
-    }
-}
-
-/// Says what becomes of a delivery.
-async fn settle(
-    session: &mut Session,
-    word: &str,
-    delivery: &Value,
-    acks: Acks,
-) -> io::Result<Outcome> {
-    let Some(subject) = delivery.str().filter(|subject| subject.starts_with("$JS.ACK.")) else {
-        return Ok(Outcome::Fail(format!("{delivery} is no delivery").into()));
-    };
-    if acks == Acks::Sent {
-        session.tell(subject, word).await?;
-        return Ok(Outcome::Ok("sent".into()));
-    }
-    let answer = session.ask(subject, word).await?;
-    Ok(match answer.status {
-        None => Outcome::Ok(Value::Nil),
-        Some(503) => Outcome::Fail("no-responders".into()),
-        Some(status) => Outcome::Info(format!("nats-{status}").into()),
-    })
-}
-
-/// A stream with its consumer.
-struct Queue {
-    stream: String,
-}
-
-impl Queue {
-    async fn enqueue(&self, session: &mut Session, value: &Value) -> io::Result<Outcome> {
-        let answer = session.ask(&self.stream, &json::to_string(value)).await?;
-        if answer.status == Some(503) {
-            return Ok(Outcome::Fail("no-responders".into()));
-        }
-        if let Some(error) = refusal(&answer)? {
-            return Ok(Outcome::Info(error.to_string().into()));
-        }
-        match answer.value()?.get("seq").and_then(Value::int) {
-            Some(_) => Ok(Outcome::Ok(Value::Nil)),
-            None => Err(nonsense("an acknowledgement without a number")),
-        }
-    }
-
-    /// One message that is ready, if there is any.
-    async fn next(&self, session: &mut Session) -> io::Result<Result<Option<Value>, Outcome>> {
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.stream);
-        let answer = session.ask(&subject, r#"{"batch":1,"no_wait":true}"#).await?;
-        Ok(match answer.status {
-            None => Ok(Some(delivered(&answer)?)),
-            Some(404 | 408) => Ok(None),
-            Some(503) => Err(Outcome::Fail("no-responders".into())),
-            Some(409) => Err(Outcome::Fail("nats-409".into())),
-            Some(status) => Err(Outcome::Info(format!("nats-{status}").into())),
-        })
-    }
-
-    async fn dequeue(&self, session: &mut Session) -> io::Result<Outcome> {
-        Ok(match self.next(session).await? {
-            Ok(message) => Outcome::Ok(message.unwrap_or_default()),
-            Err(outcome) => outcome,
-        })
-    }
-
-    async fn drain(&self, session: &mut Session) -> io::Result<Outcome> {
-        let mut values = Vec::new();
-        while values.len() < DRAIN {
-            let message = match self.next(session).await? {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(outcome) if values.is_empty() => return Ok(outcome),
-                Err(_) => return Ok(Outcome::Info("drained in part".into())),
-            };
-            let delivery = message.get("delivery").cloned().unwrap_or_default();
-            match settle(session, "+ACK", &delivery, Acks::Confirmed).await? {
-                Outcome::Ok(_) => values.push(message),
-                _ => return Ok(Outcome::Info("drained in part".into())),
-            }
-        }
-        let Some(left) = self.left(session).await? else {
-            return Ok(Outcome::Info("what is left is not told".into()));
-        };
-        Ok(Outcome::Ok(Value::of([("values", values.into()), ("left", left.into())])))
-    }
-
-    /// What is in the stream.
-    async fn left(&self, session: &mut Session) -> io::Result<Option<Vec<Value>>> {
-        let (mut left, mut from) = (Vec::new(), 1);
-        while left.len() < DRAIN {
-            let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.stream);
-            let wanted = Value::of([
-                ("seq", Value::Int(from)),
-                ("next_by_subj", self.stream.as_str().into()),
-            ]);
-            let answer = session.ask(&subject, &json::to_string(&wanted)).await?;
-            match refusal(&answer)? {
-                None => {}
-                Some(error) if error.number == NO_MESSAGE => break,
-                Some(_) => return Ok(None),
-            }
-            let answer = answer.value()?;
-            let message = answer.get("message").ok_or_else(|| nonsense("no message"))?;
-            let number = message.get("seq").and_then(Value::int);
-            let data = message.get("data").and_then(Value::str).unwrap_or_default();
-            let data = STANDARD.decode(data).map_err(|_| nonsense("no base64"))?;
-            let text = String::from_utf8(data).map_err(|_| nonsense("no UTF-8"))?;
-            let value = json::from_str(&text).map_err(|_| nonsense("no value of danso's"))?;
-            let number = number.ok_or_else(|| nonsense("a message without a number"))?;
-            left.push(Value::of([("value", value), ("offset", number.into())]));
-            from = number + 1;
-        }
-        Ok(Some(left))
-    }
-}
-
-/// A message as it is delivered. What it is called says all that is known of it:
-/// `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQUENCE…`, with two words more after `ACK` in some.
-fn delivered(answer: &Answer) -> io::Result<Value> {
-    let words: Vec<&str> = answer.reply.split('.').collect();
-    let at = if words.len() > 9 { 6 } else { 4 };
-    let number = |at: usize| words.get(at).and_then(|word| word.parse::<i64>().ok());
-    let (Some(attempt), Some(offset)) = (number(at), number(at + 1)) else {
-        return Err(nonsense("a delivery without numbers"));
-    };
-    Ok(Value::of([
-        ("value", answer.value()?),
-        ("delivery", answer.reply.as_str().into()),
-        ("offset", offset.into()),
-        ("attempt", attempt.into()),
-    ]))
 }

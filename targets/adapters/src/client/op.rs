@@ -59,9 +59,8 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         "f" => Ok(Value::Str(call.f.to_string())),
         _ => {
             let part = name.strip_prefix("value.").and_then(|part| call.arg.get(part));
-            part.cloned().ok_or_else(|| {
-                format!("{}'s argument is {}, which has no {name}", call.f, call.arg)
-            })
+            let none = || format!("{}'s argument is {}, which has no {name}", call.f, call.arg);
+            part.cloned().ok_or_else(none)
         }
     }
 }
@@ -71,23 +70,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_that_is_known_has_a_value() {
-        let transfer = Call::new("transfer", Value::of([("from", 3.into())])).on("k");
-        let cas = Call::new("cas", Value::from([1, 2])).on("k");
-        for (name, call, expected) in [
-            ("key", &cas, "k".into()),
-            ("value", &cas, Value::from([1, 2])),
-            ("old", &cas, 1.into()),
-            ("new", &cas, 2.into()),
-            ("value.from", &transfer, 3.into()),
-            ("process", &cas, 7.into()),
-            ("f", &cas, "cas".into()),
+    fn every_name_has_its_value() {
+        let of = |name: &str, arg: Value| value(name, &Call::new("f", arg).on("k"), Process(3));
+        let lease = Value::of([("owner", "w1".into()), ("ttl-ms", 500.into())]);
+        for (name, arg, want) in [
+            ("key", Value::Nil, "k".into()),
+            ("value", 7.into(), 7.into()),
+            ("value.ttl-ms", lease.clone(), 500.into()),
+            ("old", [1, 2].into(), 1.into()),
+            ("new", [1, 2].into(), 2.into()),
+            ("process", Value::Nil, 3.into()),
+            ("f", Value::Nil, "f".into()),
         ] {
-            assert!(knows(name), "{name}");
-            assert_eq!(value(name, call, Process(7)), Ok(expected), "{name}");
+            assert!(knows(name));
+            assert_eq!(of(name, arg), Ok(want), "{name}");
         }
-        assert!(value("value.to", &transfer, Process(7)).is_err());
-        assert!(value("old", &transfer, Process(7)).is_err());
-        assert!(!knows("value.") && !knows("from"));
+        for (name, arg) in [("value.ttl", lease), ("value.ttl", 7.into()), ("old", 7.into())] {
+            assert!(of(name, arg.clone()).is_err(), "{name} of {arg}");
+        }
+        assert!(!knows("value.") && !knows("valeu"));
     }
 }

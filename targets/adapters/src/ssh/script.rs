@@ -181,7 +181,8 @@ pub(super) fn node(folder: &Path, command: &NodeCommand, files: &[(String, Strin
     for arg in &command.args {
         let _ = write!(script, " {}", quote(arg));
     }
-    script += "\nstatus=$?\n";
+    // ssh itself ends with 255 where it fails.
+    script += "\nstatus=$?; [ $status != 255 ] || status=254\n";
     script += "while [ -n \"$(of_it)\" ]; do sleep 0.2; done\nexit $status\n";
     whole(&script)
 }

@@ -91,8 +91,8 @@ async fn taking_and_settling() {
     };
     assert_eq!(taken.get("value"), Some(&42.into()));
     let delivery = taken.get("delivery").unwrap().clone();
-    assert_eq!(delivery, Value::from("0/7"));
-    let other = client.invoke(&Call::new("ack", "1/7").on(0)).await;
+    assert_eq!(delivery, Value::from("1/7"));
+    let other = client.invoke(&Call::new("ack", "0/7").on(0)).await;
     assert_eq!(other, fail("no delivery of this session"));
     let sent = client.invoke(&Call::new("ack", delivery.clone()).on(0)).await;
     assert_eq!(sent, Outcome::Ok("sent".into()));
@@ -129,6 +129,22 @@ async fn draining() {
     let lines = [on(60, 70, got(7, b"42")), on(60, 70, closed_with(404))];
     assert_eq!(outcome("drain", &lines).await, info("drained in part"));
     assert_eq!(outcome("drain", &[on(60, 70, closed_with(404))]).await, fail("amqp-404"));
+}
+
+#[tokio::test]
+async fn a_drain_takes_back_what_idle_clients_hold() {
+    let dialect = dialect();
+    let get = [begun(), vec![on(60, 70, got(7, b"42"))]].concat();
+    let mut idle = dialect.client(server(get).await);
+    let Outcome::Ok(taken) = idle.invoke(&Call::new("dequeue", ()).on(0)).await else {
+        panic!("nothing was taken")
+    };
+    let empty = [begun(), vec![on(60, 70, method(60, 72, &[0]))]].concat();
+    let mut draining = dialect.client(server(empty).await);
+    draining.invoke(&Call::new("drain", ()).on(0)).await;
+    let delivery = taken.get("delivery").unwrap().clone();
+    let late = idle.invoke(&Call::new("ack", delivery).on(0)).await;
+    assert_eq!(late, fail("the session is gone"));
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! [`Session`]: NATS' own protocol, as far as requests and their answers go.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use danso_vocab::Value;
@@ -17,8 +16,6 @@ pub(super) struct Session {
     wire: Wire,
     inbox: String,
     requests: u64,
-    /// The streams that are known to be there.
-    pub(super) made: BTreeSet<String>,
 }
 
 /// What was answered.
@@ -47,7 +44,7 @@ impl Session {
         }
         let hello = format!("{CONNECT}\r\nPING\r\n");
         wire.send(hello.as_bytes()).await?;
-        let mut session = Session { wire, inbox, requests: 0, made: BTreeSet::new() };
+        let mut session = Session { wire, inbox, requests: 0 };
         loop {
             let line = session.wire.line().await?;
             if line == "PONG" {
