@@ -38,6 +38,7 @@ const CASES: &[Case] = &[
     case("unique-ids", nil, histories::unique_ids),
     case("counter", || 0.into(), histories::counter),
     case("total-queue", nil, histories::queue),
+    case("kafka", nil, histories::kafka),
     case("eventual-register", nil, histories::registers),
     case("last-write-register", nil, histories::registers),
     case("g-counter", nil, histories::counter),

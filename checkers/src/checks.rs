@@ -8,6 +8,7 @@ use danso_vocab::{Checker, Value};
 use crate::accounting::{Bank, LongFork, Set, SetFull};
 use crate::delivery::{Guarantee, delivery};
 use crate::eventual::{Object, eventual};
+use crate::kafka::Kafka;
 use crate::locks::{Leader, LeaseLock};
 use crate::saga::{Definition, sagas};
 
@@ -40,6 +41,11 @@ pub const CHECKS: &[CheckSpec] = &[
         name: "total-queue",
         about: "enqueue value, dequeue -> any or nil, drain -> list: what goes in comes out, in any order",
         checker: |_| Box::new(delivery(Guarantee::AtLeastOnce)),
+    },
+    CheckSpec {
+        name: "kafka",
+        about: "send, poll, commit-offsets, list-committed-offsets: logs with offsets",
+        checker: |_| Box::new(Kafka::default()),
     },
     CheckSpec {
         name: "bank",

@@ -9,9 +9,11 @@
 //! | --- | --- |
 //! | [`mod@linearizable`] | whether single objects look atomic, for any [`Model`]: without search where that is possible |
 //! | [`mod@delivery`] | whether a queue delivers what was sent: often enough, not too often, in order |
+//! | [`kafka`] | logs with offsets: whether messages keep theirs, and polls leave nothing out |
 //! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
+//! | [`list_append`] | transactions of appends and reads, each by itself; no cycles yet |
 //! | [`mod@saga`] | whether sagas are done or undone as a whole, from journals, states and what clients heard |
 //! | [`locks`] | leases with fencing tokens, and leaders with terms |
 //! | [`models`] | nothing: the sequential specifications, by name |
@@ -24,8 +26,10 @@ pub mod accounting;
 pub mod checks;
 pub mod delivery;
 pub mod eventual;
+pub mod kafka;
 mod ledger;
 pub mod linearizable;
+pub mod list_append;
 pub mod locks;
 pub mod models;
 mod numbering;

@@ -14,6 +14,7 @@ pub mod crdt_set;
 pub mod echo;
 pub mod g_set;
 pub mod generators;
+pub mod kafka;
 pub mod leader;
 pub mod lock;
 mod mix;
@@ -23,6 +24,7 @@ mod replicas;
 mod rounds;
 pub mod saga_orders;
 pub mod set;
+pub mod txn_list_append;
 pub mod unique_ids;
 
 use danso_vocab::Workload;
@@ -44,6 +46,8 @@ pub const WORKLOADS: &[&Workload] = &[
     &echo::WORKLOAD,
     &broadcast::WORKLOAD,
     &g_set::WORKLOAD,
+    &kafka::WORKLOAD,
+    &txn_list_append::WORKLOAD,
 ];
 
 /// The workload of this name.

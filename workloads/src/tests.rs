@@ -91,11 +91,14 @@ fn closing_calls(workload: &Workload) -> Vec<danso_vocab::Call> {
 
 #[test]
 fn a_worker_uses_the_whole_alphabet_and_nothing_else() {
-    // A number, or a message as a broker hands it out.
+    // A number, a message as a broker hands it out, or messages of a log.
     let outcome = |n: u64| {
-        let n = Value::Int(n as i64);
-        let delivery = || Value::of([("value", n.clone()), ("delivery", n.clone())]);
-        Outcome::Ok(if n.int().is_some_and(|n| n % 2 == 0) { delivery() } else { n })
+        let (which, n) = (n % 3, Value::Int(n as i64));
+        Outcome::Ok(match which {
+            0 => Value::of([("value", n.clone()), ("delivery", n)]),
+            1 => Value::of([("log-0", Value::List(vec![Value::List(vec![n.clone(), n])]))]),
+            _ => n,
+        })
     };
     for workload in WORKLOADS {
         let mut made = calls(workload, 1, outcome);

@@ -226,3 +226,22 @@ pub(crate) fn registers(ops: usize) -> History {
     }
     turns.finish()
 }
+
+/// Messages sent to ten logs, each polled after every two.
+pub(crate) fn kafka(ops: usize) -> History {
+    let mut turns = Turns::new();
+    let keys: Vec<String> = (0..10).map(|n| format!("log-{n}")).collect();
+    for n in 0..ops as i64 / 30 {
+        for (key, number) in keys.iter().zip(0..) {
+            let pair = |offset: i64| Value::from([offset, offset * 10 + number]);
+            for offset in [2 * n, 2 * n + 1] {
+                turns.call(Call::new("send", offset * 10 + number).on(key.as_str()), offset);
+            }
+            turns.quiet();
+            let shown = Value::List(vec![pair(2 * n), pair(2 * n + 1)]);
+            let poll = Call::new("poll", Value::of([(key.as_str(), (2 * n).into())]));
+            turns.call(poll, Value::of([(key.as_str(), shown)]));
+        }
+    }
+    turns.finish()
+}

@@ -36,9 +36,8 @@ def handle(message):
     def have(said):
         if said["type"] == "read_ok":
             values[key] = said["value"]
-        node.reply(message, {k: v for k, v in said.items() if k != "in_reply_to"})
 
-    node.ask(node.ids[0], {k: v for k, v in body.items() if k != "msg_id"}, have)
+    node.forward(message, node.ids[0], have)
 
 
 node.run()

@@ -27,6 +27,13 @@ class Node:
             self.waiting[self.last] = then
             self.send(dest, {**body, "msg_id": self.last})
 
+    def forward(self, message, dest, then=lambda body: None):
+        """Lets another node answer."""
+        def have(body):
+            then(body)
+            self.reply(message, {k: v for k, v in body.items() if k != "in_reply_to"})
+        self.ask(dest, {k: v for k, v in message["body"].items() if k != "msg_id"}, have)
+
     def every(self, seconds, work):
         """Does something again and again."""
         def loop():

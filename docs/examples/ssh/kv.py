@@ -8,6 +8,7 @@ log = open("kv.log", "a")
 
 class Node(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
 
     def say(self, code, body=b""):
         self.send_response(code)
@@ -16,7 +17,7 @@ class Node(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def ask_first(self, body=None):
-        ask = urllib.request.Request(f"http://{first}{self.path}", body, method=self.command)
+        ask = urllib.request.Request("http://" + first + self.path, body, method=self.command)
         try:
             with urllib.request.urlopen(ask, timeout=1) as answer:
                 self.say(answer.status, answer.read())

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use danso_vocab::codec::history::Format;
 
+use crate::commands::maelstrom::MaelstromArgs;
+
 /// Chaos testing and consistency checking in one binary.
 #[derive(Parser)]
 #[command(name = "danso", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -42,6 +44,13 @@ Examples:
 Exit codes: 0 the certificate proves its verdict, be it valid or invalid; 1 it does not;
 2 it is too large to tell; 254 bad usage or bad input.";
 
+const MAELSTROM_EXAMPLES: &str = "\
+Examples:
+  danso maelstrom test -w echo --bin ./echo.py --time-limit 5
+  danso maelstrom test -w broadcast --bin ./broadcast.py --node-count 5 --time-limit 20 \\
+      --rate 100 --latency 10 --nemesis partition
+  danso maelstrom test -w lin-kv --bin ./raft.rb --node-count 3";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Launch a cluster, drive it, break it, check what it answered, write a report.
@@ -68,6 +77,20 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Measure danso itself: controller cost per operation, throughput of a healthy cluster.
     Bench(BenchArgs),
+    /// Run programs written for Maelstrom, with the flags of its own command line.
+    Maelstrom {
+        #[command(subcommand)]
+        command: MaelstromCommand,
+    },
+    /// Write a start that works, to be changed: a test of your own system, or a workload in Rust.
+    #[command(after_help = "Example:\n  danso new target my-system; danso run my-system.toml")]
+    New {
+        /// What to write.
+        #[arg(value_enum)]
+        what: Made,
+        /// Its name: NAME.toml or NAME.rs is written, and nothing overwritten.
+        name: String,
+    },
     /// Run one node of a bundled target (what `run` starts for you).
     #[command(disable_help_flag = true)]
     Node {
@@ -77,6 +100,14 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+}
+
+/// What Maelstrom's command line can do here.
+#[derive(Subcommand)]
+pub(crate) enum MaelstromCommand {
+    /// Write a test file for these flags and run it.
+    #[command(after_help = MAELSTROM_EXAMPLES)]
+    Test(MaelstromArgs),
 }
 
 /// What decides a run.
@@ -276,6 +307,15 @@ pub(crate) enum AlgorithmArg {
     Polynomial,
     /// Both ways; unknown should they ever disagree.
     Both,
+}
+
+/// What `new` writes.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Made {
+    /// A test file for a system of your own.
+    Target,
+    /// A workload and its model, in Rust.
+    Workload,
 }
 
 /// What `list` lists.

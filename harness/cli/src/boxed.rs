@@ -1,24 +1,34 @@
 //! Real systems in the box: the test files of `targets/external` and what lies beside them are
 //! part of the binary, so `danso run etcd` works without a checkout.
 
+use std::fs::Permissions;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, DirEntry, include_dir};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../targets/external");
 
-/// Names and descriptions: the first line of each test file, which is a comment.
+/// Names and descriptions: the first sentence of the comment each test file begins with.
 pub(crate) fn systems() -> Vec<(String, String)> {
     let mut systems = Vec::new();
     for file in FILES.files().filter(|f| f.path().extension().is_some_and(|e| e == "toml")) {
         let name = file.path().with_extension("").to_string_lossy().into_owned();
-        let first = file.contents_utf8().and_then(|text| text.lines().next()).unwrap_or_default();
-        systems.push((name, first.trim_start_matches('#').trim().to_owned()));
+        systems.push((name, about(file.contents_utf8().unwrap_or_default())));
     }
     systems.sort();
     systems
+}
+
+/// The first sentence of the comment a text begins with.
+fn about(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let comment = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    match comment.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => comment,
+    }
 }
 
 /// The test file of a system, unpacked.
@@ -98,16 +108,25 @@ fn write(dir: &Dir<'_>, folder: &Path) -> io::Result<()> {
                 write(dir, folder)?;
             }
             DirEntry::File(file) => {
-                if std::fs::read(&path).is_ok_and(|bytes| bytes == file.contents()) {
+                let mode = mode(file.contents());
+                let is = || std::fs::symlink_metadata(&path).map(|is| is.mode() & 0o777);
+                let same = std::fs::read(&path).is_ok_and(|bytes| bytes == file.contents());
+                if same && is()? == mode {
                     continue;
                 }
                 let fresh = path.with_extension(format!("fresh-{}", std::process::id()));
                 std::fs::File::create(&fresh)?.write_all(file.contents())?;
+                std::fs::set_permissions(&fresh, Permissions::from_mode(mode))?;
                 std::fs::rename(fresh, path)?;
             }
         }
     }
     Ok(())
+}
+
+/// Scripts can be run: the box does not remember who could.
+fn mode(contents: &[u8]) -> u32 {
+    if contents.starts_with(b"#!") { 0o755 } else { 0o644 }
 }
 
 #[cfg(test)]
@@ -121,6 +140,8 @@ mod tests {
             assert!(danso_targets::find(&name).is_err(), "{name} is a bundled target as well");
             let file = unpacked(&name).unwrap().unwrap();
             assert!(file.is_file(), "{}", file.display());
+            let script = file.with_file_name("redis/node.sh");
+            assert_eq!(std::fs::metadata(script).unwrap().mode() & 0o777, 0o755);
         }
         assert_eq!(unpacked("../spec"), Ok(None));
         assert_eq!(unpacked("nothing"), Ok(None));

@@ -4,6 +4,8 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod list;
+pub(crate) mod maelstrom;
+pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod report;

@@ -154,6 +154,15 @@ fn declared(spec: &Spec, own: &Own, kind: &'static Kind) -> anyhow::Result<Cast>
     };
     let built = (kind.build)(&options, spec.nodes);
     let built = built.map_err(|m| spec.blame(Some(About::Setting(m.at)), &m.why))?;
+    // Clients in a network of danso's own would not reach it.
+    if kind.network == "none" && !["auto", "none"].contains(&spec.network.as_str()) {
+        let about = About::Setting(vec!["network".to_owned()]);
+        let why = format!(
+            "danso has no part in the network of a target of kind {}: leave --network {} out",
+            kind.name, spec.network
+        );
+        return Err(spec.blame(Some(about), &why));
+    }
     let workload = workload.map_or_else(|| chosen(spec, own, None), Ok)?;
     let name = workload.name;
     let asked = |f: &str| match spec.params.get("mix").and_then(Value::map) {

@@ -183,6 +183,7 @@ fn coverage(
             missing.extend(after_healing(history, plan));
         }
         missing.extend(blunt(plan, faults));
+        missing.extend(lost(history));
     }
     if missing.is_empty() {
         let bitten = faults.iter().filter(|f| f.bit).count();
@@ -198,6 +199,13 @@ fn coverage(
     } else {
         Finding::unknown("coverage", missing.join("; "))
     }
+}
+
+/// Nodes nobody knows anything of, because their machine is out of reach.
+fn lost(history: &History) -> impl Iterator<Item = String> + '_ {
+    let lost = history.notes().filter(|(_, _, n)| n.f == danso_engine::remote::NODE_LOST);
+    let nodes: BTreeSet<_> = lost.flat_map(|(_, _, n)| &n.nodes).collect();
+    nodes.into_iter().map(|node| format!("the connection to the host of {node} was lost"))
 }
 
 /// The reason operations of this kind most often did not succeed for, and how often.

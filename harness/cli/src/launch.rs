@@ -97,6 +97,9 @@ impl Launch<'_> {
             Err(RunError::Recording(_)) => None,
             Err(error) => return Err(error).with_context(|| site.root().display().to_string()),
         };
+        if let Some(left) = facts.as_ref().and_then(|facts| facts.left.as_ref()) {
+            self.say(|| format!("left on hosts: {left}; `danso doctor --clean` removes it"));
+        }
         let watched = self.watch.take().map(Watch::finish);
         watched.iter().for_each(|said| self.say(|| format!("live check  {said}")));
         self.say(|| "checking…".to_owned());
@@ -270,6 +273,9 @@ fn environment(
         environment.insert("nodes kept together by".to_owned(), facts.isolation.clone());
         if let Some(clients) = &facts.clients {
             environment.insert("clients".to_owned(), clients.clone());
+        }
+        if let Some(left) = &facts.left {
+            environment.insert("left on hosts".to_owned(), left.clone());
         }
         environment.insert("teardown".to_owned(), seconds(facts.teardown));
         environment.insert("controller CPU during the load".to_owned(), seconds(facts.cpu));

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, MaelstromCommand};
 
 pub use danso_checkers as checkers;
 pub use danso_engine::target;
@@ -69,6 +69,10 @@ pub fn main() -> ExitCode {
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
         Command::Bench(args) => commands::bench::bench(&args),
+        Command::Maelstrom { command: MaelstromCommand::Test(args) } => {
+            commands::maelstrom::test(&args)
+        }
+        Command::New { what, name } => commands::new::new(what, &name),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

@@ -129,13 +129,17 @@ impl Means {
             Need::Processes if self.processes => self.there(need),
             Need::Processes => Err(Obstacle::new(
                 "it needs node processes of danso's own, and this target has none",
-                "choose a target whose nodes danso starts",
+                "choose a target whose nodes danso starts, or describe the fault by commands \
+                 ([faults.NAME] with inject and heal)",
             )),
             Need::Link(ability) if self.backend.can(ability) => self.there(need),
             Need::Link(ability) => Err(Obstacle::new(
                 format!("the network `{}` cannot do `{ability}`", self.backend.word()),
                 match Backend::who_can(ability).as_str() {
                     _ if self.hosts.is_some() => "choose another fault".to_owned(),
+                    _ if !self.processes => "describe the fault by commands ([faults.NAME] with \
+                                             inject and heal)"
+                        .to_owned(),
                     "" => "no network can".to_owned(),
                     who => format!("use --network {who}"),
                 },

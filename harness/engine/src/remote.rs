@@ -14,6 +14,12 @@ use crate::means::{Need, Obstacle};
 use crate::network::{Network, NetworkError, Spec};
 use crate::target::{Fut, NodeCommand};
 
+/// The note of a node that was lost together with the way to its machine: nobody knows what it
+/// does. Its value carries `stderr`.
+pub const NODE_LOST: &str = "node-lost";
+/// How a [`Remote::stand_in`] ends then, and never else: what `ssh` keeps for itself.
+pub(crate) const LOST: &str = "exit status 255";
+
 /// The machines a target's nodes are to run on.
 pub trait Hosts: fmt::Debug + Send + Sync {
     /// Whether all of them allow what a fault needs. Tried on them, when planning.
@@ -50,7 +56,7 @@ pub trait Remote: Send + Sync {
     fn folder(&self, node: NodeId) -> PathBuf;
 
     /// The process to run here that stands for `node`: it runs `script` on the node's machine,
-    /// prints what that prints, ends when that ends, and takes it along when it is killed.
+    /// prints what that prints, ends as that ends or with 255 if it is lost, and takes it along when it is killed.
     fn stand_in(&self, node: NodeId, script: &Path) -> NodeCommand;
 
     /// What [`Remote::leave`] will undo, to undo it even after this process is gone.

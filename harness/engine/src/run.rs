@@ -18,6 +18,7 @@ use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
+use crate::remote;
 use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
@@ -79,6 +80,8 @@ pub struct Facts {
     pub isolation: String,
     /// What clients did about nodes that do not answer, if they were asked to do anything.
     pub clients: Option<String>,
+    /// What could not be removed from other machines.
+    pub left: Option<String>,
     /// Why it ended early, if it did.
     pub interrupted: Option<String>,
 }
@@ -202,10 +205,11 @@ impl Conductor {
         }
         self.cluster.down().await;
         collect(&self.cluster, &self.setup.site).await;
-        self.leave().await;
+        let left = self.leave().await;
         deaths.abort();
         let mut facts = result?;
         facts.teardown = since.elapsed();
+        facts.left = left;
         Ok(facts)
     }
 
@@ -217,15 +221,14 @@ impl Conductor {
         remote.settle().await
     }
 
-    /// Removes it.
-    async fn leave(&self) {
-        let Some(remote) = self.setup.network.remote() else { return };
+    /// Removes it. Says what is left.
+    async fn leave(&self) -> Option<String> {
+        let remote = self.setup.network.remote()?;
         let left = remote.leave().await;
         let left = left.and_then(|()| self.undo.undone(undo::HOSTS).map_err(|e| e.to_string()));
-        if let Err(error) = left {
-            tracing::warn!(error, "hosts");
-            self.note(Note::new("hosts-not-clean", error));
-        }
+        let error = left.err()?;
+        tracing::warn!(error, "hosts");
+        Some(error)
     }
 
     async fn phases(&self) -> Result<Facts, RunError> {
@@ -254,6 +257,7 @@ impl Conductor {
         }
         self.phase("end");
         let isolation = match self.cluster.processes.isolation() {
+            _ if self.setup.network.remote().is_some() => "a mark, on their machines".to_owned(),
             Ok((isolation, None)) => isolation.word().to_owned(),
             Ok((isolation, Some(obstacle))) => format!("{} ({obstacle})", isolation.word()),
             Err(error) => error.to_string(),
@@ -261,7 +265,7 @@ impl Conductor {
         let base = self.recorder.base();
         let clients = self.manners.told();
         let teardown = Duration::ZERO;
-        Ok(Facts { base, ready, teardown, cpu, isolation, clients, interrupted })
+        Ok(Facts { base, ready, teardown, cpu, isolation, clients, left: None, interrupted })
     }
 
     fn bench(&self) -> Vec<Worker> {
@@ -425,11 +429,14 @@ impl Conductor {
 
 async fn record_deaths(cluster: Arc<Cluster>, recorder: Arc<Recorder>) {
     let mut deaths = cluster.processes.deaths();
+    let elsewhere = cluster.network.remote().is_some();
     drop(cluster);
     while let Ok(died) = deaths.recv().await {
         tracing::warn!(node = %died.node, status = died.status, "a node ended by itself");
+        let lost = elsewhere && died.status == remote::LOST;
+        let f = if lost { remote::NODE_LOST } else { note::NODE_CRASHED };
         let value = Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
-        recorder.record(&Event::Note(Note::new(note::NODE_CRASHED, value).nodes([died.node])));
+        recorder.record(&Event::Note(Note::new(f, value).nodes([died.node])));
     }
 }
 

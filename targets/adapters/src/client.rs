@@ -12,6 +12,7 @@ mod nats;
 mod op;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
 mod redis;
 mod rust;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -54,6 +55,7 @@ pub const CLIENTS: &[Row] = &[
     // One system each.
     amqp::ROW,
     nats::ROW,
+    #[cfg(feature = "redis")]
     redis::ROW,
     #[cfg(feature = "postgres")]
     postgres::ROW,

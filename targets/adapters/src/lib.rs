@@ -80,6 +80,9 @@ pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
 
+/// A parameter and its value.
+pub type Param = (&'static str, fn() -> Value);
+
 /// A workload as a kind of target calls it.
 #[derive(Clone, Copy, Debug)]
 pub struct Spoken {
@@ -88,9 +91,9 @@ pub struct Spoken {
     /// The workload it is.
     pub workload: &'static str,
     /// Parameters it must have.
-    pub params: &'static [(&'static str, fn() -> Value)],
+    pub params: &'static [Param],
     /// Parameters it has unless the user says others.
-    pub usual: &'static [(&'static str, fn() -> Value)],
+    pub usual: &'static [Param],
 }
 
 /// The workloads that targets of this kind speak by names of their own; none if clients are

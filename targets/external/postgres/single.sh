@@ -1,10 +1,12 @@
 #!/bin/sh
-# Runs a PostgreSQL node with its data in $1, listening on $2:$3, as postgres does on any machine:
-# fsync is on. The data is made when there is none.
+# Runs a PostgreSQL node with its data in $1, listening on $2:$3, as it comes: fsync is on. More
+# arguments are the server's. The data is made when there is none.
 set -eu
-data=$1/db
+home=$1 ip=$2 port=$3
+shift 3
+data=$home/db
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-if [ ! -e "$1/made" ]; then
+if [ ! -e "$home/made" ]; then
     rm -rf "$data"
     "$bin/initdb" -D "$data" -U postgres -A trust --no-locale -E UTF8 --no-sync >/dev/null
     # After a crash one sync of the file system replaces one of each of a thousand files.
@@ -14,6 +16,6 @@ shared_buffers = 32MB
 recovery_init_sync_method = syncfs
 CONF
     echo "host all all all trust" >>"$data/pg_hba.conf"
-    touch "$1/made"
+    touch "$home/made"
 fi
-exec "$bin/postgres" -D "$data" -h "$2" -p "$3"
+exec "$bin/postgres" -D "$data" -h "$ip" -p "$port" "$@"

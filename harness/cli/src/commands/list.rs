@@ -50,6 +50,10 @@ fn targets() {
     println!("\nof your own, described in a test file: [target] kind = …");
     for kind in danso_adapters::KINDS {
         println!("{:<16} {}", kind.name, kind.about);
+        let spoken: Vec<_> = danso_adapters::spoken(kind.name).iter().map(|s| s.name).collect();
+        if !spoken.is_empty() {
+            println!("  workloads: {}", spoken.join(", "));
+        }
     }
     println!("\nand reached by [client] kind = …");
     for client in danso_adapters::client::CLIENTS {
@@ -61,7 +65,13 @@ fn workloads() {
     for workload in WORKLOADS {
         println!("{:<16} {}", workload.name, workload.about);
         let speakers = TARGETS.iter().filter(|t| t.workloads.contains(&workload.name));
-        let speakers: Vec<_> = speakers.map(|t| t.name).collect();
+        let mut speakers: Vec<_> = speakers.map(|t| t.name).collect();
+        for kind in danso_adapters::KINDS {
+            let spoken = danso_adapters::spoken(kind.name);
+            if spoken.iter().any(|spoken| spoken.workload == workload.name) {
+                speakers.push(kind.name);
+            }
+        }
         println!("  spoken by: {}", speakers.join(", "));
         let params = Params::complete(workload.params, &Default::default()).unwrap_or_default();
         for checker in (workload.checkers)(&params) {

@@ -286,11 +286,15 @@ fn a_system_that_runs_already_is_only_hurt_by_commands() {
     for (fault, why) in [
         ("kill", "node processes of danso's own"),
         ("pause", "node processes of danso's own"),
-        ("partition", "network"),
+        ("delay", "describe the fault by commands"),
     ] {
-        let said = danso(dir.path(), &["plan", "t.toml", "--faults", fault]);
+        // Somebody else's two nodes.
+        let two = "target.addresses=['127.0.0.1:1', '127.0.0.1:2']";
+        let said = danso(dir.path(), &["plan", "t.toml", "--faults", fault, "--set", two]);
         said.exits(254).says(&format!("{fault}: ")).says(why);
     }
+    let said = danso(dir.path(), &["plan", "t.toml", "--network", "switch"]);
+    said.exits(254).says("no part in the network");
     let said = danso(dir.path(), &["plan", "t.toml", "--set", "target.nodes=2"]);
     said.exits(254).says("2 nodes, but 1 addresses");
 }

@@ -38,12 +38,14 @@ fn every_command_shown_works() {
     let mut documents = vec![project().join("README.md")];
     for entry in std::fs::read_dir(project().join("docs")).unwrap() {
         let path = entry.unwrap().path();
-        // `docs/systems` has a test of its own.
-        documents.extend(path.is_file().then_some(path));
+        // `docs/systems` and `docs/ssh.md` have tests of their own.
+        documents.extend(Some(path).filter(|p| p.is_file() && !p.ends_with("ssh.md")));
     }
     let dir = tempfile::tempdir().unwrap();
     // As in a checkout, but with run folders of its own.
-    std::os::unix::fs::symlink(project().join("ci"), dir.path().join("ci")).unwrap();
+    for folder in ["ci", "docs"] {
+        std::os::unix::fs::symlink(project().join(folder), dir.path().join(folder)).unwrap();
+    }
     let bin = Path::new(DANSO).parent().unwrap().display().to_string();
     for document in documents {
         let text = std::fs::read_to_string(&document).unwrap();
@@ -61,6 +63,41 @@ fn every_command_shown_works() {
             let said = shell(dir.path(), &format!("PATH={bin}:$PATH\n{command}"));
             println!("{command}: {:?}", said.code);
             said.exits(expected(&command));
+        }
+    }
+}
+
+#[test]
+fn the_document_of_test_files_is_whole() {
+    let document = std::fs::read_to_string(project().join("docs/testing-your-system.md")).unwrap();
+    let example = std::fs::read_to_string(project().join("docs/examples/kv.toml")).unwrap();
+    assert!(document.contains(&example), "docs/examples/kv.toml is not shown as it is");
+    assert!(example.lines().count() <= 30, "a newcomer's file is short");
+    // Every key there is, as the refusal of one that there is not names them.
+    let dir = tempfile::tempdir().unwrap();
+    for (table, keys) in [
+        ("[target]\nkind = \"process\"\nx = 1\n", 16),
+        ("[target]\nkind = \"process\"\n[[target.role]]\nx = 1\n", 9),
+        ("[target]\nkind = \"external\"\nx = 1\n", 7),
+        ("[target]\nkind = \"process\"\ncommand = [\"x\"]\n[client]\nkind = \"http\"\nx = 1\n", 4),
+        (
+            "[target]\nkind = \"process\"\ncommand = [\"x\"]\n[client]\nkind = \"tcp-line\"\nx = 1\n",
+            4,
+        ),
+        (
+            "[target]\nkind = \"process\"\ncommand = [\"x\"]\n[client]\nkind = \"command\"\nx = 1\n",
+            3,
+        ),
+        ("x = 1\n", 12),
+    ] {
+        std::fs::write(dir.path().join("t.toml"), table).unwrap();
+        let said = crate::harness::danso(dir.path(), &["plan", "t.toml"]);
+        let (_, known) = said.err.split_once("expected one of ").unwrap_or_default();
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        assert!(known.len() >= keys, "{table}: {}", said.err);
+        for key in known {
+            let told = [format!("`{key}`"), format!("{key} "), format!("{key}]")];
+            assert!(told.iter().any(|told| document.contains(told)), "{key} is not documented");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! danso as a library: runs from Rust, and the examples that the documentation shows.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use danso::Test;
@@ -92,8 +93,11 @@ fn what_cannot_be_run_is_told_in_a_line() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// A register in memory that forgets every tenth write.
-struct Forgetful(Arc<std::sync::Mutex<(i64, Value)>>);
+/// Registers in memory that forget every third write: how many there were, and what is held.
+#[derive(Default)]
+struct Forgetful(Arc<Mutex<(u64, Registers)>>);
+
+type Registers = BTreeMap<Option<Value>, Value>;
 
 impl Target for Forgetful {
     fn name(&self) -> &str {
@@ -128,13 +132,14 @@ impl Target for Forgetful {
 impl Client for Forgetful {
     fn invoke<'a>(&'a mut self, call: &'a Call) -> Fut<'a, Outcome> {
         Box::pin(async {
-            let mut register = self.0.lock().unwrap();
+            let (writes, registers) = &mut *self.0.lock().unwrap();
+            let register = registers.entry(call.key.clone()).or_default();
             if call.f == "read" {
-                return Outcome::Ok(register.1.clone());
+                return Outcome::Ok(register.clone());
             }
-            register.0 += 1;
-            if register.0 % 10 != 0 {
-                register.1 = call.arg.clone();
+            *writes += 1;
+            if *writes % 3 != 0 {
+                *register = call.arg.clone();
             }
             Outcome::Ok(Value::Nil)
         })
@@ -144,10 +149,11 @@ impl Client for Forgetful {
 #[test]
 fn a_target_of_ones_own_is_judged_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
-    let test = Test::new(Arc::new(Forgetful(Arc::default())), "register").nodes(2);
+    let test = Test::new(Arc::new(Forgetful::default()), "register").nodes(2);
     let test = test.set("params.mix", r#"{ read = 1, write = 1 }"#).set("params.keys", 1);
-    let test = test.processes(1).time(Duration::from_millis(300)).faults("none").network("none");
-    test.out(dir.path()).run().unwrap().assert_finds("stale-read");
+    let test = test.processes(1).rate(100).time(Duration::from_secs(1));
+    let test = test.faults("none").network("none");
+    test.out(dir.path()).run().unwrap().assert_finds("lost-write");
 }
 
 #[test]

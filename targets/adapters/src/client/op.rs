@@ -57,6 +57,37 @@ pub(crate) fn value(name: &str, call: &Call, process: Process) -> Result<Value, 
         "new" => pair(true),
         "process" => Ok(Value::Int(process.0.into())),
         "f" => Ok(Value::Str(call.f.to_string())),
-        _ => Err(format!("there is no `{{{name}}}`")),
+        _ => {
+            let part = name.strip_prefix("value.").and_then(|part| call.arg.get(part));
+            let none = || format!("{}'s argument is {}, which has no {name}", call.f, call.arg);
+            part.cloned().ok_or_else(none)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_value() {
+        let of = |name: &str, arg: Value| value(name, &Call::new("f", arg).on("k"), Process(3));
+        let lease = Value::of([("owner", "w1".into()), ("ttl-ms", 500.into())]);
+        for (name, arg, want) in [
+            ("key", Value::Nil, "k".into()),
+            ("value", 7.into(), 7.into()),
+            ("value.ttl-ms", lease.clone(), 500.into()),
+            ("old", [1, 2].into(), 1.into()),
+            ("new", [1, 2].into(), 2.into()),
+            ("process", Value::Nil, 3.into()),
+            ("f", Value::Nil, "f".into()),
+        ] {
+            assert!(knows(name));
+            assert_eq!(of(name, arg), Ok(want), "{name}");
+        }
+        for (name, arg) in [("value.ttl", lease), ("value.ttl", 7.into()), ("old", 7.into())] {
+            assert!(of(name, arg.clone()).is_err(), "{name} of {arg}");
+        }
+        assert!(!knows("value.") && !knows("valeu"));
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! | SQLSTATE | why nothing is left |
 //! | --- | --- |
-//! | class 40: `40001` serialization failure, `40P01` deadlock, … | the transaction is rolled back: that is what the class says |
+//! | class 40: `40001` serialization failure, `40P01` deadlock, … | the transaction is rolled back: that is what the class says; but not `40003`, which says that nobody knows, as CockroachDB may |
 //! | class 23: a constraint is broken | checked before the commit is written |
 //! | class 22: a value that does not fit | found while the statement runs |
 //! | class 42: no such table, column, right, … | found before anything is done |
@@ -120,7 +120,8 @@ impl Seen {
 
 /// See the table above.
 fn definite(code: &str) -> bool {
-    matches!(code.get(..2), Some("40" | "23" | "22" | "42")) || matches!(code, "25006" | "55P03")
+    let class = matches!(code.get(..2), Some("40" | "23" | "22" | "42"));
+    matches!(code, "25006" | "55P03") || class && code != "40003"
 }
 
 /// Carries messages until the session is dropped.
@@ -236,3 +237,6 @@ impl fmt::Debug for Open {
         out.debug_struct("Open").field("seen", &self.seen).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

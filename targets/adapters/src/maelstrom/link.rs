@@ -142,8 +142,8 @@ impl Links {
 /// Makes room for datagrams that wait to be read: how many bytes.
 fn room(socket: &UdpSocket) -> usize {
     // One of them may be refused; what has come of it is asked for.
-    drop(setsockopt(socket, sockopt::RcvBuf, &BUFFER));
-    drop(setsockopt(socket, sockopt::RcvBufForce, &BUFFER));
+    let _ = setsockopt(socket, sockopt::RcvBuf, &BUFFER);
+    let _ = setsockopt(socket, sockopt::RcvBufForce, &BUFFER);
     getsockopt(socket, sockopt::RcvBuf).unwrap_or(0)
 }
 

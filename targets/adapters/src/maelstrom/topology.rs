@@ -31,7 +31,7 @@ impl Shape {
         let linked = |a: usize, b: usize| match self {
             Shape::Total => true,
             Shape::Line => b == a + 1,
-            Shape::Grid => b == a + columns || (b == a + 1 && b % columns != 0),
+            Shape::Grid => b == a + columns || (b == a + 1 && !b.is_multiple_of(columns)),
             Shape::Tree => (b - 1) / 2 == a,
             Shape::Tree3 => (b - 1) / 3 == a,
             Shape::Tree4 => (b - 1) / 4 == a,

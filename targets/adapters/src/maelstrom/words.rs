@@ -23,6 +23,8 @@ pub(super) enum Words {
 /// Nodes have 10 s to agree, as they have there.
 const SETTLE: Settings = &[("settle", || Value::Int(10_000))];
 
+const KAFKA: Settings = &[("settle", || Value::Int(5_000))];
+
 type Settings = &'static [(&'static str, fn() -> Value)];
 
 /// The workloads these nodes speak: as they are called there, and as danso calls them.
@@ -44,6 +46,8 @@ pub(crate) const SPOKEN: &[Spoken] = &[
         usual: SETTLE,
     },
     Spoken { name: "lin-kv", workload: "register", params: &[], usual: &[] },
+    Spoken { name: "kafka", workload: "kafka", params: &[], usual: KAFKA },
+    Spoken { name: "txn-list-append", workload: "txn-list-append", params: &[], usual: &[] },
 ];
 
 /// The words of a workload.

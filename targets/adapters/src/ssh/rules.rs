@@ -52,20 +52,20 @@ impl Ground {
             );
         }
         for (link, policy) in policies {
-            let Some((chain, packets)) = self.place(*link, policy.block) else { continue };
-            let name = name(*link);
+            let Some(packets) = self.packets(*link, policy.block) else { continue };
+            let (name, chain) = (name(*link), packets.chain);
             for what in ["stopped", "passed"] {
                 let _ = writeln!(text, "add counter inet {table} {name}_{what}");
             }
-            for end in self.ends(policy, chain, &packets, &name) {
+            for end in packets.ends(policy, &name) {
                 let _ = writeln!(text, "add rule inet {table} {chain} {end}");
             }
         }
         text
     }
 
-    /// Where the packets of a link are met on this host, and how they are known.
-    fn place(&self, link: Link, block: Block) -> Option<(&'static str, String)> {
+    /// The packets of a link, if they are met on this host.
+    fn packets(&self, link: Link, block: Block) -> Option<Packets> {
         let family = if self.addresses.values().all(IpAddr::is_ipv4) { "ip" } else { "ip6" };
         let everyone: Vec<_> = self.addresses.values().map(IpAddr::to_string).collect();
         let others = format!("!= {{ {} }}", everyone.join(", "));
@@ -73,54 +73,86 @@ impl Ground {
         let ports = format!("{{ {} }}", ports.join(", "));
         let me = Party::Node(self.node);
         let rejected = block == Block::Reject;
-        match (link.from, link.to) {
+        let (chain, who, ports) = match (link.from, link.to) {
             (Party::Node(from), to) if to == me && !rejected => {
-                Some(("input", format!("{family} saddr {}", self.addresses.get(&from)?)))
+                ("input", format!("saddr {}", self.addresses.get(&from)?), None)
             }
             (from, Party::Node(to)) if from == me && rejected => {
-                Some(("output", format!("{family} daddr {}", self.addresses.get(&to)?)))
+                ("output", format!("daddr {}", self.addresses.get(&to)?), None)
             }
-            (Party::Clients, to) if to == me => Some((
-                "input",
-                format!("{family} saddr {others} meta l4proto {{ tcp, udp }} th dport {ports}"),
-            )),
-            (from, Party::Clients) if from == me => Some((
-                "output",
-                format!("{family} daddr {others} meta l4proto {{ tcp, udp }} th sport {ports}"),
-            )),
-            _ => None,
+            (Party::Clients, to) if to == me => {
+                ("input", format!("saddr {others}"), Some(format!("dport {ports}")))
+            }
+            (from, Party::Clients) if from == me => {
+                ("output", format!("daddr {others}"), Some(format!("sport {ports}")))
+            }
+            _ => return None,
+        };
+        Some(Packets { chain, who: format!("{family} {who}"), ports })
+    }
+}
+
+/// Packets of a link on one host.
+struct Packets {
+    /// Where they are met.
+    chain: &'static str,
+    /// Between whom.
+    who: String,
+    /// Only those from or to these ports.
+    ports: Option<String>,
+}
+
+impl Packets {
+    fn all(&self) -> String {
+        match &self.ports {
+            Some(ports) => format!("{} meta l4proto {{ tcp, udp }} th {ports}", self.who),
+            None => self.who.clone(),
         }
     }
 
-    /// What becomes of these packets.
-    fn ends(&self, policy: &Policy, chain: &str, packets: &str, name: &str) -> Vec<String> {
+    fn tcp(&self) -> String {
+        match &self.ports {
+            Some(ports) => format!("{} tcp {ports}", self.who),
+            None => format!("{} meta l4proto tcp", self.who),
+        }
+    }
+
+    fn not_tcp(&self) -> String {
+        match &self.ports {
+            Some(ports) => format!("{} udp {ports}", self.who),
+            None => format!("{} meta l4proto != tcp", self.who),
+        }
+    }
+
+    /// What becomes of them.
+    fn ends(&self, policy: &Policy, name: &str) -> Vec<String> {
         let stopped = format!("counter name {name}_stopped");
         let mut ends = Vec::new();
         match policy.block {
-            Block::Drop => ends.push(format!("{packets} {stopped} drop")),
+            Block::Drop => ends.push(format!("{} {stopped} drop", self.all())),
             Block::Reject => {
                 // A reset that says so to the other side must get there.
-                let flags = if chain == "output" { "tcp flags & rst == 0 " } else { "" };
-                ends.push(format!(
-                    "{packets} {flags}meta l4proto tcp {stopped} reject with tcp reset"
-                ));
-                ends.push(format!("{packets} meta l4proto != tcp {stopped} reject"));
+                let flags = if self.chain == "output" { " tcp flags & rst == 0" } else { "" };
+                let tcp = self.tcp();
+                ends.push(format!("{tcp}{flags} {stopped} reject with tcp reset"));
+                ends.push(format!("{} {stopped} reject", self.not_tcp()));
             }
             Block::Open | Block::Hold => {}
         }
+        let all = self.all();
         if policy.loss.share > 0.0 {
             let share = (policy.loss.share.min(1.0) * 10_000.0).round() as u32;
-            ends.push(format!("{packets} numgen random mod 10000 < {share} {stopped} drop"));
+            ends.push(format!("{all} numgen random mod 10000 < {share} {stopped} drop"));
         }
         if let Some(bits) = policy.bandwidth {
             let bytes = (bits / 8).max(1);
             // A tenth of a second, and no less than some packets.
             let burst = (bytes / 10).max(15_000);
             ends.push(format!(
-                "{packets} limit rate over {bytes} bytes/second burst {burst} bytes {stopped} drop"
+                "{all} limit rate over {bytes} bytes/second burst {burst} bytes {stopped} drop"
             ));
         }
-        ends.push(format!("{packets} counter name {name}_passed"));
+        ends.push(format!("{all} counter name {name}_passed"));
         ends
     }
 }
@@ -193,6 +225,9 @@ mod tests {
         let reject = Policy::blocked(Block::Reject);
         assert!(rules(2, one, two, reject).is_empty(), "who sends is told at once");
         assert!(rules(1, one, two, reject)[0].starts_with("output ip daddr 10.0.0.2 "));
+        let told = rules(1, one, Party::Clients, reject);
+        assert!(told[0].contains(" tcp sport { 7000, 7001 } tcp flags & rst == 0 counter"));
+        assert!(told[1].contains(" udp sport { 7000, 7001 } counter"), "{told:?}");
     }
 
     #[test]

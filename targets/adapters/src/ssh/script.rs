@@ -106,7 +106,13 @@ dog() {
 leave() {
   bad=0
   if [ -e "$B/filter" ]; then
-    if $S nft delete table inet "$N"; then rm -f "$B/filter"; else bad=1; fi
+    $S nft delete table inet "$N" 2>/dev/null
+    if t=$($S nft list tables) && ! echo "$t" | grep -q "$N"; then
+      rm -f "$B/filter"
+    else
+      echo "the table $N stays"
+      bad=1
+    fi
   fi
   end_all >/dev/null || { echo "processes $(of_it) do not end"; bad=1; }
   if [ $bad = 0 ] && [ -d "$B" ]; then
@@ -175,7 +181,8 @@ pub(super) fn node(folder: &Path, command: &NodeCommand, files: &[(String, Strin
     for arg in &command.args {
         let _ = write!(script, " {}", quote(arg));
     }
-    script += "\nstatus=$?\n";
+    // ssh itself ends with 255 where it fails.
+    script += "\nstatus=$?; [ $status != 255 ] || status=254\n";
     script += "while [ -n \"$(of_it)\" ]; do sleep 0.2; done\nexit $status\n";
     whole(&script)
 }

@@ -71,7 +71,10 @@ impl Sentinels {
             Reply::Array(words) => match words.as_slice() {
                 [Reply::BulkString(host), Reply::BulkString(port)] => {
                     let (host, port) = (std::str::from_utf8(host), std::str::from_utf8(port));
-                    Some(format!("{}:{}", host.ok()?, port.ok()?))
+                    let (host, port) = (host.ok()?, port.ok()?);
+                    // An address of IPv6 has colons of its own.
+                    let bare = host.contains(':');
+                    Some(if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
                 }
                 _ => None,
             },
