@@ -7,7 +7,6 @@ use crate::harness::{danso, turn};
 
 #[allow(unreachable_pub, reason = "whoever it is written for may want it public")]
 #[path = "../../src/commands/new/workload.rs"]
-#[allow(unreachable_pub, reason = "it is a crate of its own where it is written")]
 mod workload;
 
 #[test]
