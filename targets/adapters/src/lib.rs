@@ -96,6 +96,9 @@ pub struct Spoken {
     pub usual: &'static [Param],
 }
 
+/// A parameter's name, and its value.
+pub type Param = (&'static str, fn() -> Value);
+
 /// The workloads that targets of this kind speak by names of their own; none if clients are
 /// described in the test file. The target is told which it is: the setting `workload`.
 pub fn spoken(kind: &str) -> &'static [Spoken] {
