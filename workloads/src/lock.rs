@@ -239,4 +239,42 @@ mod tests {
         assert!(acquired > 300 && released > acquired * 8 / 10, "{released} of {acquired}");
         assert!((acquired / 10..acquired / 3).contains(&lingered), "{lingered} of {acquired}");
     }
+
+    #[test]
+    fn whoever_believes_until_the_release_always_releases() {
+        let given = [("held-until".to_owned(), "release".into())].into();
+        let params = Params::complete(PARAMS, &given).unwrap();
+        let seat = Seat { worker: 0, workers: 2, nodes: 3 };
+        let mut load = (WORKLOAD.generator)(&params, seat).unwrap();
+        let (mut rng, mut held) = (Rng::new(7), None);
+        let (mut token, mut released) = (0, 0);
+        for made in 0..2_000 {
+            let Step::Invoke(call) = load.next(&mut rng) else { continue };
+            let outcome = match &*call.f {
+                "acquire" => {
+                    assert_eq!(held, None, "it asks for a lock and has one");
+                    token += 1;
+                    held = Some(token);
+                    Outcome::Ok(token.into())
+                }
+                // Whatever becomes of a write.
+                "write" => match made % 3 {
+                    0 => Outcome::Info("timeout".into()),
+                    1 => Outcome::Fail("mismatch".into()),
+                    _ => Outcome::Ok(Value::Nil),
+                },
+                "release" => {
+                    assert_eq!(call.arg.int(), held.take());
+                    released += 1;
+                    Outcome::Info("timeout".into())
+                }
+                _ => Outcome::Ok(Value::Nil),
+            };
+            load.observe(&call, &outcome);
+        }
+        assert!(released > 200 && released >= token - 1, "{released} of {token}");
+        let wrong = [("held-until".to_owned(), "ever".into())].into();
+        let wrong = Params::complete(PARAMS, &wrong).unwrap();
+        assert!((WORKLOAD.generator)(&wrong, seat).is_err());
+    }
 }

@@ -177,7 +177,7 @@ fn only_what_was_printed_since_the_last_start_counts() {
         [target]
         kind = "process"
         nodes = 1
-        patience = "1s"
+        patience = "5s"
         command = ["python3", "{dir}/told.py", "{addr}", "{data}"]
         ready = "log serving"
         [[fault]]

@@ -14,7 +14,7 @@ fn a_new_target_runs() {
     let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     danso(dir.path(), &["new", "target", "my-system"]).exits(0).says("danso run my-system.toml");
-    danso(dir.path(), &["plan", "my-system.toml"]).exits(0).says("GET /{key}");
+    danso(dir.path(), &["plan", "my-system.toml"]).exits(0).says("GET /{key}").says("F0");
     let args = ["run", "my-system.toml", "--time", "4s"];
     danso(dir.path(), &args).exits(0).says("faults bit");
     danso(dir.path(), &["new", "target", "my-system"]).exits(254).says("is there already");

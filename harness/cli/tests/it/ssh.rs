@@ -318,6 +318,38 @@ fn links_are_hurt_in_every_way_hosts_can() {
 }
 
 #[test]
+fn nodes_are_ended_and_held_in_every_way() {
+    let _turn = turn();
+    let Some(lab) = Lab::new() else { return };
+    let faults = r#"
+        [[fault]]
+        kind = "stop"
+        args = { nodes = ["n2"], at = ["500ms"], for = "1s" }
+        [[fault]]
+        kind = "crash-loop"
+        args = { nodes = ["n3"], period = "500ms", at = ["2500ms"], for = "3s" }
+        [[fault]]
+        kind = "restart-rolling"
+        args = { at = ["7s"], for = "3s" }
+        [[fault]]
+        kind = "pause"
+        args = { nodes = ["n3"], at = ["12s"], for = "4s" }
+        [[fault]]
+        kind = "kill"
+        args = { nodes = ["n3"], at = ["12500ms"], for = "1s" }
+        [expect]
+        ok-rate = 0.3
+    "#;
+    lab.test("t.toml", faults);
+    let said = lab.here("danso run t.toml --time 18s");
+    said.exits(0).says("5 of 5 faults bit");
+    for number in 1..=3 {
+        assert_eq!(lab.nodes(number), "");
+    }
+    lab.is_clean();
+}
+
+#[test]
 fn what_is_left_by_dead_shells_is_cleaned_by_the_doctor() {
     let _turn = turn();
     let Some(lab) = Lab::new() else { return };
@@ -398,6 +430,10 @@ fn what_hosts_cannot_do_is_said_when_planning() {
     let nobody = text.replace("root@10.0.0.2", "root@10.0.0.99");
     write(lab.file("nobody.toml"), nobody).unwrap();
     lab.here("danso plan nobody.toml").exits(254).says("10.0.0.99").says("BatchMode");
+    let twice = text.replace("root@10.0.0.2", "root@10.0.0.22");
+    run(&format!("ip -n {} addr add 10.0.0.22/24 dev eth0", lab.host(1))).exits(0);
+    write(lab.file("twice.toml"), twice).unwrap();
+    lab.here("danso plan twice.toml").exits(254).says("are one machine");
     lab.here("danso plan hosts.toml --faults auto").exits(0).says("left out: limit-files");
     lab.is_clean();
 }

@@ -71,7 +71,7 @@ fn postgres() {
 #[test]
 fn mariadb() {
     if becomes("mysql") {
-        works("mariadb", &["mariadbd", "/usr/lib/galera/libgalera_smm.so", "rsync"]);
+        works("mariadb", &["mariadbd", "mariadb", "/usr/lib/galera/libgalera_smm.so", "rsync"]);
     }
 }
 

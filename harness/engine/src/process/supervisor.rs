@@ -27,6 +27,8 @@ use crate::remote::{Act, Remote};
 const START: Duration = Duration::from_secs(20);
 /// How long it may take until nothing is left of a node that was killed.
 const KILL: Duration = Duration::from_secs(5);
+/// How often a node elsewhere is looked for that may have been about to start.
+const LATE: u32 = 5;
 /// How long stopping processes may take.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -296,19 +298,30 @@ impl Supervisor {
         };
         let there = self.there(node, Act::Kill).await?;
         ear.condemn();
-        if let Some(pid) = there.first() {
-            let killed = ExitStatus::from_raw(Signal::SIGKILL as i32);
-            return Ok(self.ended(node, KILL).await?.map(|_| (*pid, killed)));
+        let mut ended = self.ended(node, KILL).await?;
+        if ended.is_none() {
+            // It should have answered. Its own children die with it.
+            tracing::warn!(%node, "its warden does not answer");
+            tree::signal(warden, Signal::SIGKILL)?;
+            ended = self.ended(node, KILL).await?;
         }
-        if let Some(status) = self.ended(node, KILL).await? {
-            return Ok(Some((pid, status)));
-        }
-        // It should have answered. Its own children die with it.
-        tracing::warn!(%node, "its warden does not answer");
-        tree::signal(warden, Signal::SIGKILL)?;
-        match self.ended(node, KILL).await? {
-            Some(status) => Ok(Some((pid, status))),
-            None => Err(io::Error::other(format!("{node} (pid {pid}) does not end"))),
+        let Some(status) = ended else {
+            return Err(io::Error::other(format!("{node} (pid {pid}) does not end")));
+        };
+        let killed = ExitStatus::from_raw(Signal::SIGKILL as i32);
+        match there.first() {
+            Some(there) => Ok(Some((*there, killed))),
+            None if self.remote.is_none() => Ok(Some((pid, status))),
+            None => {
+                // It may just have been about to start there.
+                for _ in 0..LATE {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    if let Some(there) = self.there(node, Act::Kill).await?.first() {
+                        return Ok(Some((*there, killed)));
+                    }
+                }
+                Ok(Some((pid, status)))
+            }
         }
     }
 
@@ -329,8 +342,9 @@ impl Supervisor {
         }) else {
             return Ok(None);
         };
-        self.there(node, Act::Signal(signal)).await?;
+        let there = self.there(node, Act::Signal(signal)).await?;
         self.there(node, Act::Resume).await?;
+        let pid = there.first().copied().unwrap_or(pid);
         for process in processes.iter().filter(|_| self.remote.is_none()) {
             tree::signal(*process, signal)?;
         }
@@ -372,11 +386,18 @@ impl Supervisor {
     /// # Errors
     /// If a signal cannot be sent, or somebody runs on.
     pub async fn pause(&self, node: NodeId) -> io::Result<Option<Vec<Pid>>> {
-        if self.remote.is_some() {
-            let stopped = self.there(node, Act::Pause).await?;
-            return Ok(Some(stopped).filter(|s| !s.is_empty()));
-        }
         let deadline = Instant::now() + SETTLE;
+        while self.remote.is_some() {
+            let stopped = self.there(node, Act::Pause).await?;
+            if !stopped.is_empty() {
+                return Ok(Some(stopped));
+            }
+            if self.pid(node).is_none() || self.is_delayed(node) || Instant::now() > deadline {
+                return Ok(None);
+            }
+            // What stands for it runs, so it is about to.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         loop {
             let Some((main, processes)) = self.running(node, |r| (r.pid(), r.processes())) else {
                 return Ok(None);

@@ -23,11 +23,12 @@ use danso_engine::target::{Client, Fut};
 use danso_vocab::codec::json;
 use danso_vocab::{Call, Outcome, Process, Value};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{Dialect, Row};
 use crate::mistake::read;
@@ -53,7 +54,9 @@ const REST: Duration = Duration::from_millis(50);
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(2);
 /// How long a program that has closed its output may take to end.
-const DYING: Duration = Duration::from_millis(200);
+const DYING: Duration = Duration::from_secs(1);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(2);
 /// Characters of an error that are recorded.
 const WORDS: usize = 200;
 
@@ -190,7 +193,7 @@ impl Shared {
             return Err("it has no pipes".to_owned());
         };
         tokio::spawn(log(errors, process, self.clone()));
-        Ok(Running { input, output: BufReader::new(output), asked: 0, group, child })
+        Ok(Running { input, output: BufReader::new(output), asked: 0, group: Some(group), child })
     }
 }
 
@@ -251,14 +254,29 @@ struct Running {
     output: BufReader<ChildStdout>,
     /// How many operations it was asked for.
     asked: i64,
-    group: Pid,
+    /// Its number and its group's, until it is killed.
+    group: Option<Pid>,
     child: tokio::process::Child,
 }
 
 impl Running {
     /// Itself, unless it has ended.
-    fn alive(mut self) -> Option<Running> {
-        matches!(self.child.try_wait(), Ok(None)).then_some(self)
+    fn alive(self) -> Option<Running> {
+        (!self.ended()).then_some(self)
+    }
+
+    /// Whether it has ended. It is not waited for: its number stays its own, and its group's.
+    fn ended(&self) -> bool {
+        let Some(id) = self.group else { return true };
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        !matches!(waitid(Id::Pid(id), flags), Ok(WaitStatus::StillAlive))
+    }
+
+    /// Kills it and everything it started.
+    fn kill(&mut self) {
+        if let Some(group) = self.group.take() {
+            let _gone_already = killpg(group, Signal::SIGKILL);
+        }
     }
 
     /// The outcome as the program tells it.
@@ -291,8 +309,14 @@ impl Running {
 
     /// How it died, if it is quick about it: it has closed its ends.
     async fn end(&mut self) -> String {
-        match timeout(DYING, self.child.wait()).await {
-            Ok(Ok(status)) => format!("{DIED}: {status}"),
+        let deadline = Instant::now() + DYING;
+        while !self.ended() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+        let ended = self.ended();
+        self.kill();
+        match self.child.wait().await {
+            Ok(status) if ended => format!("{DIED}: {status}"),
             _ => format!("{DIED}: it has closed its standard output"),
         }
     }
@@ -300,10 +324,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Not once its end was seen: then its number may be somebody else's.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _gone_already = killpg(self.group, Signal::SIGKILL);
-        }
+        self.kill();
     }
 }
 

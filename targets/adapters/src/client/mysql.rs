@@ -114,6 +114,8 @@ impl Session for Open {
             args => Params::Positional(args.iter().map(parameter).collect()),
         };
         let mut result = self.conn.exec_iter(sql, args).await.map_err(trouble)?;
+        // What a statement without rows did before is not what this one found.
+        let shows = !result.columns_ref().is_empty();
         let (mut answer, mut left) = (Answer::default(), self.most);
         while let Some(row) = result.next().await.map_err(trouble)? {
             let mut cells = Vec::new();
@@ -124,8 +126,7 @@ impl Session for Open {
             }
             answer.rows.push(cells);
         }
-        let found = answer.rows.len() as u64;
-        answer.affected = if found > 0 { found } else { result.affected_rows() };
+        answer.affected = if shows { answer.rows.len() as u64 } else { result.affected_rows() };
         result.drop_result().await.map_err(trouble)?;
         Ok(answer)
     }
@@ -173,4 +174,42 @@ fn value(cell: Cell) -> Result<(Value, u64), Trouble> {
         Cell::Float(_) | Cell::Double(_) => return Err(odd("a fraction")),
         Cell::Date(..) | Cell::Time(..) => return Err(odd("a time")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_as_they_went() {
+        for (ours, theirs) in [
+            (Value::Nil, Cell::NULL),
+            (Value::Int(-3), Cell::Int(-3)),
+            ("it's".into(), Cell::Bytes(b"it's".to_vec())),
+        ] {
+            assert_eq!(parameter(&ours), theirs);
+            assert_eq!(value(theirs).unwrap().0, ours);
+        }
+        assert_eq!(parameter(&Value::from([1, 2])), Cell::Bytes(b"[1,2]".to_vec()));
+        assert_eq!(parameter(&true.into()), Cell::Int(1));
+        for odd in [Cell::Double(0.5), Cell::UInt(u64::MAX), Cell::Bytes(vec![0xff])] {
+            assert!(matches!(value(odd), Err(Trouble::Broken(_))));
+        }
+    }
+
+    #[test]
+    fn only_listed_errors_are_definite() {
+        let undone = |code| {
+            let said = mysql_async::ServerError { code, message: "no".into(), state: "X".into() };
+            match trouble(&Error::Server(said)) {
+                Trouble::Refused { undone, .. } => undone,
+                Trouble::Broken(_) => panic!("the session goes on"),
+            }
+        };
+        assert!(undone(1213) && undone(1047));
+        // A constraint, an error of a commit, a statement that was killed.
+        assert!(!undone(1062) && !undone(1180) && !undone(1317));
+        let closed = Error::Driver(mysql_async::DriverError::ConnectionClosed);
+        assert!(matches!(trouble(&closed), Trouble::Broken(_)));
+    }
 }

@@ -9,12 +9,12 @@
 //!
 //! | what comes back | outcome |
 //! | --- | --- |
-//! | the acknowledgement of a publish with its number in the stream | `ok` |
+//! | the acknowledgement of a publish with its number in the stream | `ok` with that as `offset` |
 //! | a message; 404 or 408, there is none | `ok`; `ok` with nil |
 //! | 503, nobody is there to answer: the server has not passed it on | `fail` |
 //! | no connection; no stream or consumer could be made yet | `fail`: nothing was sent |
 //! | 409 to a `dequeue`: no message comes | `fail` |
-//! | any other error, a connection that breaks | `info` |
+//! | any other error, no answer within `patience`, a connection that breaks | `info` |
 //!
 //! It speaks the protocol itself, which is lines of text: a client that reconnects and sends
 //! again behind danso's back would say more than it knows.
@@ -28,6 +28,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use danso_engine::target::{Client, Fut};
 use danso_vocab::codec::json;
@@ -58,6 +59,7 @@ struct Table {
     replicas: Option<u16>,
     storage: Option<Storage>,
     ack_wait: Option<String>,
+    patience: Option<String>,
     #[serde(default)]
     acks: Acks,
 }
@@ -89,6 +91,7 @@ struct Shared {
     storage: &'static str,
     ack_wait: u64,
     acks: Acks,
+    patience: Duration,
     /// Numbers for inboxes.
     inboxes: AtomicU64,
     /// The streams that are there, as far as is known.
@@ -106,7 +109,10 @@ impl Nats {
         let table: Table = read(table)?;
         let wait = duration(table.ack_wait.as_deref().unwrap_or("2s"));
         let wait = wait.map_err(|why| Mistake::new(why).at("ack-wait"))?;
+        let patience = duration(table.patience.as_deref().unwrap_or("2s"));
+        let patience = patience.map_err(|why| Mistake::new(why).at("patience"))?;
         let shared = Shared {
+            patience,
             replicas: table.replicas,
             storage: match table.storage {
                 Some(Storage::Memory) => "memory",
@@ -156,7 +162,8 @@ impl Client for Connection {
                 None => {
                     let number = self.shared.inboxes.fetch_add(1, Ordering::Relaxed);
                     let inbox = format!("_INBOX.danso-{}-{number}", std::process::id());
-                    let greet = |wire| Session::open(wire, inbox);
+                    let patience = self.shared.patience;
+                    let greet = |wire| Session::open(wire, inbox, patience);
                     match wire::connect(&self.address, greet).await {
                         Ok(session) => session,
                         Err(outcome) => return outcome,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use danso_vocab::{Call, Value};
 
 use super::errors;
-use crate::Spoken;
+use crate::{Param, Spoken};
 
 /// What requests and answers of a workload look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,9 @@ pub(super) enum Words {
 }
 
 /// Nodes have 10 s to agree, as they have there.
-const SETTLE: Settings = &[("settle", || Value::Int(10_000))];
+const SETTLE: &[Param] = &[("settle", || Value::Int(10_000))];
 
-const KAFKA: Settings = &[("settle", || Value::Int(5_000))];
-
-type Settings = &'static [(&'static str, fn() -> Value)];
+const KAFKA: &[Param] = &[("settle", || Value::Int(5_000))];
 
 /// The workloads these nodes speak: as they are called there, and as danso calls them.
 pub(crate) const SPOKEN: &[Spoken] = &[

@@ -38,7 +38,7 @@ impl Named {
         let token = getrandom::u64().map_err(|e| format!("no randomness: {e}"))?;
         let token = format!("{token:016x}");
         let nodes = (1..).map(NodeId);
-        std::thread::scope(|scope| {
+        let machines: Vec<Machine> = std::thread::scope(|scope| {
             let opening: Vec<_> = self
                 .logins
                 .iter()
@@ -52,8 +52,16 @@ impl Named {
                 .collect();
             // A thread that panics has said why.
             let lost = |_| Err("its thread is lost".to_owned());
-            opening.into_iter().map(|o| o.join().unwrap_or_else(lost)).collect()
-        })
+            opening.into_iter().map(|o| o.join().unwrap_or_else(lost)).collect::<Result<_, _>>()
+        })?;
+        for (at, one) in machines.iter().enumerate() {
+            let same = |other: &&Machine| other.session.machine == one.session.machine;
+            if let Some(other) = machines[..at].iter().find(same) {
+                let (one, other) = (&one.login.to, &other.login.to);
+                return Err(format!("{other} and {one} are one machine: a host has one node"));
+            }
+        }
+        Ok(machines)
     }
 
     /// Runs a script on all of them that complains about what is missing.

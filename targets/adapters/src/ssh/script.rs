@@ -123,7 +123,8 @@ leave() {
 }
 filter() { [ -d "$B" ] && : > "$B/filter" && $S nft -f -; }
 counters() { [ ! -e "$B/filter" ] || $S nft list counters table inet "$N"; }
-echo "@$T ready ${SSH_CONNECTION:-}"
+echo "@$T ready $(cat /proc/sys/kernel/random/boot_id)$(readlink /proc/self/ns/net) \
+${SSH_CONNECTION:-}"
 n=0 s=
 while IFS= read -r line; do
   case $line in
@@ -170,10 +171,14 @@ pub(super) fn node(folder: &Path, command: &NodeCommand, files: &[(String, Strin
     let data = format!("{folder}/data");
     let dir = command.dir.as_ref().map_or(data.into(), |dir| dir.to_string_lossy());
     let _ = writeln!(script, "cd {} || exit 255", quote(&dir));
-    // It hears our end, or that of the connection. What it would say nobody reads.
-    script += "(trap '' HUP PIPE; cat <&3; end_all) >/dev/null 2>&1 &\nexec 3<&-\n";
+    // It hears the end of the connection, and takes along what this very shell has started: the
+    // node may have been started anew by then. What is just being started has no mark yet. What
+    // it would say nobody reads.
+    script += "(trap '' HUP PIPE; E=$E$$.; cat <&3; kill -9 $$; \
+               for n in 1 2 3 4 5; do end_all; sleep 0.2; done) >/dev/null 2>&1 &\n\
+               dead=$!\nexec 3<&-\n";
     // In the foreground: a shell has what runs in the background ignore SIGINT.
-    script += "env \"$E\"";
+    script += "env \"$E$$.\"";
     for (name, value) in &command.env {
         let _ = write!(script, " {}", quote(&format!("{name}={value}")));
     }
@@ -183,7 +188,7 @@ pub(super) fn node(folder: &Path, command: &NodeCommand, files: &[(String, Strin
     }
     // ssh itself ends with 255 where it fails.
     script += "\nstatus=$?; [ $status != 255 ] || status=254\n";
-    script += "while [ -n \"$(of_it)\" ]; do sleep 0.2; done\nexit $status\n";
+    script += "while [ -n \"$(of_it)\" ]; do sleep 0.2; done\nkill -9 $dead\nexit $status\n";
     whole(&script)
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Session {
     thread: Option<JoinHandle<()>>,
     /// The port of the host's ssh server, which is never cut.
     pub(super) port: u16,
+    /// Which machine this is, whatever it is called: its boot and its network.
+    pub(super) machine: String,
 }
 
 #[derive(Debug)]
@@ -55,13 +57,16 @@ impl Session {
             ready.ok_or_else(|| format!("its shell says `{line}`"))
         });
         let greeting = greeting.map_err(|why| wire.blame(&why))?;
-        // Our address and port, its address and port.
-        let port = greeting.split_whitespace().nth(3).and_then(|port| port.parse().ok());
+        // Who it is; our address and port, its address and port.
+        let words: Vec<_> = greeting.split_whitespace().collect();
+        let port = words.get(4).and_then(|port| port.parse().ok());
+        let machine = words.first().map_or_else(String::new, ToString::to_string);
         let (asks, inbox) = mpsc::channel();
         let name = format!("ssh-{}", mark.node);
         let thread = std::thread::Builder::new().name(name).spawn(move || wire.serve(&inbox));
         let thread = thread.map_err(|e| format!("no thread: {e}"))?;
-        Ok(Session { asks: Some(asks), thread: Some(thread), port: port.unwrap_or(22) })
+        let port = port.unwrap_or(22);
+        Ok(Session { asks: Some(asks), thread: Some(thread), port, machine })
     }
 
     /// Has a script run there.

@@ -119,7 +119,7 @@ fn what_does_not_come_up_is_one_clear_line() {
             "it has not printed `serving` yet",
         ),
         (
-            &["target.ready=GET http://{addr}/x", "target.env.MODE=huge", "target.patience=1s"],
+            &["target.ready=GET http://{addr}/x", "target.env.MODE=huge", "target.patience=5s"],
             255,
             "says more than 1048576 bytes",
         ),

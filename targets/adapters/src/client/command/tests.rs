@@ -1,5 +1,7 @@
 //! Programs that answer, that lie, that die, that say nothing.
 
+use std::path::Path;
+
 use danso_vocab::NodeId;
 
 use super::*;
@@ -84,14 +86,29 @@ async fn one_program_serves_one_client_until_it_owes_an_answer() {
     assert_ne!(other.invoke(&write()).await, first);
 }
 
+/// A script that starts something in the background, writes down its number and goes on so.
+fn leaving(path: &Path, then: &str) -> String {
+    format!(
+        "sleep 1000 >/dev/null & echo $! > {0}.new; mv {0}.new {0}; read l; {then}",
+        path.display()
+    )
+}
+
+/// Waits until the process whose number is in this file is gone, or dead and not waited for by
+/// whoever adopted it.
+async fn gone(path: &Path) {
+    let pid = std::fs::read_to_string(path).unwrap();
+    let state = format!("/proc/{}/stat", pid.trim());
+    while std::fs::read_to_string(&state).is_ok_and(|s| !s.contains(") Z")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_dropped_call_takes_its_program_along() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pid");
-    // What the program starts goes, too.
-    let script =
-        format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; read l; wait", path.display());
-    let mut client = client(&commands(&script));
+    let mut client = client(&commands(&leaving(&path, "wait")));
     let call = write();
     let started = async {
         while !path.exists() {
@@ -102,13 +119,16 @@ async fn a_dropped_call_takes_its_program_along() {
         _ = client.invoke(&call) => panic!("nobody has answered"),
         () = started => {}
     }
-    let pid = std::fs::read_to_string(&path).unwrap();
-    let state = format!("/proc/{}/stat", pid.trim());
-    // Gone, or dead and not waited for by whoever adopted it.
-    let alive = || std::fs::read_to_string(&state).is_ok_and(|s| !s.contains(") Z"));
-    while alive() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    gone(&path).await;
+}
+
+#[tokio::test]
+async fn a_program_that_died_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pid");
+    let died = outcome(&leaving(&path, "kill -9 $$")).await;
+    assert!(matches!(&died, Outcome::Info(why) if why.contains("signal: 9")), "{died:?}");
+    gone(&path).await;
 }
 
 #[tokio::test]

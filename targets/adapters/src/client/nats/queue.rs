@@ -88,7 +88,7 @@ impl Queue {
             return Ok(Outcome::Info(error.to_string().into()));
         }
         match answer.value()?.get("seq").and_then(Value::int) {
-            Some(_) => Ok(Outcome::Ok(Value::Nil)),
+            Some(offset) => Ok(Outcome::Ok(Value::of([("offset", offset.into())]))),
             None => Err(nonsense("an acknowledgement without a number")),
         }
     }

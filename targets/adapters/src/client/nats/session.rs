@@ -1,9 +1,11 @@
 //! [`Session`]: NATS' own protocol, as far as requests and their answers go.
 
 use std::io;
+use std::time::Duration;
 
 use danso_vocab::Value;
 use danso_vocab::codec::json;
+use tokio::time::timeout;
 
 use super::super::wire::{Wire, nonsense};
 
@@ -15,6 +17,7 @@ const CONNECT: &str = r#"CONNECT {"verbose":false,"pedantic":false,"headers":tru
 pub(super) struct Session {
     wire: Wire,
     inbox: String,
+    patience: Duration,
     requests: u64,
 }
 
@@ -37,14 +40,18 @@ impl Answer {
 
 impl Session {
     /// Greets. `inbox` is a name nobody else has.
-    pub(super) async fn open(mut wire: Wire, inbox: String) -> io::Result<Session> {
+    pub(super) async fn open(
+        mut wire: Wire,
+        inbox: String,
+        patience: Duration,
+    ) -> io::Result<Session> {
         let info = wire.line().await?;
         if !info.starts_with("INFO ") {
             return Err(io::Error::other("it does not speak NATS"));
         }
         let hello = format!("{CONNECT}\r\nPING\r\n");
         wire.send(hello.as_bytes()).await?;
-        let mut session = Session { wire, inbox, requests: 0 };
+        let mut session = Session { wire, inbox, patience, requests: 0 };
         loop {
             let line = session.wire.line().await?;
             if line == "PONG" {
@@ -69,7 +76,7 @@ impl Session {
         }
     }
 
-    /// Sends this to a subject and waits for an answer.
+    /// Sends this to a subject and waits for an answer, no longer than it is patient.
     pub(super) async fn ask(&mut self, subject: &str, body: &str) -> io::Result<Answer> {
         self.requests += 1;
         let number = self.requests.to_string();
@@ -79,12 +86,16 @@ impl Session {
             body.len()
         );
         self.wire.send(request.as_bytes()).await?;
-        loop {
-            let (to, answer) = self.receive().await?;
-            if to == number {
-                return Ok(answer);
+        let patience = self.patience;
+        let answer = async {
+            loop {
+                let (to, answer) = self.receive().await?;
+                if to == number {
+                    return Ok(answer);
+                }
             }
-        }
+        };
+        timeout(patience, answer).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Sends this to a subject.

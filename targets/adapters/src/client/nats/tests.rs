@@ -44,7 +44,8 @@ fn info(why: &'static str) -> Outcome {
 #[tokio::test]
 async fn publishing() {
     let taken = answer(3, r#"{"stream":"danso-0","seq":9}"#);
-    assert_eq!(outcome("enqueue", &[taken]).await, Outcome::Ok(Value::Nil));
+    let stored = Value::of([("offset", 9.into())]);
+    assert_eq!(outcome("enqueue", &[taken]).await, Outcome::Ok(stored));
     assert_eq!(outcome("enqueue", &[status(3, 503)]).await, fail("no-responders"));
     let error = r#"{"error":{"code":503,"err_code":10077,"description":"store failed"}}"#;
     let refused = outcome("enqueue", &[answer(3, error)]).await;
