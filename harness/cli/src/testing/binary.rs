@@ -62,7 +62,8 @@ fn suits(path: &Path) -> anyhow::Result<()> {
     if said.trim() == format!("{NAME} {ours}") {
         return Ok(());
     }
-    let is = if said.trim().is_empty() { "no danso" } else { said.trim() };
+    let line = said.lines().next().unwrap_or_default().trim();
+    let is = if line.starts_with(&format!("{NAME} ")) { line } else { "no danso" };
     Err(usage(format!(
         "{} is {is}, but this is the library danso {ours}: `cargo install danso --version {ours}`, \
          or say in {VARIABLE} where one is",
