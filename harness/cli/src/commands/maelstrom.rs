@@ -42,9 +42,10 @@ pub(crate) struct MaelstromArgs {
     /// Kinds of faults, as in partition,kill.
     #[arg(long, value_name = "KINDS")]
     nemesis: Option<String>,
-    /// Seconds from the start of a fault to its end, and from there to the next.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    nemesis_interval: u32,
+    /// Seconds from the start of a fault to its end, and from there to the next; 10, or a quarter
+    /// of the time if that is less.
+    #[arg(long, value_name = "SECONDS")]
+    nemesis_interval: Option<u32>,
     /// Who is whose neighbour: grid, line, total, tree, tree3 or tree4.
     #[arg(long, value_name = "SHAPE", default_value = "grid")]
     topology: String,
@@ -132,7 +133,8 @@ fn text(args: &MaelstromArgs) -> Result<String, String> {
     }
     let kinds = args.nemesis.iter().flat_map(|kinds| kinds.split(','));
     for kind in kinds.map(str::trim).filter(|kind| !kind.is_empty()) {
-        let lasts = args.nemesis_interval;
+        let usual = (args.time_limit / 4).clamp(1, 10);
+        let lasts = args.nemesis_interval.unwrap_or(usual);
         if 2 * lasts > args.time_limit {
             return Err(format!(
                 "--nemesis-interval {lasts} does not fit into --time-limit {}: it must be at most \
@@ -207,13 +209,20 @@ mod tests {
         let faults = file["fault"].as_array().unwrap();
         let kinds: Vec<_> = faults.iter().filter_map(|f| f["kind"].as_str()).collect();
         assert_eq!(kinds, ["delay", "partition", "kill"]);
-        assert_eq!(faults[2]["args"]["every"].as_str(), Some("20s"));
+        let every = |more: &[&str]| {
+            let file = of(more).unwrap();
+            file["fault"][0]["args"]["every"].as_str().map(str::to_owned)
+        };
+        let limited = ["--nemesis", "kill", "--time-limit"];
+        assert_eq!(every(&[limited.as_slice(), &["60"]].concat()).as_deref(), Some("20s"));
+        assert_eq!(every(&[limited.as_slice(), &["12"]].concat()).as_deref(), Some("6s"));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert!(of(&["--concurrency", "n"]).unwrap_err().contains("--concurrency"));
-        assert!(of(&["--nemesis", "kill", "--time-limit", "15"]).unwrap_err().contains("half"));
+        let long = ["--nemesis", "kill", "--time-limit", "15", "--nemesis-interval", "10"];
+        assert!(of(&long).unwrap_err().contains("half"));
         assert!(of(&["--latency", "1", "--latency-dist", "odd"]).unwrap_err().contains("odd"));
         assert!(of(&["--bin", "/nosuch"]).is_err());
     }
