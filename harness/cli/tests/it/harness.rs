@@ -46,6 +46,18 @@ impl Said {
         self
     }
 
+    /// Fails unless danso ended in one of these ways.
+    #[track_caller]
+    pub(crate) fn exits_with_any(&self, codes: &[i32]) -> &Self {
+        let ended = self.code.is_some_and(|code| codes.contains(&code));
+        assert!(
+            ended,
+            "{:?}, not {codes:?}: stdout:\n{}\nstderr:\n{}",
+            self.code, self.out, self.err
+        );
+        self
+    }
+
     /// Fails unless one of the outputs has this text.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Self {
