@@ -205,7 +205,7 @@ fn enter(
             }
         }
         let key = key.map(std::borrow::Cow::into_owned);
-        Anomaly { name: name.into(), key, ops, because, explain: Vec::new() }
+        Anomaly { name: name.into(), key, ops, because, explain: Vec::new(), figure: None }
     });
 }
 

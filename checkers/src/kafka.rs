@@ -133,6 +133,7 @@ fn blame<const N: usize>(
         ops: ops.iter().map(|op| op.id()).collect(),
         because: because(),
         explain: ops.iter().map(brief).collect(),
+        figure: None,
     });
 }
 

@@ -91,7 +91,14 @@ mod tests {
 
     fn anomaly(name: &'static str) -> Anomaly {
         let because = format!("a {name}");
-        Anomaly { name: name.into(), key: None, ops: Vec::new(), because, explain: Vec::new() }
+        Anomaly {
+            name: name.into(),
+            key: None,
+            ops: Vec::new(),
+            because,
+            explain: Vec::new(),
+            figure: None,
+        }
     }
 
     #[test]

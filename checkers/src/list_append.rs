@@ -249,6 +249,7 @@ fn blame(
         ops: ops.iter().map(|op| op.id()).collect(),
         because: because(),
         explain: ops.iter().map(ToString::to_string).collect(),
+        figure: None,
     });
 }
 

@@ -181,5 +181,6 @@ fn journal_rewritten(history: &History, found: &(String, usize, u32, u32)) -> An
             id(other)
         ),
         explain: Vec::new(),
+        figure: None,
     }
 }

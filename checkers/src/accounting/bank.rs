@@ -236,6 +236,7 @@ impl Right {
             ops: vec![read.id()],
             because,
             explain: Vec::new(),
+            figure: None,
         };
         let sum = total(balances);
         if sum != self.total {

@@ -46,6 +46,7 @@ impl Checker for Echo {
                     op.id()
                 ),
                 explain: Vec::new(),
+                figure: None,
             });
         }
         ledger

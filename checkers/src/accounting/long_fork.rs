@@ -221,6 +221,7 @@ impl<'h> Forks<'h> {
             ops: std::iter::once(read.id()).chain(other.map(Op::id)).collect(),
             because,
             explain: Vec::new(),
+            figure: None,
         };
         let failed = key.failed.filter(|(_, value)| *value == step.value);
         match (failed, key.written.filter(|(_, value)| *value == step.value)) {
@@ -272,8 +273,7 @@ impl<'h> Forks<'h> {
                         b.process(),
                         b.id()
                     ),
-                    explain: Vec::new(),
-                });
+                    explain: Vec::new(), figure: None });
             }
         }
     }

@@ -183,6 +183,7 @@ fn report(
         ops: std::iter::once(read.id()).chain(add.map(Op::id)).collect(),
         because,
         explain: Vec::new(),
+        figure: None,
     });
 }
 

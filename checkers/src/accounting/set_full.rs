@@ -203,6 +203,7 @@ impl<'h> Book<'_, 'h> {
                 read.id()
             ),
             explain: Vec::new(),
+            figure: None,
         });
     }
 
@@ -330,6 +331,7 @@ impl<'h> Book<'_, 'h> {
                 })
                 .into_iter()
                 .collect(),
+            figure: None,
         });
     }
 
@@ -348,6 +350,7 @@ impl<'h> Book<'_, 'h> {
                 absent.id(),
             ),
             explain: Vec::new(),
+            figure: None,
         });
     }
 

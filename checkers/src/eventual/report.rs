@@ -50,7 +50,14 @@ impl Report {
         }
         let (ops, because, explain) = make();
         let key = key.value.clone();
-        self.anomalies.push(Anomaly { name: Name::from(name), key, ops, because, explain });
+        self.anomalies.push(Anomaly {
+            name: Name::from(name),
+            key,
+            ops,
+            because,
+            explain,
+            figure: None,
+        });
     }
 
     /// Something that keeps a verdict from being valid.

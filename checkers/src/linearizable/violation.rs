@@ -138,6 +138,7 @@ pub(super) fn confirm(
                 ops: named.map(|row| object.history.row(*row as usize).id()).collect(),
                 because: refutation.because,
                 explain,
+                figure: None,
             }
         }
     };
@@ -167,6 +168,7 @@ fn by_pattern(
         ops: pattern.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because: pattern.because,
         explain,
+        figure: None,
     }
 }
 
@@ -200,6 +202,7 @@ fn by_search(
         ops: rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because,
         explain,
+        figure: None,
     }
 }
 

@@ -127,6 +127,7 @@ impl Leader {
                 ops: vec![now.op.id(), before.op.id()],
                 because: format!("{}, but {}{of}{why}", now.says(), before.says()),
                 explain: Vec::new(),
+                figure: None,
             };
         let mut leaders = FxHashMap::<i64, Observation<'_>>::default();
         let mut latest = FxHashMap::<Process, Observation<'_>>::default();

@@ -218,6 +218,7 @@ impl<'h> Book<'_, 'h> {
             ops: ops.iter().map(|op| op.id()).collect(),
             because,
             explain: ops.iter().map(|op| self.line(*op)).collect(),
+            figure: None,
         }
     }
 

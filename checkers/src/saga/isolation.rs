@@ -82,6 +82,7 @@ fn tell(
                 saga(writer)
             ),
             explain: Vec::new(),
+            figure: None,
         }
     });
 }

@@ -38,6 +38,7 @@ pub(super) fn reused_keys(history: &History, evidence: &Evidence<'_>, tally: &mu
                 saga(at)
             ),
             explain: Vec::new(),
+            figure: None,
         });
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn conservation(
 
 fn anomaly(because: String, key: &str, ops: Vec<OpId>, explain: Vec<String>) -> Anomaly {
     let key = (!key.is_empty()).then(|| Value::from(key));
-    Anomaly { name: NAME.into(), key, ops, because, explain }
+    Anomaly { name: NAME.into(), key, ops, because, explain, figure: None }
 }
 
 fn adds_up(history: &History, step: &Step, ledger: &Ledger, state: &State<'_>, tally: &mut Tally) {

@@ -140,6 +140,7 @@ fn crashes(
                 text("status")
             ),
             explain: text("stderr").lines().map(str::to_owned).collect(),
+            figure: None,
         }
     };
     if crashed.is_empty() {

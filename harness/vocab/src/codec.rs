@@ -3,6 +3,7 @@
 
 pub mod certificate;
 mod edn;
+mod figure;
 pub mod history;
 pub mod json;
 pub mod jsonl;

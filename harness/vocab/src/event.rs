@@ -106,6 +106,17 @@ pub mod note {
     pub const NODE_UP: &str = "node-up";
     /// A node died although no fault asked it to; its value carries `status` and `stderr`.
     pub const NODE_CRASHED: &str = "node-crashed";
+    /// A node's process ended because a fault asked it to.
+    pub const NODE_DOWN: &str = "node-down";
+    /// A node's processes stand still.
+    pub const NODE_PAUSED: &str = "node-paused";
+    /// They go on.
+    pub const NODE_RESUMED: &str = "node-resumed";
+    /// Who leads, from now on: the note's nodes; none if nobody says so any more.
+    pub const LEADER: &str = "leader";
+    /// A node's wall clock was read from inside: its value is how far it is ahead of the true
+    /// one, ns.
+    pub const CLOCK_OFFSET: &str = "clock-offset";
     /// A phase of the run begins; its value is one of `load`, `heal`, `closing`, `end`.
     pub const PHASE: &str = "phase";
     /// The run was cut short; its value is the reason.

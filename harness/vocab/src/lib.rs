@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`value`], [`call`], [`event`] | what a client asks for and what came back |
 //! | [`history`] | every operation of a run, in columns, well formed by construction |
-//! | [`model`], [`checker`], [`live`], [`verdict`] | how a history is judged |
+//! | [`model`], [`checker`], [`live`], [`verdict`], [`figure`] | how a history is judged |
 //! | [`certificate`] | a verdict with its proof |
 //! | [`generator`], [`workload`] | what clients will ask for |
 //! | [`fault`], [`plan`] | everything decided before a run |
@@ -21,6 +21,7 @@ pub mod checker;
 pub mod codec;
 pub mod event;
 pub mod fault;
+pub mod figure;
 pub mod generator;
 pub mod history;
 pub mod live;
@@ -39,6 +40,7 @@ pub use certificate::Certificate;
 pub use checker::{Checker, Limits, Progress, Stop};
 pub use event::{Event, NodeId, Note, Outcome, Process};
 pub use fault::{Fault, FaultId, Injection, Nodes, Schedule, Start};
+pub use figure::Figure;
 pub use generator::{Generator, Seat, Step};
 pub use history::{History, HistoryBuilder, IllFormed, Op, OpId, Status};
 pub use live::{LiveChecker, LiveViolation};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Name, OpId, Value};
+use crate::{Figure, Name, OpId, Value};
 
 /// The answer. Ordered, so that merging is `max`; unknown is never success.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +53,8 @@ pub struct Anomaly {
     pub because: String,
     /// Further lines for those who want to follow the reasoning: states reached, orders tried.
     pub explain: Vec<String>,
+    /// The same reasoning as data, for whoever draws it.
+    pub figure: Option<Figure>,
 }
 
 /// What one checker found.

@@ -60,6 +60,7 @@ pub(crate) fn poisoned(sharp: &str) -> Sample {
         ops: history.ops().map(|op| op.id()).collect(),
         because: text(),
         explain: vec![text()],
+        figure: None,
     };
     let finding = Finding::invalid(text(), vec![anomaly.clone(), anomaly]).stat(text(), 1);
     let base = sample::invalid();

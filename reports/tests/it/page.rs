@@ -146,6 +146,7 @@ fn a_history_without_times_is_drawn_by_order_alone() {
         ops: vec![danso_vocab::OpId(2), first.unwrap()],
         because: "It is stale.".to_owned(),
         explain: Vec::new(),
+        figure: None,
     };
     let mut sample = sample::empty();
     sample.history = builder.finish();

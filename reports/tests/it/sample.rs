@@ -176,6 +176,7 @@ pub(crate) fn invalid() -> Sample {
                 "So {read} can only return {new}, or a value written later; it returned {old}."
             ),
         ],
+        figure: None,
     };
     let finding = Finding::invalid("linearizable", vec![anomaly])
         .stat("keys", KEYS)
@@ -247,6 +248,7 @@ pub(crate) fn big(ops: usize) -> Sample {
         ops: vec![read, write],
         because: format!("{read} is stale."),
         explain: Vec::new(),
+        figure: None,
     };
     let mut sample =
         sample("a long run", cluster, Finding::invalid("linearizable", vec![anomaly.clone()]));

@@ -208,8 +208,7 @@ impl<'h> Finals<'h> {
                     last.read.id(),
                     when(history, "begun at", last.read.inv_time()),
                 ),
-                explain: also,
-            }
+                explain: also, figure: None }
         });
         lost
     }
@@ -247,7 +246,6 @@ impl<'h> Finals<'h> {
                 other.size,
                 words(elements, &lacks)
             ),
-            explain: Vec::new(),
-        });
+            explain: Vec::new(), figure: None });
     }
 }

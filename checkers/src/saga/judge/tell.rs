@@ -17,6 +17,7 @@ impl<'h> Judge<'_, 'h> {
             ops: self.reads(case),
             because,
             explain: self.explain(case),
+            figure: None,
         });
     }
 

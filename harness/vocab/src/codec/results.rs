@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::{self, StoredFigure};
 use super::json::{In, Out};
 use super::{FORMAT, ReadError, check_format};
 use crate::history::Counts;
@@ -41,6 +42,8 @@ struct StoredAnomaly<V> {
     ops: Vec<u32>,
     because: String,
     explain: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    figure: Option<StoredFigure>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,6 +101,7 @@ fn store_finding(finding: &Finding) -> StoredFinding<Out<'_>> {
                 ops: a.ops.iter().map(|id| id.0).collect(),
                 because: a.because.clone(),
                 explain: a.explain.clone(),
+                figure: a.figure.as_ref().map(figure::store),
             })
             .collect(),
         stats: finding.stats.iter().map(|(k, v)| (k.to_string(), *v)).collect(),
@@ -129,7 +133,7 @@ pub fn read(bytes: &[u8]) -> Result<Results, ReadError> {
             checker: Name::Owned(finding.name),
             verdict: verdict(&finding.verdict)?,
             reason: finding.reason,
-            anomalies: finding.anomalies.into_iter().map(load_anomaly).collect(),
+            anomalies: finding.anomalies.into_iter().map(load_anomaly).collect::<Result<_, _>>()?,
             stats: finding.stats.into_iter().map(|(k, v)| (Name::Owned(k), v)).collect(),
         });
     }
@@ -160,14 +164,15 @@ pub fn read(bytes: &[u8]) -> Result<Results, ReadError> {
     })
 }
 
-fn load_anomaly(stored: StoredAnomaly<In>) -> Anomaly {
-    Anomaly {
+fn load_anomaly(stored: StoredAnomaly<In>) -> Result<Anomaly, ReadError> {
+    Ok(Anomaly {
         name: Name::Owned(stored.name),
         key: stored.key.map(|k| k.0),
         ops: stored.ops.into_iter().map(OpId).collect(),
         because: stored.because,
         explain: stored.explain,
-    }
+        figure: stored.figure.map(figure::load).transpose()?,
+    })
 }
 
 fn verdict(word: &str) -> Result<Verdict, ReadError> {
@@ -188,6 +193,7 @@ mod tests {
             ops: vec![OpId(812), OpId(640)],
             because: "op #812 read 2".to_owned(),
             explain: vec!["state 3".to_owned()],
+            figure: None,
         };
         let results = Results {
             verdict: Verdict::Invalid,
