@@ -10,6 +10,8 @@ mod args;
 mod boxed;
 mod certificate;
 mod check;
+#[allow(dead_code, reason = "for suite, replay and shrink")]
+mod child;
 mod commands;
 mod display;
 mod draw;

@@ -83,7 +83,7 @@ impl std::fmt::Debug for Typed<'_> {
 }
 
 /// The first Ctrl-C (or SIGTERM) ends the run in good order, the second at once.
-fn listen_for_signals(interrupt: &Interrupt) -> anyhow::Result<()> {
+pub(crate) fn listen_for_signals(interrupt: &Interrupt) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupt = interrupt.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
