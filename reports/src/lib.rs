@@ -20,6 +20,7 @@
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
 mod counts;
+mod explorer;
 mod inert;
 mod label;
 mod page;
