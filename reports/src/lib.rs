@@ -20,8 +20,10 @@
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
 mod counts;
+mod figure;
 mod inert;
 mod label;
+mod link;
 mod page;
 mod plot;
 mod section;
