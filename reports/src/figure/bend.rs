@@ -89,7 +89,7 @@ pub(super) fn curves(boxes: &[Rect], edges: &[(usize, usize)]) -> Vec<Curve> {
                 })
                 .count();
             let middle = curve.at(0.5);
-            let crowded = drawn.iter().filter(|other| near(other.at(0.5), middle, 16.0)).count();
+            let crowded = drawn.iter().filter(|other| near(other.at(0.5), middle)).count();
             100.0 * hits as f64 + 90.0 * crowded as f64 + bend.abs()
         };
         let options = BENDS.map(|bend| {
@@ -102,8 +102,9 @@ pub(super) fn curves(boxes: &[Rect], edges: &[(usize, usize)]) -> Vec<Curve> {
     drawn
 }
 
-fn near(a: (f64, f64), b: (f64, f64), room: f64) -> bool {
-    (a.0 - b.0).abs() < room && (a.1 - b.1).abs() < room
+/// Whether labels on two such places would be in each other's way.
+fn near(a: (f64, f64), b: (f64, f64)) -> bool {
+    (a.0 - b.0).abs() < 40.0 && (a.1 - b.1).abs() < 20.0
 }
 
 #[cfg(test)]

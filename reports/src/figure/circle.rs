@@ -15,10 +15,10 @@ pub(super) fn place(sizes: &[(f64, f64)], order: &[usize]) -> Vec<Rect> {
         .collect();
     // Two lie side by side: above each other their arrows would have no room.
     let (start, rx) = match order.len() {
-        0..=2 => (TAU / 2.0, widest / 2.0 + 110.0),
-        _ => (-TAU / 4.0, (widest * n / TAU * 1.25).max(widest / 2.0 + 90.0)),
+        0..=2 => (TAU / 2.0, widest / 2.0 + 120.0),
+        _ => (-TAU / 4.0, (widest * n / TAU * 1.3).max(widest / 2.0 + 150.0)),
     };
-    let ry = (highest * n / TAU * 1.9).max(110.0);
+    let ry = (highest * n / TAU * 2.1).max(125.0);
     for (i, vertex) in order.iter().enumerate() {
         let angle = start + TAU * i as f64 / n;
         boxes[*vertex].x = rx * angle.cos();

@@ -95,17 +95,23 @@ pub(super) fn labels(edges: &[Drawn<'_>], curves: &[Curve], boxes: &[Rect]) -> V
         if !edge.guilty && edges.len() > LABELLED {
             continue;
         }
-        let words = words(edge);
-        let width = 6.8 * words.chars().count() as f64 + 10.0;
-        let spot = |t: f64| {
-            let (x, y) = curves[i].at(t);
-            Rect { x, y, width, height: 17.0 }
-        };
         let covers = |rect: &Rect| {
             boxes.iter().chain(labels.iter().map(|l| &l.rect)).filter(|o| o.meets(rect)).count()
         };
-        let best = SPOTS.map(spot).into_iter().min_by_key(covers);
-        labels.extend(best.map(|rect| Label { rect, words, guilty: edge.guilty }));
+        let best = |words: String| {
+            let width = 6.8 * words.chars().count() as f64 + 10.0;
+            let spot = |t: f64| {
+                let (x, y) = curves[i].at(t);
+                let rect = Rect { x, y, width, height: 17.0 };
+                (covers(&rect), rect)
+            };
+            let (covered, rect) = SPOTS.map(spot).into_iter().min_by_key(|(n, _)| *n)?;
+            Some((covered, Label { rect, words, guilty: edge.guilty }))
+        };
+        // Words that fit nowhere are left to the list.
+        let wordy = best(words(edge)).filter(|(covered, _)| *covered == 0);
+        let label = wordy.or_else(|| best(inert::brief(&edge.kind, 16)));
+        labels.extend(label.map(|(_, label)| label));
     }
     labels
 }

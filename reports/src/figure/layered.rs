@@ -3,7 +3,7 @@
 use super::bend::Rect;
 
 /// Between columns: room for arrows and their labels.
-const COLUMN: f64 = 74.0;
+const COLUMN: f64 = 96.0;
 /// Between boxes one above the other.
 const ROW: f64 = 26.0;
 /// Above and below the boxes of a lane.
