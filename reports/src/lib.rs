@@ -21,8 +21,10 @@
 
 mod counts;
 mod explorer;
+mod figure;
 mod inert;
 mod label;
+mod link;
 mod page;
 mod plot;
 mod section;
