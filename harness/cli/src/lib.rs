@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     if let Some(exit) = danso_engine::internal::serve() {
         return exit;
     }
-    exit::quietly_without_reader();
+    exit::in_order_when_printing_fails();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::of_clap(&error),
