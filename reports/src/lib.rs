@@ -20,17 +20,23 @@
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
 mod counts;
+pub mod github;
+mod index;
 mod inert;
+mod junit;
 mod label;
 mod page;
 mod plot;
 mod section;
+pub mod suite;
 mod text;
 mod timeline;
 mod windows;
 
 use danso_vocab::{History, NodeId, Plan, Results};
 
+pub use index::index;
+pub use junit::junit;
 pub use page::html;
 pub use text::text;
 
