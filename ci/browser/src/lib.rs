@@ -24,9 +24,11 @@ mod keys;
 mod page;
 mod pipe;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -39,8 +41,11 @@ use pipe::Pipe;
 pub struct Browser {
     pipe: Arc<Mutex<Pipe>>,
     child: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
+
+/// How long it may take to leave in good order.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 const FLAGS: [&str; 12] = [
     "--headless",
@@ -82,7 +87,7 @@ impl Browser {
             .spawn()
             .unwrap();
         let pipe = Pipe::new(child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Some(Browser { pipe: Arc::new(Mutex::new(pipe)), child, _profile: profile })
+        Some(Browser { pipe: Arc::new(Mutex::new(pipe)), child, profile })
     }
 
     /// Opens `url` (`file://…` or `http://…`) in a window of 1280 by 800 and waits until it has
@@ -104,9 +109,20 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its helpers leave with it. Whether it had left before makes no difference.
+        lock(&self.pipe).close();
+        let since = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && since.elapsed() < FAREWELL {
+            std::thread::sleep(FAREWELL / 500);
+        }
+        // Whether it has left by itself makes no difference.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Its helpers leave with it, but they may still be writing their last words.
+        while std::fs::remove_dir_all(self.profile.path())
+            .is_err_and(|e| e.kind() != ErrorKind::NotFound && since.elapsed() < 2 * FAREWELL)
+        {
+            std::thread::sleep(FAREWELL / 500);
+        }
     }
 }
 
