@@ -13,10 +13,10 @@
 //! Everything that goes wrong panics and says what: this is for tests only.
 //!
 //! It speaks the browser's own protocol over two pipes and needs no crate that danso does not have
-//! anyway. The kept crates do the same with generated bindings of the whole protocol and an
-//! asynchronous runtime, which takes longer to compile than all of our page tests take to run.
-//! Pipes rather than a socket also mean that a browser whose test is gone, however it went, reads
-//! the end of its input and leaves.
+//! anyway: a second to compile. The kept crates have generated bindings of the whole protocol, an
+//! asynchronous runtime and a web socket: chromiumoxide 0.9.1 takes 66 s and 163 crates on two
+//! cores, headless_chrome 1.0.22 has 167. Pipes rather than a socket also mean that a browser whose
+//! test is gone, however it went, reads the end of its input and leaves.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
