@@ -99,7 +99,7 @@ fn history(ops: &[(u64, Value, Result<Value, String>)]) -> History {
     let mut now = 1_700_000_000_000_000_000;
     for (i, (took, arg, ret)) in ops.iter().enumerate() {
         let process = Process(i as u32);
-        let node = (i % 3 > 0).then(|| NodeId(i as u16 % 3));
+        let node = (i % 3 > 0).then_some(NodeId(i as u16 % 3));
         let key = (i % 2 == 0).then(|| arg.clone());
         let f = if i % 5 == 0 { "read" } else { "<write>" };
         builder.invoke(Time(now), process, node, f, key, arg.clone()).unwrap();
