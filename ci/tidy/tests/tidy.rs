@@ -28,6 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "danso-reports",
         ],
     ),
+    ("danso-browser", &[]),
     ("danso-tidy", &[]),
 ];
 
@@ -190,6 +191,7 @@ fn only_the_command_line_prints() {
             || test
             || relative.starts_with("harness/cli")
             || relative.starts_with("targets")
+            || relative.starts_with("ci/browser")
         {
             continue;
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::figures;
 use crate::hostile::poisoned;
 use crate::sample::{self, Sample};
 
@@ -49,12 +50,13 @@ fn load(browser: &Path, page: &Path) -> (String, Vec<String>) {
 
 #[test]
 fn a_browser_opens_every_kind_of_page() {
-    let pages: [(&str, Sample, &str); 6] = [
+    let pages: [(&str, Sample, &str); 7] = [
         ("invalid", sample::invalid(), "invalid"),
         ("valid", sample::valid(), "valid"),
         ("unknown", sample::unknown(), "unknown"),
         ("interrupted", sample::interrupted(), "interrupted"),
         ("empty", sample::empty(), "unknown"),
+        ("figures", figures::drawn(), "invalid"),
         (
             "hostile",
             poisoned(
