@@ -19,20 +19,28 @@
 //! escaped by the page's template language, and characters that could act on a terminal or turn a
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
+pub mod browse;
 mod counts;
+mod explorer;
 mod figure;
+pub mod github;
+mod index;
 mod inert;
+mod junit;
 mod label;
 mod link;
 mod page;
 mod plot;
 mod section;
+pub mod suite;
 mod text;
 mod timeline;
 mod windows;
 
 use danso_vocab::{History, NodeId, Plan, Results};
 
+pub use index::index;
+pub use junit::junit;
 pub use page::html;
 pub use text::text;
 

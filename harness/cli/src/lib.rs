@@ -10,7 +10,6 @@ mod args;
 mod boxed;
 mod certificate;
 mod check;
-#[allow(dead_code, reason = "for suite, replay and shrink")]
 mod child;
 mod commands;
 mod display;
@@ -21,6 +20,7 @@ mod launch;
 mod load;
 mod log;
 mod parts;
+mod repeat;
 mod spec;
 mod testing;
 mod watch;
@@ -67,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),

@@ -85,7 +85,8 @@ fn a_browser_opens_every_kind_of_page() {
         assert_eq!(complaints, [""; 0], "{name}");
         assert!(dom.contains(&format!("<h1>{word}</h1>")), "{name}: no verdict in {dom:.300}");
         assert!(dom.contains(&format!("<title>{word} · ")), "{name}: another title");
-        assert!(!dom.contains("<script") && !dom.contains("<img"), "{name}: foreign elements");
+        assert!(dom.matches("<script").count() <= 2, "{name}: foreign scripts");
+        assert!(!dom.contains("<img"), "{name}: foreign elements");
         assert!(dom.contains("<footer>"), "{name}: the page ends early");
     }
 }

@@ -28,6 +28,7 @@ fn a_failing_run_is_told_from_verdict_to_environment() {
         [
             "anomalies",
             "reproduce",
+            "timeline",
             "time",
             "operations",
             "faults",
@@ -161,7 +162,6 @@ fn the_page_is_self_contained() {
     let html = sample::invalid().html();
     let page = markup::read(&html);
     for tag in &page.tags {
-        assert_ne!(tag.name, "script");
         for (name, value) in &tag.attributes {
             assert!(!name.starts_with("on"), "a handler: {name}");
             match name.as_str() {
@@ -177,6 +177,27 @@ fn the_page_is_self_contained() {
     }
     assert!(!html.contains("@import") && !html.contains("url("));
     assert_eq!(html, sample::invalid().html(), "the same record makes the same page");
+}
+
+#[test]
+fn the_only_script_is_our_own_and_the_policy_allows_no_other() {
+    let page = page(&sample::invalid());
+    let [data, script] = &page.scripts[..] else { panic!("{} scripts", page.scripts.len()) };
+    let kinds: Vec<&[(String, String)]> =
+        page.tag("script").map(|tag| tag.attributes.as_slice()).collect();
+    let attribute = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+    assert_eq!(kinds[0], [attribute("id", "danso-data"), attribute("type", "application/json")]);
+    assert!(kinds[1].is_empty(), "{:?}", kinds[1]);
+    assert!(data.starts_with('{') && data.ends_with('}'));
+    for reaching in ["innerHTML", "outerHTML", "document.write", "eval(", "fetch(", "import("] {
+        assert!(!script.contains(reaching), "the script has {reaching}");
+    }
+    let mut policies = page.tag("meta").filter(|t| t.attributes[0].1 == "Content-Security-Policy");
+    let policy = &policies.next().unwrap().attributes[1].1;
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'sha256-"));
+    assert!(!policy.contains("unsafe-eval"));
+    // A hostile record has the same script, to the byte.
+    assert_eq!(&markup::read(&crate::hostile::poisoned("</script>x").html()).scripts[1], script);
 }
 
 #[test]
