@@ -10,18 +10,19 @@ mod args;
 mod boxed;
 mod certificate;
 mod check;
-#[allow(dead_code, reason = "for suite, replay and shrink")]
 mod child;
 mod commands;
 mod display;
 mod draw;
 mod exit;
+mod github;
 mod judge;
 mod launch;
 mod load;
 mod log;
 mod parts;
 mod spec;
+mod suite;
 mod testing;
 mod watch;
 
@@ -67,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Suite(args) => commands::suite::suite(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),

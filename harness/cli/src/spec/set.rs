@@ -3,7 +3,7 @@
 use danso_vocab::Value;
 
 use super::values::value_of;
-use super::{Spec, duration};
+use super::{Spec, duration, verdict};
 use crate::exit::usage;
 
 impl Spec {
@@ -70,12 +70,16 @@ impl Spec {
             Some(("expect", "ok-rate")) => {
                 self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
             }
+            Some(("expect", "verdict")) => self.verdict = verdict(words()).map_err(wrong)?,
+            Some(("expect", "anomaly")) => {
+                self.anomalies = words().split(',').map(|name| name.trim().to_owned()).collect();
+            }
             Some(("expect", "min-ops")) => {
                 self.min_ops = text.parse().map_err(|_| want("a number"))?;
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.verdict, expect.anomaly, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }
