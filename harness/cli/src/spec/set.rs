@@ -16,6 +16,12 @@ impl Spec {
         let Some((path, text)) = set.split_once('=') else {
             return Err(wrong("write path=value, as in params.keys=4".to_owned()));
         };
+        if path == "expect.ok-rate" {
+            let rate = text.parse();
+            self.ok_rate =
+                rate.map_err(|_| usage(format!("--set {set}: {path} wants a share from 0 to 1")))?;
+            return Ok(());
+        }
         // A bare word is text; everything else is read as TOML.
         let parsed = toml::from_str::<toml::Table>(&format!("v = {text}"));
         let value = match parsed.ok().and_then(|mut t| t.remove("v")) {
@@ -66,9 +72,6 @@ impl Spec {
             }
             Some(("load", "client.attempt")) => {
                 self.resilience.attempt = Some(duration("attempt", words()).map_err(wrong)?);
-            }
-            Some(("expect", "ok-rate")) => {
-                self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
             }
             Some(("expect", "verdict")) => self.verdict = verdict(words()).map_err(wrong)?,
             Some(("expect", "anomaly")) => {

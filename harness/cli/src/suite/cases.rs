@@ -111,7 +111,7 @@ struct Reader<'a> {
 struct Combination {
     /// What `danso run` is told to test.
     test: String,
-    /// The same, shorter.
+    /// What that is called in names.
     target: String,
     workload: Option<String>,
     faults: Option<String>,
@@ -189,7 +189,12 @@ impl Reader<'_> {
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| self.blame("files", &e.to_string()))?;
             files.sort();
-            return Ok(files.iter().map(|file| self.of_file(file)).collect());
+            let fixed = fixed(Path::new(&whole));
+            let named = |file: &PathBuf| {
+                let below = file.strip_prefix(&fixed).unwrap_or(file).with_extension("");
+                (file.to_string_lossy().into_owned(), below.to_string_lossy().into_owned())
+            };
+            return Ok(files.iter().map(named).collect());
         }
         if let Some(file) = &self.entry.file {
             return Ok(vec![self.of_file(&self.path(file))]);
@@ -321,7 +326,10 @@ impl Reader<'_> {
         };
         Ok(Case {
             name: self.name(of, &args, Some(&plan.workload.name)),
-            target: of.target.clone(),
+            target: match danso_adapters::find(&plan.target.name) {
+                Some(_) => of.target.clone(),
+                None => plan.target.name.clone(),
+            },
             workload: plan.workload.name.clone(),
             faults: if faults.is_empty() { "none".to_owned() } else { faults },
             seed: plan.seed,
@@ -413,6 +421,13 @@ fn words(args: &TestArgs) -> Vec<String> {
         add("set", Some(set.clone()));
     }
     words
+}
+
+/// The folders of a pattern before its first wildcard.
+fn fixed(pattern: &Path) -> PathBuf {
+    let folders = pattern.parent().unwrap_or(Path::new(""));
+    let wild = |part: &Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    folders.components().take_while(|part| !wild(part)).collect()
 }
 
 /// A path without `.` and `..`, as far as that can be told from its text.

@@ -54,9 +54,9 @@ fn lists_make_a_matrix() {
         seeds = [7, 8]
         [[test]]
         targets = ["raft-kv", "quorum-kv"]
-        workloads = ["register", "cas-register"]
+        workloads = ["register", "bank"]
         faults = ["none", "partition,kill"]
-        exclude = [{ target = "quorum-kv", faults = "none" }, { workload = "cas-register" }]
+        exclude = [{ target = "quorum-kv", faults = "none" }, { workload = "bank" }]
     "#;
     assert_eq!(
         names(text),
