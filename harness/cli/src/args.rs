@@ -7,6 +7,7 @@ use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
 use crate::commands::replay::{self, ReplayArgs};
+use crate::commands::suite::{self, SuiteArgs};
 
 /// Chaos testing and consistency checking in one binary.
 #[derive(Parser)]
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Run the plan of a run again, and say how often its anomaly recurred.
     #[command(after_help = replay::EXAMPLES)]
     Replay(ReplayArgs),
+    /// Run many tests, each in a process of its own, and write junit.xml and one page over all.
+    #[command(after_help = suite::EXAMPLES)]
+    Suite(SuiteArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),
