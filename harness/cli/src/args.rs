@@ -7,6 +7,7 @@ use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
 use crate::commands::replay::{self, ReplayArgs};
+use crate::commands::shrink::{self, ShrinkArgs};
 
 /// Chaos testing and consistency checking in one binary.
 #[derive(Parser)]
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Run the plan of a run again, and say how often its anomaly recurred.
     #[command(after_help = replay::EXAMPLES)]
     Replay(ReplayArgs),
+    /// Find the smallest history, or the smallest test, that is still invalid.
+    #[command(after_help = shrink::EXAMPLES)]
+    Shrink(ShrinkArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

@@ -11,4 +11,5 @@ pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod shrink;
 pub(crate) mod verify;

@@ -21,6 +21,7 @@ mod load;
 mod log;
 mod parts;
 mod repeat;
+mod shrink;
 mod spec;
 mod testing;
 mod watch;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Replay(args) => commands::replay::replay(&args),
+        Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
