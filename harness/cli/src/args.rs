@@ -7,6 +7,7 @@ use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
 use crate::commands::replay::{self, ReplayArgs};
+use crate::commands::shrink::{self, ShrinkArgs};
 use crate::commands::suite::{self, SuiteArgs};
 
 /// Chaos testing and consistency checking in one binary.
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     /// Run many tests, each in a process of its own, and write junit.xml and one page over all.
     #[command(after_help = suite::EXAMPLES)]
     Suite(SuiteArgs),
+    /// Find the smallest history, or the smallest test, that is still invalid.
+    #[command(after_help = shrink::EXAMPLES)]
+    Shrink(ShrinkArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod parts;
 mod repeat;
+mod shrink;
 mod spec;
 mod suite;
 mod testing;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => commands::report::report(&args),
         Command::Replay(args) => commands::replay::replay(&args),
         Command::Suite(args) => commands::suite::suite(&args),
+        Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
