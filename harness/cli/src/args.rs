@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
+use crate::commands::serve::{self, ServeArgs};
 
 /// Chaos testing and consistency checking in one binary.
 #[derive(Parser)]
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write the report of a run folder again.
     Report(ReportArgs),
+    /// Show run folders in a browser: all runs, live ones too, reports, comparisons, files.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(ServeArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

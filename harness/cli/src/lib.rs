@@ -6,6 +6,7 @@
 //! written with. The binary `danso` is this library with a command line, and the only place that
 //! knows everything, prints, exits and reads the environment.
 
+mod alive;
 mod args;
 mod boxed;
 mod certificate;
@@ -21,6 +22,7 @@ mod launch;
 mod load;
 mod log;
 mod parts;
+mod serve;
 mod spec;
 mod testing;
 mod watch;
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
             commands::maelstrom::test(&args)
         }
         Command::New { what, name } => commands::new::new(what, &name),
+        Command::Serve(args) => commands::serve::serve(&args),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

@@ -7,7 +7,7 @@ use danso_vocab::results::FaultReport;
 use danso_vocab::{History, Value};
 use maud::{Markup, html};
 
-use super::{Run, href, page, share};
+use super::{Run, address, page, share};
 use crate::inert;
 
 /// One of the two.
@@ -78,7 +78,7 @@ pub fn compare(about: &Comparison<'_>) -> String {
 fn verdict(side: &Side<'_>) -> Markup {
     let run = side.run;
     html! {
-        h3 { (run.state.badge()) " " a href=(href("/run/", &run.path)) { (inert::clip(&run.name, 80)) } }
+        h3 { (run.state.badge()) " " a href=(address("/run/", &run.path)) { (inert::clip(&run.name, 80)) } }
         p .none { (run.began) " · seed " (run.seed.map_or_else(|| "–".to_owned(), |s| s.to_string())) " · " (run.lasted()) }
         p { (inert::clip(&run.reason, 600)) }
     }
