@@ -13,7 +13,6 @@ use danso_reports::browse::{
     self, Choice, Comparison, File, Folder, List, Overview, Run, Side, State as RunState, Tail,
 };
 use danso_vocab::Results;
-use danso_vocab::codec::json;
 use tokio::sync::Semaphore;
 
 use super::files;
@@ -283,12 +282,10 @@ async fn compare(State(app): Shared, RawQuery(query): RawQuery) -> Answer {
 
 fn side<'a>(app: &App, (place, run): &'a (Place, Arc<Run>)) -> Side<'a> {
     let results = app.runs.results(place).unwrap_or_default();
-    let plan = app.root.read(&place.join("plan.json"), HISTORY).ok();
-    let plan = plan.and_then(|bytes| json::from_str(&String::from_utf8_lossy(&bytes)).ok());
     let waits = whole(app, place).map(|loaded| browse::waits(&loaded.history));
     Side {
         run,
-        plan: plan.unwrap_or_default(),
+        plan: app.runs.plan(place),
         anomalies: stories(&results),
         faults: results.faults,
         waits,

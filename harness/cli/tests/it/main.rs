@@ -17,6 +17,7 @@ mod mistakes;
 mod new;
 mod privileges;
 mod runs;
+mod serve;
 mod sql;
 mod ssh;
 mod systems;
