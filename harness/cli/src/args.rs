@@ -7,6 +7,7 @@ use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
 use crate::commands::replay::{self, ReplayArgs};
+use crate::commands::serve::{self, ServeArgs};
 use crate::commands::shrink::{self, ShrinkArgs};
 use crate::commands::suite::{self, SuiteArgs};
 
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Find the smallest history, or the smallest test, that is still invalid.
     #[command(after_help = shrink::EXAMPLES)]
     Shrink(ShrinkArgs),
+    /// Show run folders in a browser: all runs, live ones too, reports, comparisons, files.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(ServeArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

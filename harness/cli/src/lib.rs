@@ -6,6 +6,7 @@
 //! written with. The binary `danso` is this library with a command line, and the only place that
 //! knows everything, prints, exits and reads the environment.
 
+mod alive;
 mod args;
 mod boxed;
 mod certificate;
@@ -22,6 +23,7 @@ mod load;
 mod log;
 mod parts;
 mod repeat;
+mod serve;
 mod shrink;
 mod spec;
 mod suite;
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
             commands::maelstrom::test(&args)
         }
         Command::New { what, name } => commands::new::new(what, &name),
+        Command::Serve(args) => commands::serve::serve(&args),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {
