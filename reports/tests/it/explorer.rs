@@ -376,7 +376,7 @@ fn nothing_a_target_said_acts() {
     it.wait("s => s.matching > 0");
     let hidden = r"/[\p{Cc}\p{Cf}\p{Noncharacter_Code_Point}]/u";
     let said = format!(
-        "document.getElementById('explorer').innerText.replace(/\\s/g, '').match({hidden})"
+        "document.getElementById('explorer').textContent.replace(/[\\n ]/g, '').match({hidden})"
     );
     assert_eq!(it.page.eval(&said), Json::Null);
     assert_eq!(it.page.eval("document.querySelectorAll('img').length"), 0);
