@@ -8,5 +8,6 @@ mod figures;
 mod hostile;
 mod markup;
 mod page;
+mod palette;
 mod sample;
 mod text;
