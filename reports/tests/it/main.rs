@@ -9,5 +9,6 @@ mod figures;
 mod hostile;
 mod markup;
 mod page;
+mod palette;
 mod sample;
 mod text;
