@@ -19,12 +19,16 @@
 //! escaped by the page's template language, and characters that could act on a terminal or turn a
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
+pub mod browse;
 mod counts;
+mod explorer;
+mod figure;
 pub mod github;
 mod index;
 mod inert;
 mod junit;
 mod label;
+mod link;
 mod page;
 mod plot;
 mod section;

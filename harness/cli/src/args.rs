@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
+use crate::commands::replay::{self, ReplayArgs};
 use crate::commands::suite::{self, SuiteArgs};
 
 /// Chaos testing and consistency checking in one binary.
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write the report of a run folder again.
     Report(ReportArgs),
+    /// Run the plan of a run again, and say how often its anomaly recurred.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
     /// Run many tests, each in a process of its own, and write junit.xml and one page over all.
     #[command(after_help = suite::EXAMPLES)]
     Suite(SuiteArgs),

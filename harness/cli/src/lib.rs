@@ -21,6 +21,7 @@ mod launch;
 mod load;
 mod log;
 mod parts;
+mod repeat;
 mod spec;
 mod suite;
 mod testing;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Suite(args) => commands::suite::suite(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),

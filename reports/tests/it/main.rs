@@ -4,7 +4,9 @@
 
 mod big;
 mod browser;
+mod figures;
 mod hostile;
+mod junit;
 mod markup;
 mod page;
 mod sample;
