@@ -20,5 +20,6 @@ mod privileges;
 mod runs;
 mod sql;
 mod ssh;
+mod suite;
 mod systems;
 mod usage;
