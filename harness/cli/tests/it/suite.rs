@@ -106,6 +106,30 @@ fn a_suite_says_what_came_of_each_test() {
 }
 
 #[test]
+fn the_page_leads_to_the_reports() {
+    let Some(browser) = danso_browser::Browser::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("s.toml"), MIXED).unwrap();
+    danso(dir.path(), &["suite", "s.toml", "--retries", "1"]).exits(1);
+    let folder = dir.path().join("danso-suites/latest").canonicalize().unwrap();
+    let mut page = browser.open(&format!("file://{}", folder.join("index.html").display()));
+    for (dark, width) in [(false, 1280), (true, 390), (true, 1280), (false, 390)] {
+        page.dark(dark);
+        page.size(width, 844);
+        let fits = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(page.eval(fits), true, "{width} wide, it has to be scrolled sideways");
+        if let Some(kept) = std::env::var_os("DANSO_KEEP_REPORTS") {
+            let name = format!("suite-{width}-{}.png", if dark { "dark" } else { "light" });
+            page.screenshot_whole(&Path::new(&kept).join(name));
+        }
+    }
+    assert_eq!(page.console(), Vec::<String>::new());
+    assert_eq!(page.network(), Vec::<String>::new());
+    page.click(".card h3 a");
+    page.wait_for("document.title.includes('noop') && location.href.endsWith('/report.html')");
+}
+
+#[test]
 fn an_unknown_is_a_failure_unless_it_was_asked_not_to_be() {
     let dir = tempfile::tempdir().unwrap();
     let test = "[[test]]\nname = \"much\"\ntarget = \"noop\"\ntime = \"300ms\"\n\
@@ -155,12 +179,12 @@ fn github_is_told() {
 fn a_budget_is_spent_and_explained() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("s.toml"), MIXED).unwrap();
-    let said = danso(dir.path(), &["suite", "s.toml", "--budget", "40s", "--filter", "noop"]);
+    let said = danso(dir.path(), &["suite", "s.toml", "--budget", "30s", "--filter", "noop"]);
     said.exits(0).says("never run before").says("curiosity").says("rarity");
     let folder = dir.path().join("danso-suites/latest");
     let first = outcomes(&folder);
     assert!(first.iter().filter(|o| *o == "passed").count() > 2, "{first:?}");
-    let said = danso(dir.path(), &["suite", "s.toml", "--budget", "20s"]);
+    let said = danso(dir.path(), &["suite", "s.toml", "--budget", "15s"]);
     // The two that were run are known now; the third was not run.
     let chosen: Vec<_> = said.out.lines().filter(|line| line.starts_with("chosen")).collect();
     assert!(chosen[0].contains("contrary") && chosen[0].contains("never run before"), "{chosen:?}");
