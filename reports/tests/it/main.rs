@@ -7,6 +7,7 @@ mod browser;
 mod explorer;
 mod figures;
 mod hostile;
+mod junit;
 mod markup;
 mod page;
 mod palette;

@@ -21,5 +21,6 @@ mod runs;
 mod serve;
 mod sql;
 mod ssh;
+mod suite;
 mod systems;
 mod usage;
