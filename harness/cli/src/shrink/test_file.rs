@@ -310,16 +310,8 @@ fn text(said: &Said) -> String {
             line(name, &Value::Map(table.clone()));
         }
     }
-    let mut table = |name: &str, table: &BTreeMap<String, Value>| {
-        if !table.is_empty() {
-            text += &format!("\n[{name}]\n");
-            table.iter().for_each(|(name, value)| {
-                text += &format!("{} = {}\n", key(name), as_toml(value));
-            });
-        }
-    };
-    table("target", &said.target);
-    table("client", &said.client);
+    put_table(&mut text, "target", &said.target);
+    put_table(&mut text, "client", &said.client);
     for (kind, args) in &said.faults {
         text += &format!(
             "\n[[fault]]\nkind = {}\nargs = {}\n",
@@ -327,17 +319,24 @@ fn text(said: &Said) -> String {
             as_toml(&Value::Map(args.clone()))
         );
     }
-    let mut table = |name: &str, table: &BTreeMap<String, Value>| {
-        text += &format!("\n[{name}]\n");
-        table.iter().for_each(|(name, value)| {
-            text += &format!("{} = {}\n", key(name), as_toml(value));
-        });
-    };
-    table("expect", &said.expect);
+    put_table(&mut text, "expect", &said.expect);
     if let Some(rate) = said.ok_rate {
         text += &format!("ok-rate = {rate:?}\n");
     }
     text
+}
+
+/// A table, what it is about first.
+fn put_table(text: &mut String, name: &str, table: &BTreeMap<String, Value>) {
+    if table.is_empty() {
+        return;
+    }
+    *text += &format!("\n[{name}]\n");
+    let first = |name: &str| name == "kind" || name == "verdict";
+    let (head, rest): (Vec<_>, Vec<_>) = table.iter().partition(|(name, _)| first(name));
+    for (name, value) in head.into_iter().chain(rest) {
+        *text += &format!("{} = {}\n", key(name), as_toml(value));
+    }
 }
 
 /// A name as TOML has it on the left.
