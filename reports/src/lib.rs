@@ -21,17 +21,26 @@
 
 pub mod browse;
 mod counts;
+mod explorer;
+mod figure;
+pub mod github;
+mod index;
 mod inert;
+mod junit;
 mod label;
+mod link;
 mod page;
 mod plot;
 mod section;
+pub mod suite;
 mod text;
 mod timeline;
 mod windows;
 
 use danso_vocab::{History, NodeId, Plan, Results};
 
+pub use index::index;
+pub use junit::junit;
 pub use page::html;
 pub use text::text;
 

@@ -63,7 +63,9 @@ impl Page {
             "returnByValue": true,
             "userGesture": true,
         });
-        let mut answer = self.call("Runtime.evaluate", asked);
+        // A page that is just being left for another refuses.
+        let session = Some(self.session.as_str());
+        let mut answer = lock(&self.pipe).ask(session, "Runtime.evaluate", asked)?;
         match thrown(&answer["exceptionDetails"]) {
             Some(said) => Err(said),
             None => Ok(answer["result"]["value"].take()),

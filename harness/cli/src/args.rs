@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use danso_vocab::codec::history::Format;
 
 use crate::commands::maelstrom::MaelstromArgs;
+use crate::commands::replay::{self, ReplayArgs};
 use crate::commands::serve::{self, ServeArgs};
 
 /// Chaos testing and consistency checking in one binary.
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Show run folders in a browser: all runs, live ones too, reports, comparisons, files.
     #[command(after_help = serve::EXAMPLES)]
     Serve(ServeArgs),
+    /// Run the plan of a run again, and say how often its anomaly recurred.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

@@ -8,6 +8,7 @@ pub(crate) mod maelstrom;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod plan;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;

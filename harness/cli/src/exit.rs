@@ -75,17 +75,22 @@ pub(crate) fn of_clap(error: &clap::Error) -> ExitCode {
 /// What a shell says of a process whose reader has left: 128 and the number of SIGPIPE.
 const NO_READER: i32 = 141;
 
-/// Ends the process without a word once whoever read its output has left, as in
-/// `danso check … | head`. Printing panics then, which looks like a defect and is none.
-pub(crate) fn quietly_without_reader() {
+/// Ends the process once nothing can be printed any more. Printing panics then, which looks like
+/// a defect and is none: whoever read the output has left, as in `danso check … | head`, and then
+/// there is nobody to tell; or the disk under it is full.
+pub(crate) fn in_order_when_printing_fails() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let said = panic.payload().downcast_ref::<String>();
-        let left = |said: &String| {
-            said.starts_with("failed printing to std") && said.contains("Broken pipe")
-        };
-        if said.is_some_and(left) {
+        let failed = said.filter(|said| said.starts_with("failed printing to std"));
+        if failed.is_some_and(|said| said.contains("Broken pipe")) {
             std::process::exit(NO_READER);
+        }
+        if let Some(said) = failed {
+            use std::io::Write as _;
+            // Should stderr be as full, there is nothing left to do.
+            let _ = writeln!(std::io::stderr(), "error: {said}; free some space and try again");
+            std::process::exit(255);
         }
         usual(panic);
     }));

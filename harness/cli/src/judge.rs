@@ -10,6 +10,8 @@ use danso_vocab::{
     Anomaly, FaultId, Finding, History, Injection, Note, OpSpec, Plan, Results, Start, Time, Value,
 };
 
+pub(crate) mod expectation;
+
 /// Puts findings and the run's own evidence together. `interrupted` is known from elsewhere
 /// than the history, which may have been kept from saying so.
 pub(crate) fn judge(

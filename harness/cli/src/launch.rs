@@ -114,6 +114,9 @@ impl Launch<'_> {
         if let Some(said) = watched {
             results.environment.insert("live check".to_owned(), said);
         }
+        if let Some(words) = judge::expectation::outcome(self.plan, &results) {
+            results.environment.insert("expected".to_owned(), words);
+        }
         results.reproduce.clone_from(&self.reproduce);
         let stored = store(&site, &loaded, &results);
         let torn = facts.is_none().then(|| results.interrupted.clone().unwrap_or_default());

@@ -11,7 +11,6 @@ mod args;
 mod boxed;
 mod certificate;
 mod check;
-#[allow(dead_code, reason = "for suite, replay and shrink")]
 mod child;
 mod commands;
 mod display;
@@ -22,6 +21,7 @@ mod launch;
 mod load;
 mod log;
 mod parts;
+mod repeat;
 mod serve;
 mod spec;
 mod testing;
@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
     if let Some(exit) = danso_engine::internal::serve() {
         return exit;
     }
-    exit::quietly_without_reader();
+    exit::in_order_when_printing_fails();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::of_clap(&error),
@@ -69,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),

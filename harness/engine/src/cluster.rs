@@ -26,6 +26,8 @@ use crate::target::{Farewell, Member, Target};
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How long a node may take to say whether it serves; a target may be less patient.
 const QUESTION: Duration = Duration::from_secs(6);
+/// How long it may take to find out who leads.
+const LEADERS: Duration = Duration::from_secs(2);
 /// How long a target's hook may take.
 const HOOK_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -253,10 +255,15 @@ impl Cluster {
         }
     }
 
-    /// Who leads now.
-    pub async fn primaries(&self) -> Vec<NodeId> {
+    /// Who leads now; `None` if that cannot be found out in time.
+    pub(crate) async fn leaders(&self) -> Option<Vec<NodeId>> {
         let asked = self.target.primaries(&self.members);
-        let leads = tokio::time::timeout(Duration::from_secs(2), asked).await.unwrap_or_default();
+        tokio::time::timeout(LEADERS, asked).await.ok()
+    }
+
+    /// Who leads now, as far as it can be found out.
+    pub async fn primaries(&self) -> Vec<NodeId> {
+        let leads = self.leaders().await.unwrap_or_default();
         if let Some(first) = leads.first() {
             *lock(&self.winner) = Some(*first);
         }
@@ -391,6 +398,7 @@ impl Cluster {
 
     /// Stops all processes, politely first.
     pub async fn down(&self) {
+        self.processes.close();
         let Farewell { signal, grace } = self.target.farewell();
         let stopping = self.members.iter().map(|m| async move {
             if let Err(error) = self.processes.stop(m.id, signal, grace).await {

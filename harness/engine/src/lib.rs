@@ -17,6 +17,7 @@
 //! | [`schedule`] | carries out a plan's injections and heals them |
 //! | [`recorder`] | the history file, as it happens |
 //! | `interpreter` | workers that drive clients from generators |
+//! | `observe` | what a run sees by itself: nodes that come and go, leaders, clocks |
 //! | [`mod@run`] | all of it, in order |
 //! | [`site`], [`undo`], [`progress`] | the run folder, the undo log, what to show meanwhile |
 
@@ -30,6 +31,7 @@ mod interpreter;
 pub mod means;
 pub mod nemesis;
 pub mod network;
+mod observe;
 pub mod process;
 pub mod progress;
 pub mod recorder;

@@ -4,6 +4,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`Supervisor`] | all nodes of a run and what becomes of them, in the controller |
+//! | [`News`] | what happens to nodes, in the order it happens |
 //! | [`Order`] | what shall be started, and the world it shall find itself in |
 //! | `warden` | the process between controller and node, which starts it and outlives it |
 //! | [`Isolation`] | how it is made sure that nothing of a node is left |
@@ -18,11 +19,13 @@ pub mod cgroup;
 mod isolation;
 mod limits;
 mod mark;
+mod news;
 mod order;
 mod output;
 mod said;
 mod spawn;
 mod supervisor;
+mod told;
 pub(crate) mod tree;
 mod warden;
 
@@ -45,8 +48,9 @@ pub(crate) use caps::keep_across_exec;
 pub use isolation::{Isolation, probe};
 pub(crate) use limits::open_files;
 pub use limits::{Grip, Tight};
+pub use news::{Listener, News, Turn};
 pub use order::{Bounded, Limit, Order};
 pub use output::{LOG_CAP, LogLine};
-pub(crate) use supervisor::words;
-pub use supervisor::{Died, Supervisor};
+pub use supervisor::Supervisor;
+pub(crate) use told::words;
 pub(crate) use warden::warden;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use danso_vocab::event::note;
-use danso_vocab::{Event, Generator, NodeId, Note, Plan, Rng, Seat, Value};
+use danso_vocab::{Event, Generator, NodeId, Note, Plan, Rng, Seat};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,9 +16,9 @@ use crate::cluster::Cluster;
 use crate::collect::collect;
 use crate::interpreter::{Bench, Pace, Worker};
 use crate::network::{Network, Party};
+use crate::observe;
 use crate::progress::{Interrupt, Monitor, lock};
 use crate::recorder::{Observer, Recorder};
-use crate::remote;
 use crate::resilience::Manners;
 use crate::schedule::{self, Context, Source};
 use crate::site::Site;
@@ -185,7 +185,9 @@ struct Conductor {
 
 impl Conductor {
     async fn conduct(&self) -> Result<Facts, RunError> {
-        let deaths = tokio::spawn(record_deaths(self.cluster.clone(), self.recorder.clone()));
+        let elsewhere = self.setup.network.remote().is_some();
+        let listener = observe::nodes(elsewhere, self.recorder.clone());
+        self.cluster.processes.listen(Some(listener));
         let result = match self.settle().await {
             Ok(()) => self.phases().await,
             Err(error) => Err(RunError::Start(error)),
@@ -206,7 +208,7 @@ impl Conductor {
         self.cluster.down().await;
         collect(&self.cluster, &self.setup.site).await;
         let left = self.leave().await;
-        deaths.abort();
+        self.cluster.processes.listen(None);
         let mut facts = result?;
         facts.teardown = since.elapsed();
         facts.left = left;
@@ -238,6 +240,7 @@ impl Conductor {
             ready = self.start() => ready.map_err(RunError::Start)?,
             () = interrupt.wait() => Duration::ZERO,
         };
+        let samples = observe::samples(&self.cluster, &self.recorder);
         let mut workers = self.bench();
         let cpu = cpu_time();
         if interrupt.raised().is_none() {
@@ -251,6 +254,7 @@ impl Conductor {
         if interrupt.raised().is_none() {
             self.closing(workers).await?;
         }
+        drop(samples);
         let interrupted = interrupt.raised().or(enough);
         if let Some(reason) = &interrupted {
             self.note(Note::new(note::INTERRUPTED, reason.as_str()));
@@ -286,14 +290,18 @@ impl Conductor {
         let since = Instant::now();
         let target = &self.setup.target;
         for stage in target.stages(&self.cluster.nodes()) {
+            let mut elsewhere = Vec::new();
             for node in &stage {
-                self.cluster.start(*node)?;
+                if !self.cluster.start(*node)? {
+                    elsewhere.push(*node);
+                }
             }
             let patience = target.patience();
             for served in join_all(stage.iter().map(|n| self.cluster.ready(*n, patience))).await {
                 served?;
             }
-            for node in stage {
+            // Of nodes that have no processes of ours nobody else tells.
+            for node in elsewhere {
                 self.note(Note::new(note::NODE_UP, ()).nodes([node]));
             }
         }
@@ -371,12 +379,10 @@ impl Conductor {
     async fn heal(&self) {
         self.phase("heal");
         for node in self.cluster.nodes() {
-            if self.cluster.processes.pid(node).is_none() {
-                match self.cluster.start(node) {
-                    Ok(true) => self.note(Note::new(note::NODE_UP, ()).nodes([node])),
-                    Ok(false) => {}
-                    Err(error) => tracing::warn!(%node, error, "cannot be started again"),
-                }
+            if self.cluster.processes.pid(node).is_none()
+                && let Err(error) = self.cluster.start(node)
+            {
+                tracing::warn!(%node, error, "cannot be started again");
             }
         }
         let nodes = self.cluster.nodes();
@@ -424,19 +430,6 @@ impl Conductor {
 
     fn note(&self, note: Note) {
         self.recorder.record(&Event::Note(note));
-    }
-}
-
-async fn record_deaths(cluster: Arc<Cluster>, recorder: Arc<Recorder>) {
-    let mut deaths = cluster.processes.deaths();
-    let elsewhere = cluster.network.remote().is_some();
-    drop(cluster);
-    while let Ok(died) = deaths.recv().await {
-        tracing::warn!(node = %died.node, status = died.status, "a node ended by itself");
-        let lost = elsewhere && died.status == remote::LOST;
-        let f = if lost { remote::NODE_LOST } else { note::NODE_CRASHED };
-        let value = Value::of([("status", died.status.into()), ("stderr", died.stderr.into())]);
-        recorder.record(&Event::Note(Note::new(f, value).nodes([died.node])));
     }
 }
 

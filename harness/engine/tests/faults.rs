@@ -238,6 +238,51 @@ fn a_killed_node_starts_again_in_the_same_place() {
     assert!(undo.contains("\"undo\":\"open\"") && undo.contains("\"undo\":\"done\""));
 }
 
+/// What is noted of this node between the start of the load and the end.
+fn story(history: &History, node: u16) -> Vec<&str> {
+    let words = [note::NODE_UP, note::NODE_DOWN, note::NODE_PAUSED, note::NODE_RESUMED];
+    let notes = history.notes().map(|(_, _, n)| n);
+    let load = notes.skip_while(|n| n.f != note::PHASE);
+    let about = load.filter(|n| n.nodes == [NodeId(node)]);
+    about.map(|n| &*n.f).filter(|f| words.contains(f)).collect()
+}
+
+#[test]
+fn what_faults_do_to_nodes_is_noted_in_its_order() {
+    let args = |node: &str, from: &str, long: &str| {
+        vec![("nodes", node.into()), ("at", [from].into()), ("for", long.into())]
+    };
+    let mut crash = args("n3", "300ms", "900ms");
+    crash.push(("period", "200ms".into()));
+    let mut slow = args("n1", "100ms", "1200ms");
+    slow.push(("takes", "300ms".into()));
+    let faults = vec![
+        ("slow-start", slow),
+        ("pause", args("n2", "0ms", "1400ms")),
+        // A pause within a pause is none, nor is its end.
+        ("pause", args("n2", "500ms", "100ms")),
+        ("crash-loop", crash),
+    ];
+    let (facts, history, ..) = go(Case { faults, ..Case::default() });
+    facts.unwrap();
+    assert_eq!(story(&history, 1), [note::NODE_DOWN, note::NODE_UP], "slow-start");
+    assert_eq!(story(&history, 2), [note::NODE_PAUSED, note::NODE_RESUMED], "pause");
+    let looped = story(&history, 3);
+    assert!(!looped.is_empty());
+    for round in looped.chunks(2) {
+        assert_eq!(round, [note::NODE_DOWN, note::NODE_UP], "crash-loop: {looped:?}");
+    }
+    let down = notes(&history, note::NODE_DOWN);
+    assert!(down.iter().all(|n| n.value == "signal 9 (SIGKILL)".into()), "{down:?}");
+    assert!(down.iter().all(|n| n.fault.is_none()), "it is no injection");
+    let leads = notes(&history, note::LEADER);
+    assert_eq!(leads.len(), 1, "n2 leads all the time");
+    assert_eq!(leads[0].nodes, [NodeId(2)]);
+    assert_eq!(notes(&history, note::NODE_UP).len(), 3 + 1 + looped.len() / 2);
+    let ended = history.notes().position(|(_, _, n)| n.value == "end".into()).unwrap();
+    assert_eq!(ended + 1, history.notes().count(), "nothing is noted of the nodes' last end");
+}
+
 #[test]
 fn a_follower_is_the_one_behind_whoever_leads() {
     let args =

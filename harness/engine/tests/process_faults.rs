@@ -11,6 +11,7 @@ use danso_engine::cluster::Cluster;
 use danso_engine::means::{Means, Need};
 use danso_engine::nemesis::{Effect, Ground, Wound, available, find};
 use danso_engine::network::{self, Backend, Choice, Spec};
+use danso_engine::process::Turn;
 use danso_engine::site::Site;
 use danso_engine::target::{Client, Fut, Member, NodeCommand, Printed, Target};
 use danso_vocab::{Fault, FaultId, Injection, NodeId, Nodes, Process, Rng, Schedule, Start, Value};
@@ -418,10 +419,14 @@ async fn less_processor_time_and_less_memory() {
                       import time\nwhile True:\n  time.sleep(0.05)\n  b=bytearray(20<<20)\n  print(\"more\")'";
         let world = World::new(hungry, "memory");
         wait_for("more", || (world.count(N1, "more") >= 1).then_some(())).await;
-        let mut deaths = world.cluster.processes.deaths();
+        let (tell, mut news) = tokio::sync::mpsc::unbounded_channel();
+        let listener = move |news| tell.send(news).unwrap_or_default();
+        world.cluster.processes.listen(Some(Box::new(listener)));
         let wound = world.hurt("memory", &[on_n1(), ("most", 40.into())]).await;
-        let died = tokio::time::timeout(PATIENCE, deaths.recv()).await.unwrap().unwrap();
-        assert_eq!((died.node, died.status.as_str()), (N1, "signal 9 (SIGKILL)"));
+        let died = tokio::time::timeout(PATIENCE, news.recv()).await.unwrap().unwrap();
+        let killed =
+            |what| matches!(what, Turn::Died { status, .. } if status == "signal 9 (SIGKILL)");
+        assert!(died.node == N1 && killed(died.what));
         let effect = world.heal(wound).await;
         assert!(effect.bit && effect.words.contains("started again"), "{effect:?}");
         let fed = world.count(N1, "more");

@@ -9,11 +9,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use danso_engine::process::cgroup::{Controller, Groups, probe_cpu, probe_memory};
-use danso_engine::process::{Bounded, Isolation, Limit, Order, Supervisor, clean, probe};
+use danso_engine::process::{
+    Bounded, Isolation, Limit, News, Order, Supervisor, Turn, clean, probe,
+};
 use danso_engine::target::NodeCommand;
 use danso_vocab::NodeId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const EXE: &str = env!("CARGO_BIN_EXE_danso-internal");
 const N1: NodeId = NodeId(1);
@@ -92,12 +95,33 @@ fn state(process: &Path) -> Option<char> {
     read(process.join("stat")).rsplit_once(") ")?.1.chars().next()
 }
 
+/// What happens from now on.
+fn news(nodes: &Supervisor) -> UnboundedReceiver<News> {
+    let (tell, told) = unbounded_channel();
+    nodes.listen(Some(Box::new(move |news| tell.send(news).unwrap_or_default())));
+    told
+}
+
+/// What has been told by now.
+fn told(news: &mut UnboundedReceiver<News>) -> Vec<Turn> {
+    std::iter::from_fn(|| news.try_recv().ok()).map(|news| news.what).collect()
+}
+
+/// How the next dies whom nobody asked to, and its last words.
+async fn death(news: &mut UnboundedReceiver<News>) -> (String, String) {
+    loop {
+        if let Turn::Died { status, stderr } = news.recv().await.unwrap().what {
+            return (status, stderr);
+        }
+    }
+}
+
 #[tokio::test]
 async fn killing_a_node_ends_all_of_it_and_it_can_start_again() {
     for isolation in isolations() {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
-        let mut deaths = nodes.deaths();
+        let mut news = news(&nodes);
         let word = unique();
         let start = || nodes.start(N1, sh(&family(&word), dir.path()), dir.path());
         let pid = start().unwrap();
@@ -114,7 +138,10 @@ async fn killing_a_node_ends_all_of_it_and_it_can_start_again() {
         wait_for("the family", || (marked(&word).len() == FAMILY).then_some(()));
         drop(nodes);
         wait_for("nobody", || marked(&word).is_empty().then_some(()));
-        assert!(deaths.try_recv().is_err(), "these deaths were asked for");
+        let killed = Turn::Down("signal 9 (SIGKILL)".to_owned());
+        let told = told(&mut news);
+        assert_eq!(told[..3], [Turn::Up, killed.clone(), Turn::Up]);
+        assert!(told[3..].iter().all(|turn| *turn == killed), "these deaths were asked for");
     }
 }
 
@@ -174,17 +201,16 @@ async fn a_node_that_dies_by_itself_is_told_with_its_last_words() {
     for isolation in isolations() {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
-        let mut deaths = nodes.deaths();
+        let mut news = news(&nodes);
         let mut lines = nodes.lines();
         let word = unique();
         let script = format!("setsid sleep {word} & echo goodbye >&2; exit 3");
         nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
-        let died = deaths.recv().await.unwrap();
-        assert_eq!((died.status.as_str(), died.stderr.as_str()), ("exit status 3", "goodbye"));
+        assert_eq!(death(&mut news).await, ("exit status 3".to_owned(), "goodbye".to_owned()));
         assert_eq!(lines.recv().await.unwrap().text, "goodbye");
         wait_for("nobody", || marked(&word).is_empty().then_some(()));
         nodes.start(N1, sh("kill -SEGV $$", dir.path()), dir.path()).unwrap();
-        assert_eq!(deaths.recv().await.unwrap().status, "signal 11 (SIGSEGV)");
+        assert_eq!(death(&mut news).await.0, "signal 11 (SIGSEGV)");
     }
 }
 
@@ -221,22 +247,23 @@ async fn a_daemon_is_the_node_until_it_ends() {
     for isolation in isolations() {
         let dir = tempfile::tempdir().unwrap();
         let nodes = Supervisor::with(EXE.into(), isolation).unwrap();
-        let mut deaths = nodes.deaths();
+        let mut news = news(&nodes);
         let daemon = "setsid sh -c 'sleep 0.3; touch on; read x <fifo; exit 4' </dev/null & exit 0";
         let script = format!("mkfifo fifo; {daemon}");
         nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
         wait_for("the daemon", || dir.path().join("on").exists().then_some(()));
         assert!(nodes.pid(N1).is_some(), "it lives on without its first process");
-        assert!(deaths.try_recv().is_err());
+        assert_eq!(told(&mut news), [Turn::Up]);
         wait_for("the daemon alone", || (nodes.processes(N1).len() == 1).then_some(()));
         std::fs::write(dir.path().join("fifo"), "\n").unwrap();
-        assert_eq!(deaths.recv().await.unwrap().status, "exit status 4", "{isolation:?}");
+        assert_eq!(death(&mut news).await.0, "exit status 4", "{isolation:?}");
         assert!(nodes.pid(N1).is_none());
         // And is killed like any other.
         std::fs::remove_file(dir.path().join("fifo")).unwrap();
         nodes.start(N1, sh(&script, dir.path()), dir.path()).unwrap();
         nodes.kill(N1).await.unwrap().unwrap();
-        assert!(deaths.try_recv().is_err());
+        let told = told(&mut news);
+        assert!(!told.iter().any(|turn| matches!(turn, Turn::Died { .. })), "{told:?}");
     }
 }
 

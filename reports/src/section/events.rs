@@ -1,5 +1,6 @@
 //! Everything that was not an operation, in the order it happened.
 
+use danso_vocab::event::note;
 use maud::{Markup, html};
 
 use crate::section::scroller;
@@ -12,7 +13,9 @@ const MOST: usize = 500;
 const FOLD: usize = 30;
 
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
-    let total = record.history.notes().count();
+    // Readings of clocks make a picture, but no list.
+    let events = || record.history.notes().filter(|(_, _, n)| n.f != note::CLOCK_OFFSET);
+    let total = events().count();
     if total == 0 {
         return None;
     }
@@ -20,7 +23,7 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
         table {
             thead { tr { th .num { "index" } th .num { "time" } th { "event" } th { "fault" } th { "nodes" } th { "details" } } }
             tbody {
-                @for (index, time, note) in record.history.notes().take(MOST) {
+                @for (index, time, note) in events().take(MOST) {
                     tr {
                         td .num { (index) }
                         td .num { (time) }

@@ -25,7 +25,9 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
 }
 
 fn node(record: &Record<'_>, id: NodeId) -> Markup {
-    let about: Vec<_> = record.history.notes().filter(|(_, _, n)| n.nodes.contains(&id)).collect();
+    let read = |n: &Note| n.f == note::CLOCK_OFFSET;
+    let notes = record.history.notes().filter(|(_, _, n)| n.nodes.contains(&id) && !read(n));
+    let about: Vec<_> = notes.collect();
     let count = |f: &str| about.iter().filter(|(_, _, n)| n.f == f).count();
     let (ups, crashes) = (count(note::NODE_UP), count(note::NODE_CRASHED));
     let mut ever_up = false;

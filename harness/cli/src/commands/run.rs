@@ -14,7 +14,7 @@ use crate::launch::Launch;
 use crate::load::Loaded;
 use crate::parts::Parts;
 use crate::spec::Spec;
-use crate::{display, draw};
+use crate::{display, draw, judge};
 
 /// Runs a test.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
@@ -116,6 +116,10 @@ pub(crate) fn listen_for_signals(interrupt: &Interrupt) -> anyhow::Result<()> {
 pub(crate) fn print_summary(loaded: &Loaded, results: &Results) {
     let record = super::report::record(loaded, results, &[]);
     println!("{}", danso_reports::text(&record).trim_end());
+    let expected = loaded.plan.as_ref().and_then(|plan| judge::expectation::outcome(plan, results));
+    if let Some(words) = expected {
+        println!("expected    {words}");
+    }
     if results.verdict == Verdict::Unknown {
         println!("unknown is not valid: mend what is named above and run again");
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use danso_vocab::plan::{Expect, Load, TargetPlan, WorkloadPlan};
 use danso_vocab::{Call, Event, Fault, NodeId, Nodes, Outcome, Process, Schedule, Verdict};
 
+use super::expectation::{expectation, outcome};
 use super::*;
 
 const OPS: &[OpSpec] =
@@ -190,4 +191,45 @@ fn a_node_may_end_of_a_fault_that_is_still_being_injected_but_not_before() {
     };
     assert_eq!(crash(1), Verdict::Valid);
     assert_eq!(crash(0), Verdict::Invalid, "it was dead when the fault began");
+}
+
+/// A finding of each of these anomalies.
+fn found(names: &[&'static str]) -> Results {
+    let anomaly = |name: &&'static str| Anomaly {
+        name: (*name).into(),
+        key: None,
+        ops: Vec::new(),
+        because: String::new(),
+        explain: Vec::new(),
+        figure: None,
+    };
+    let finding = match names {
+        [] => Finding::valid("x", ""),
+        _ => Finding::invalid("x", names.iter().map(anomaly).collect()),
+    };
+    Results { verdict: finding.verdict, findings: vec![finding], ..Results::default() }
+}
+
+#[test]
+fn an_expectation_is_a_verdict_and_one_of_the_named_anomalies() {
+    let mut plan = plan(Vec::new());
+    assert_eq!(expectation(&plan, &found(&[])), Ok(()));
+    let unexpected = expectation(&plan, &found(&["stale-read"]));
+    assert_eq!(unexpected, Err("expected valid, got invalid".to_owned()));
+    let unknown = Results { verdict: Verdict::Unknown, ..Results::default() };
+    assert_eq!(expectation(&plan, &unknown), Err("expected valid, got unknown".to_owned()));
+
+    plan.expect.verdict = Verdict::Invalid;
+    assert_eq!(expectation(&plan, &found(&["stale-read"])), Ok(()));
+    plan.expect.anomalies = vec!["lost-write".to_owned(), "stale-read".to_owned()];
+    assert_eq!(expectation(&plan, &found(&["node-crashed", "stale-read"])), Ok(()));
+    let missed = "expected invalid with lost-write or stale-read";
+    let valid = expectation(&plan, &found(&[]));
+    assert_eq!(valid, Err(format!("{missed}, got valid")));
+    let others = expectation(&plan, &found(&["node-crashed", "phantom"]));
+    assert_eq!(others, Err(format!("{missed}, found node-crashed, phantom")));
+    let met = outcome(&plan, &found(&["stale-read"]));
+    assert_eq!(met.as_deref(), Some("invalid with lost-write or stale-read: as expected"));
+    plan.expect.verdict = Verdict::Valid;
+    assert_eq!(outcome(&plan, &found(&["stale-read"])), None);
 }

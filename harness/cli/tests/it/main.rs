@@ -15,6 +15,7 @@ mod live;
 mod maelstrom;
 mod mistakes;
 mod new;
+mod observed;
 mod privileges;
 mod runs;
 mod serve;

@@ -224,3 +224,13 @@ fn a_reader_that_leaves_is_no_defect() {
     assert!(matches!(said.code, Some(1 | 141)), "{:?} {}", said.code, said.err);
     assert!(!said.err.contains("panicked"), "{}", said.err);
 }
+
+#[test]
+fn output_that_cannot_be_written_is_said_and_is_no_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = format!("{DANSO} check {}", project().join("ci/examples/queue.jsonl").display());
+    let said = shell(dir.path(), &format!("{check} --model queue > /dev/full"));
+    assert_eq!(said.code, Some(255), "{}", said.err);
+    assert!(said.err.contains("free some space"), "{}", said.err);
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+}

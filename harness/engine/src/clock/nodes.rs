@@ -50,6 +50,11 @@ impl Clocks {
         Ok(Clocks { clocks, library: library.transpose()? })
     }
 
+    /// Whether this run leaves clocks alone.
+    pub fn is_empty(&self) -> bool {
+        self.clocks.is_empty()
+    }
+
     /// Lets a start of `node` have its clock, if this run has any.
     ///
     /// # Errors
