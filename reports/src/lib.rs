@@ -69,3 +69,9 @@ pub struct NodeLog {
     /// Its last lines.
     pub tail: String,
 }
+
+/// Text from elsewhere in one line of at most `max` characters, with nothing in it that acts on a
+/// terminal.
+pub fn inert_line(text: &str, max: usize) -> String {
+    inert::clip(text, max)
+}

@@ -12,4 +12,6 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod shrink;
+pub(crate) mod suite;
 pub(crate) mod verify;

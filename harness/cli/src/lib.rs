@@ -16,6 +16,7 @@ mod commands;
 mod display;
 mod draw;
 mod exit;
+mod github;
 mod judge;
 mod launch;
 mod load;
@@ -23,7 +24,9 @@ mod log;
 mod parts;
 mod repeat;
 mod serve;
+mod shrink;
 mod spec;
+mod suite;
 mod testing;
 mod watch;
 
@@ -70,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Replay(args) => commands::replay::replay(&args),
+        Command::Suite(args) => commands::suite::suite(&args),
+        Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
