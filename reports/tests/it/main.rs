@@ -4,6 +4,7 @@
 
 mod big;
 mod browser;
+mod explorer;
 mod figures;
 mod hostile;
 mod markup;
