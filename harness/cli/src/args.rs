@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Show run folders in a browser: all runs, live ones too, reports, comparisons, files.
     #[command(after_help = serve::EXAMPLES)]
     Serve(ServeArgs),
+    /// Run the plan of a run again, and say how often its anomaly recurred.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),
