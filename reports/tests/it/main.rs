@@ -4,8 +4,10 @@
 
 mod big;
 mod browser;
+mod explorer;
 mod figures;
 mod hostile;
+mod junit;
 mod markup;
 mod page;
 mod palette;
