@@ -117,7 +117,9 @@ function line(i) {
 }
 
 /** A number with its thousands apart. */
-const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+function number(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
 
 /** A moment, as everywhere on the page; of a foreign clock, from the first moment on. */
 function moment(t, digits = 3) {

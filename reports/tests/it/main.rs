@@ -8,6 +8,7 @@ mod explorer;
 mod figures;
 mod hostile;
 mod junit;
+mod layout;
 mod markup;
 mod page;
 mod palette;
