@@ -13,4 +13,5 @@ mod markup;
 mod page;
 mod palette;
 mod sample;
+mod sections;
 mod text;

@@ -16,13 +16,7 @@ const LONGEST: usize = 400;
 pub(super) fn render(record: &Record<'_>, log: &NodeLog) -> Markup {
     let name = inert::clip(&log.name, 60);
     html! {
-        @match &log.around {
-            Some(lines) => (around(record, log, &name, lines)),
-            None if worth_aligning(record) => {
-                p .none { "No line of " (name) " carries a time that could be aligned with the run; here is its end." }
-            }
-            None => {}
-        }
+        @if let Some(lines) = &log.around { (around(record, log, &name, lines)) }
         details {
             summary { (name) " of " (log.node) ", its end" }
             @if log.tail.trim().is_empty() { p .none { "It is empty." } }
@@ -31,10 +25,16 @@ pub(super) fn render(record: &Record<'_>, log: &NodeLog) -> Markup {
     }
 }
 
-/// Whether there was a moment whose log lines somebody would look for.
-fn worth_aligning(record: &Record<'_>) -> bool {
+/// What to say where lines near what went wrong cannot be told from others.
+pub(super) fn unaligned(record: &Record<'_>) -> Markup {
     let anomalies = record.results.findings.iter().any(|f| !f.anomalies.is_empty());
-    anomalies || !record.results.faults.is_empty()
+    let asked_for = anomalies || !record.results.faults.is_empty();
+    let any = record.logs.iter().any(|log| log.around.is_none() && !log.tail.trim().is_empty());
+    html! {
+        @if asked_for && any {
+            p .none { "Logs whose lines carry no time that fits the run are shown by their end only." }
+        }
+    }
 }
 
 fn around(record: &Record<'_>, log: &NodeLog, name: &str, lines: &[Stamped]) -> Markup {
@@ -43,7 +43,7 @@ fn around(record: &Record<'_>, log: &NodeLog, name: &str, lines: &[Stamped]) -> 
     }
     html! {
         details {
-            summary { (name) " of " (log.node) " around anomalies, faults and crashes: " (lines.len().min(LINES)) " lines" }
+            summary { (name) " of " (log.node) " around anomalies, faults and crashes (" (lines.len().min(LINES)) ")" }
             p .none { "By the times in its lines, which are those of the node's own clock." }
             ol .stamped {
                 @for Stamped { time, line } in lines.iter().take(LINES) {
