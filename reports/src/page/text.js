@@ -116,7 +116,7 @@ function line(i) {
   return `#${ops.index[i]} p${ops.process[i]} ${fWords[ops.f[i]]}${key}${arg} → ${brief(outcome(i), 160)}`;
 }
 
-/** A number with its thousands apart. */
+/** A number with its thousands apart. Hoisted: what is read above counts what it cuts off. */
 function number(n) {
   return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
