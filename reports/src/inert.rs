@@ -80,7 +80,7 @@ fn push(out: &mut String, c: char) {
 }
 
 /// Whether a character shows nothing, moves its neighbours, or is none.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || u32::from(c) & 0xfffe == 0xfffe
         || matches!(c,

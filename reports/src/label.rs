@@ -77,6 +77,26 @@ fn short(value: &Value) -> String {
     }
 }
 
+/// What an anomaly's operations have to do with it: the first named, and the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Roles {
+    pub(crate) culprit: &'static str,
+    pub(crate) witness: &'static str,
+}
+
+impl Roles {
+    /// Checkers that look for an order name the operation that has no place in one; others name
+    /// first what the anomaly is about.
+    pub(crate) fn of(checker: &str) -> Roles {
+        match checker {
+            "linearizable" | "sequential" => {
+                Roles { culprit: "cannot be ordered", witness: "contradicts it" }
+            }
+            _ => Roles { culprit: "what it is about", witness: "shows it" },
+        }
+    }
+}
+
 /// A value in a table.
 pub(crate) fn value(value: &Value) -> String {
     inert::clip(value, 160)

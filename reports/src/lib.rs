@@ -19,18 +19,28 @@
 //! escaped by the page's template language, and characters that could act on a terminal or turn a
 //! line around are spelt out (`inert`). The page carries no script, and forbids any.
 
+pub mod browse;
 mod counts;
+mod explorer;
+mod figure;
+pub mod github;
+mod index;
 mod inert;
+mod junit;
 mod label;
+mod link;
 mod page;
 mod plot;
 mod section;
+pub mod suite;
 mod text;
 mod timeline;
 mod windows;
 
 use danso_vocab::{History, NodeId, Plan, Results};
 
+pub use index::index;
+pub use junit::junit;
 pub use page::html;
 pub use text::text;
 
@@ -58,4 +68,10 @@ pub struct NodeLog {
     pub name: String,
     /// Its last lines.
     pub tail: String,
+}
+
+/// Text from elsewhere in one line of at most `max` characters, with nothing in it that acts on a
+/// terminal.
+pub fn inert_line(text: &str, max: usize) -> String {
+    inert::clip(text, max)
 }

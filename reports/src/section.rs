@@ -13,7 +13,7 @@ pub(crate) mod reproduce;
 
 use maud::{Markup, html};
 
-use crate::Record;
+use crate::{Record, explorer};
 
 /// A part of the page.
 pub(crate) struct Section {
@@ -29,6 +29,7 @@ pub(crate) struct Section {
 pub(crate) const SECTIONS: &[Section] = &[
     Section { id: "anomalies", title: "What happened", render: anomalies::render },
     Section { id: "reproduce", title: "Do it again", render: reproduce::render },
+    Section { id: "timeline", title: "Timeline", render: explorer::render },
     Section { id: "time", title: "Over time", render: plots::render },
     Section { id: "operations", title: "Operations", render: counts::render },
     Section { id: "faults", title: "Faults", render: faults::render },

@@ -7,11 +7,12 @@ mod layout;
 mod select;
 
 use danso_vocab::time::human;
-use danso_vocab::{Anomaly, Op, OpId};
+use danso_vocab::{Anomaly, Op};
 use maud::{Markup, html};
 
+use crate::label::Roles;
 use crate::windows::{self, Window};
-use crate::{Record, inert, label};
+use crate::{Record, inert, label, link};
 use layout::{Bar, Layout};
 use select::{Part, Selection};
 
@@ -27,13 +28,13 @@ const HEAD: i32 = 16;
 /// Rows for the names of fault windows.
 const BAND_ROWS: usize = 4;
 
-/// The anchor of an operation in the picture of the anomaly with this number.
-pub(crate) fn anchor(number: usize, op: OpId) -> String {
-    format!("op-{number}-{}", op.0)
-}
-
 /// The picture, with its legend; `None` if none of the anomaly's operations is in the history.
-pub(crate) fn render(record: &Record<'_>, anomaly: &Anomaly, number: usize) -> Option<Markup> {
+pub(crate) fn render(
+    record: &Record<'_>,
+    anomaly: &Anomaly,
+    number: usize,
+    roles: Roles,
+) -> Option<Markup> {
     let selection = select::around(record.history, anomaly)?;
     let layout = Layout::of(&selection);
     let bands = bands(record, &layout);
@@ -45,18 +46,18 @@ pub(crate) fn render(record: &Record<'_>, anomaly: &Anomaly, number: usize) -> O
             div .pane {
                 (lanes(&layout, top, height))
                 div .scroller tabindex="0" role="region" aria-label="Timeline, scrolls sideways" {
-                    svg width=(layout.width) height=(height) viewBox={ "0 0 " (layout.width) " " (height) } role="img"
+                    svg width=(layout.width) height=(height) viewBox={ "0 0 " (layout.width) " " (height) } role="group"
                         aria-label=(caption) {
                         (background(&layout, &bands, top, height))
                         @for gap in &layout.gaps { (omission(gap, top, height)) }
-                        @for bar in &layout.bars { (operation(bar, number, &layout, top)) }
+                        @for bar in &layout.bars { (operation(bar, &layout, top)) }
                     }
                     // Where a browser can, it opens the picture at the operation in question.
                     @if let Some(x) = layout.aim() { span .aim style={ "left:" (x) "px" } {} }
                 }
             }
             figcaption id={ "timeline-" (number) } {
-                (legend(&selection))
+                (legend(&selection, roles))
                 span { (caption) }
             }
         }
@@ -83,12 +84,12 @@ fn caption(selection: &Selection<'_>) -> String {
     out
 }
 
-fn legend(selection: &Selection<'_>) -> Markup {
+fn legend(selection: &Selection<'_>, roles: Roles) -> Markup {
     let has = |part: Part| selection.ops.iter().any(|(_, p)| *p == part);
     html! {
         span .legend {
-            span .swatch.culprit { "cannot be ordered" }
-            @if has(Part::Witness) { span .swatch.witness { "contradicts it" } }
+            span .swatch.culprit { (roles.culprit) }
+            @if has(Part::Witness) { span .swatch.witness { (roles.witness) } }
             @if has(Part::Around) { span .swatch.around { "around it" } }
             span { span .key.ok {} "ok" }
             span { span .key.info {} "info: may take effect at any later time" }
@@ -171,13 +172,14 @@ fn omission(gap: &layout::Gap, top: i32, height: i32) -> Markup {
     }
 }
 
-fn operation(bar: &Bar<'_>, number: usize, layout: &Layout<'_>, top: i32) -> Markup {
+fn operation(bar: &Bar<'_>, layout: &Layout<'_>, top: i32) -> Markup {
     let middle = top + LANE * bar.lane as i32 + LANE / 2;
     let y = middle - BAR / 2;
     let status = bar.op.status().to_string();
     let class = format!("op {status} {}", bar.part.word());
     html! {
-        g class=(class) id=(anchor(number, bar.op.id())) {
+        // By keyboard the table beside the picture leads to the same places.
+        a class=(class) href=(link::TIMELINE) data-op=(bar.op.id().0) tabindex="-1" {
             title { (tooltip(bar.op)) }
             @if let Some(end) = bar.end {
                 rect x=(bar.start) y=(y) width=(end - bar.start) height=(BAR) rx="4" {}

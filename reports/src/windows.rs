@@ -61,6 +61,19 @@ pub(crate) fn all(record: &Record<'_>) -> Vec<Window> {
     windows
 }
 
+/// Notes that may name a fault but do not say that it began.
+const NO_INJECTION: [&str; 9] = [
+    note::HEAL,
+    note::FAULT_FAILED,
+    note::NODE_UP,
+    note::NODE_CRASHED,
+    note::NODE_DOWN,
+    note::NODE_PAUSED,
+    note::NODE_RESUMED,
+    note::LEADER,
+    note::CLOCK_OFFSET,
+];
+
 fn from_notes(record: &Record<'_>, end: Time) -> Vec<Window> {
     let mut windows = Vec::<Window>::new();
     for (_, time, what) in record.history.notes() {
@@ -71,7 +84,7 @@ fn from_notes(record: &Record<'_>, end: Time) -> Vec<Window> {
                 window.stop = time.max(window.start);
                 window.healed = true;
             }
-            (note::HEAL | note::FAULT_FAILED | note::NODE_UP | note::NODE_CRASHED, _) => {}
+            (f, _) if NO_INJECTION.contains(&f) => {}
             (_, Some(_)) => {}
             (kind, None) => windows.push(Window {
                 id,

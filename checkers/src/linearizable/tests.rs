@@ -15,6 +15,7 @@ mod models;
 mod objects;
 pub(super) mod oracle;
 mod regressions;
+mod shrunk;
 pub(super) mod simulate;
 
 use danso_vocab::{Event, History, Limits, Model, Outcome, Process, Time, Value, Verdict};

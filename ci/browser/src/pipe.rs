@@ -75,6 +75,12 @@ impl Pipe {
         self.events.extract_if(.., |event| event.session == session).collect()
     }
 
+    /// Asks the browser to leave.
+    pub(crate) fn close(&mut self) {
+        // One that has left already needs no asking.
+        let _ = self.to.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+    }
+
     fn send(&mut self, session: Option<&str>, method: &str, params: Value) -> u64 {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });

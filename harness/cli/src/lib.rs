@@ -6,22 +6,27 @@
 //! written with. The binary `danso` is this library with a command line, and the only place that
 //! knows everything, prints, exits and reads the environment.
 
+mod alive;
 mod args;
 mod boxed;
 mod certificate;
 mod check;
-#[allow(dead_code, reason = "for suite, replay and shrink")]
 mod child;
 mod commands;
 mod display;
 mod draw;
 mod exit;
+mod github;
 mod judge;
 mod launch;
 mod load;
 mod log;
 mod parts;
+mod repeat;
+mod serve;
+mod shrink;
 mod spec;
+mod suite;
 mod testing;
 mod watch;
 
@@ -67,6 +72,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
+        Command::Suite(args) => commands::suite::suite(&args),
+        Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),
@@ -75,6 +83,7 @@ pub fn main() -> ExitCode {
             commands::maelstrom::test(&args)
         }
         Command::New { what, name } => commands::new::new(what, &name),
+        Command::Serve(args) => commands::serve::serve(&args),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

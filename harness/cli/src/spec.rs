@@ -1,7 +1,7 @@
 //! [`Spec`]: what the user asked for, from a test file and the command line, before anything is
 //! drawn. Errors name file, line, column and the nearest name there is.
 
-mod places;
+pub(crate) mod places;
 mod set;
 mod values;
 
@@ -523,7 +523,8 @@ fn setting(path: &[&str]) -> About {
     About::Setting(path.iter().map(ToString::to_string).collect())
 }
 
-fn one_line(message: &str) -> String {
+/// A message of several lines in one.
+pub(crate) fn one_line(message: &str) -> String {
     message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 

@@ -1,39 +1,44 @@
 //! What exactly happened: each violation with the operations that prove it.
 
-use danso_vocab::time::human;
-use danso_vocab::{Anomaly, Name, Op, Verdict};
+mod card;
+
+use danso_vocab::{Anomaly, Name, Verdict};
 use maud::{Markup, html};
 
-use crate::label;
-use crate::section::scroller;
-use crate::timeline;
-use crate::{Record, inert};
+use crate::{Record, inert, link};
 
-/// More cards than this would not be read; the results have them all.
+/// More cards than this would not be read.
 const MOST: usize = 20;
-/// More rows than this in one card would not either.
-const MOST_OPS: usize = 40;
-/// Nor more lines of explanation.
-const MOST_LINES: usize = 60;
+/// Cards of one name that stand open; the others of that name are folded.
+const OPEN: usize = 3;
+/// Of what has no card, a line each, and no more lines than this.
+const MOST_LINES: usize = 200;
+
+/// An anomaly with its checker and its number on the page, from 1 in the order of the results.
+struct Found<'r> {
+    number: usize,
+    checker: &'r Name,
+    anomaly: &'r Anomaly,
+}
+
+/// All anomalies of one name.
+struct Group<'r> {
+    name: &'r Name,
+    found: Vec<Found<'r>>,
+    /// How many of them have a card.
+    cards: usize,
+}
 
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
-    let found: Vec<(&Name, &Anomaly)> = record
-        .results
-        .findings
-        .iter()
-        .flat_map(|finding| finding.anomalies.iter().map(|a| (&finding.checker, a)))
-        .collect();
-    if found.is_empty() {
+    let groups = groups(record);
+    if groups.is_empty() {
         return Some(html! { p .none { (nothing(record)) } });
     }
+    let alone = groups.len() == 1 && groups[0].found.len() == 1;
     Some(html! {
-        @if found.len() > 1 { (index(&found)) }
-        @for (i, (checker, anomaly)) in found.iter().take(MOST).enumerate() {
-            (card(record, i + 1, checker, anomaly))
-        }
-        @if found.len() > MOST {
-            p .warning { (found.len() - MOST) " more anomalies are in the results and not shown here." }
-        }
+        @if !alone { (index(&groups)) }
+        @for group in &groups { (cards(record, group)) }
+        (others(record, &groups))
     })
 }
 
@@ -54,14 +59,73 @@ fn nothing(record: &Record<'_>) -> &'static str {
     }
 }
 
-/// A line for each card, where there are several.
-fn index(found: &[(&Name, &Anomaly)]) -> Markup {
-    html! {
-        ol .index {
-            @for (i, (_, anomaly)) in found.iter().take(MOST).enumerate() {
-                li { a href={ "#anomaly-" (i + 1) } { (inert::clip(&anomaly.name, 60)) } (on(anomaly)) }
+/// Anomalies by name, in order of first appearance. Cards are shared out so that a frequent name
+/// does not take a rare one's.
+fn groups<'r>(record: &Record<'r>) -> Vec<Group<'r>> {
+    let mut groups: Vec<Group<'r>> = Vec::new();
+    let all =
+        record.results.findings.iter().flat_map(|f| f.anomalies.iter().map(|a| (&f.checker, a)));
+    for (i, (checker, anomaly)) in all.enumerate() {
+        let found = Found { number: i + 1, checker, anomaly };
+        match groups.iter_mut().find(|group| *group.name == anomaly.name) {
+            Some(group) => group.found.push(found),
+            None => groups.push(Group { name: &anomaly.name, found: vec![found], cards: 0 }),
+        }
+    }
+    let mut left = MOST;
+    for round in 0.. {
+        let before = left;
+        for group in groups.iter_mut().filter(|g| g.cards == round && g.found.len() > round) {
+            if left > 0 {
+                group.cards += 1;
+                left -= 1;
             }
         }
+        if left == before {
+            break;
+        }
+    }
+    groups
+}
+
+/// What there is of each name.
+fn index(groups: &[Group<'_>]) -> Markup {
+    html! {
+        ul .index {
+            @for group in groups.iter().take(MOST_LINES) {
+                li {
+                    @match group.found.as_slice() {
+                        [first] => {
+                            (to_card(first, group.cards > 0, &inert::clip(group.name, 60)))
+                            (on(first.anomaly))
+                        }
+                        many => {
+                            (to_card(&many[0], group.cards > 0, &inert::clip(group.name, 60)))
+                            " × " (many.len()) ": "
+                            @for (i, found) in many.iter().take(8).enumerate() {
+                                @if i > 0 { ", " }
+                                (to_card(found, i < group.cards, &subject(found)))
+                            }
+                            @if many.len() > 8 { " …" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn to_card(found: &Found<'_>, has_card: bool, words: &str) -> Markup {
+    html! {
+        @if has_card { a href={ "#anomaly-" (found.number) } { (words) } } @else { (words) }
+    }
+}
+
+/// What an anomaly is about, in a word: its key, or its number.
+fn subject(found: &Found<'_>) -> String {
+    match &found.anomaly.key {
+        Some(key) => inert::clip(key, 40),
+        None => format!("no. {}", found.number),
     }
 }
 
@@ -71,78 +135,71 @@ fn on(anomaly: &Anomaly) -> Markup {
     }
 }
 
-fn card(record: &Record<'_>, number: usize, checker: &Name, anomaly: &Anomaly) -> Markup {
-    let ops: Vec<Op<'_>> = anomaly.ops.iter().filter_map(|id| record.history.op(*id)).collect();
-    let missing = anomaly.ops.len() - ops.len();
+fn cards(record: &Record<'_>, group: &Group<'_>) -> Markup {
+    let shown = &group.found[..group.cards];
+    let (open, folded) = shown.split_at(group.cards.min(OPEN));
     html! {
-        article .card id={ "anomaly-" (number) } {
-            h3 {
-                span .name { (inert::clip(&anomaly.name, 60)) }
-                (on(anomaly))
-                small { "found by " (inert::clip(checker, 60)) }
+        @for found in open { (card::render(record, found)) }
+        @if !folded.is_empty() {
+            details .more {
+                summary { (folded.len()) " more " (inert::clip(group.name, 60)) }
+                @for found in folded { (card::render(record, found)) }
             }
-            p .because { (inert::clip(&anomaly.because, 1200)) }
-            @if let Some(picture) = timeline::render(record, anomaly, number) { (picture) }
-            @if !ops.is_empty() { (table(&ops, number)) }
-            @if ops.len() > MOST_OPS {
-                p .none { (ops.len() - MOST_OPS) " more operations take part; the results list them." }
-            }
-            @if missing > 0 {
-                p .warning { (missing) " of the operations named are not in this history." }
-            }
-            @if !anomaly.explain.is_empty() { (explanation(&anomaly.explain)) }
         }
     }
 }
 
-fn table(ops: &[Op<'_>], number: usize) -> Markup {
-    let keyed = ops.iter().any(|op| op.key().is_some());
-    scroller(
-        "The operations of the anomaly",
-        &html! {
-            table .ops {
-                thead { tr {
-                    th .num { "index" } th { "process" } th { "node" } th { "f" }
-                    @if keyed { th { "key" } }
-                    th { "argument" } th { "result" }
-                    th .num { "start" } th .num { "end" } th .num { "latency" } th { "part" }
-                } }
-                tbody {
-                    @for (i, op) in ops.iter().take(MOST_OPS).enumerate() { (row(*op, number, i == 0, keyed)) }
+/// A line for each anomaly without a card.
+fn others(record: &Record<'_>, groups: &[Group<'_>]) -> Markup {
+    let rest: Vec<&Found<'_>> = groups.iter().flat_map(|g| &g.found[g.cards..]).collect();
+    if rest.is_empty() {
+        return html! {};
+    }
+    html! {
+        details .more {
+            summary { (rest.len()) " more anomalies in a line each" }
+            ol .explain {
+                @for found in rest.iter().take(MOST_LINES) {
+                    li {
+                        b { (inert::clip(&found.anomaly.name, 60)) } (on(found.anomaly)) ": "
+                        (link::prose(record, &inert::clip(&found.anomaly.because, 400)))
+                    }
                 }
             }
-        },
-    )
-}
-
-fn row(op: Op<'_>, number: usize, first: bool, keyed: bool) -> Markup {
-    let never = || "–".to_owned();
-    let status = op.status().to_string();
-    html! {
-        tr .culprit[first] {
-            th .num scope="row" { a href={ "#" (timeline::anchor(number, op.id())) } { (op.id()) } }
-            td { (op.process()) }
-            td { (op.node().map_or_else(never, |node| node.to_string())) }
-            td .value { (inert::clip(op.f(), 60)) }
-            @if keyed { td .value { @if let Some(key) = op.key() { (label::value(&key)) } } }
-            td .value { @if !op.arg().is_nil() { (label::value(&op.arg())) } }
-            td .value { span .key.(status) {} (label::result(op)) }
-            td .num { (op.inv_time()) }
-            td .num { (op.res_time().map_or_else(never, |t| t.to_string())) }
-            td .num { (op.latency().map_or_else(never, human)) }
-            td { @if first { b { "cannot be ordered" } } @else { "contradicts it" } }
+            @if rest.len() > MOST_LINES {
+                p .warning { (rest.len() - MOST_LINES) " more anomalies are in the results and not shown here." }
+            }
         }
     }
 }
 
-fn explanation(lines: &[String]) -> Markup {
-    html! {
-        details open[lines.len() <= 12] {
-            summary { "The reasoning, step by step" }
-            ol .explain {
-                @for line in lines.iter().take(MOST_LINES) { li { (inert::clip(line, 600)) } }
-            }
-            @if lines.len() > MOST_LINES { p .none { "… and " (lines.len() - MOST_LINES) " more lines." } }
+#[cfg(test)]
+mod tests {
+    use danso_vocab::{Finding, History, Results};
+
+    use super::*;
+
+    fn anomaly(name: &'static str) -> Anomaly {
+        Anomaly {
+            name: name.into(),
+            key: None,
+            ops: Vec::new(),
+            because: String::new(),
+            explain: Vec::new(),
+            figure: None,
         }
+    }
+
+    #[test]
+    fn a_rare_anomaly_gets_its_card() {
+        let mut anomalies = vec![anomaly("common"); 47];
+        anomalies.push(anomaly("rare"));
+        let findings = vec![Finding::invalid("saga", anomalies)];
+        let (history, results) = (History::default(), Results { findings, ..Results::default() });
+        let record =
+            Record { title: "", plan: None, history: &history, results: &results, logs: &[] };
+        let groups = groups(&record);
+        assert_eq!(groups.iter().map(|g| g.cards).collect::<Vec<_>>(), [19, 1]);
+        assert_eq!(groups[1].found[0].number, 48);
     }
 }

@@ -4,6 +4,7 @@
 
 mod big;
 mod browser;
+mod figures;
 mod hostile;
 mod markup;
 mod page;

@@ -12,6 +12,7 @@ pub(crate) struct Tag {
 pub(crate) struct Page {
     pub(crate) tags: Vec<Tag>,
     pub(crate) text: String,
+    pub(crate) scripts: Vec<String>,
 }
 
 impl Page {
@@ -41,8 +42,14 @@ pub(crate) fn read(html: &str) -> Page {
             None => (tag, false),
         };
         let tag = attributes(tag);
-        if tag.name == "style" {
-            let (_, after) = rest.split_once("</style>").expect("a closed style");
+        if let "style" | "script" = tag.name.as_str() {
+            // Raw text: the browser looks for nothing but the end.
+            let end = format!("</{}>", tag.name);
+            let (raw, after) = rest.split_once(&end).expect("a closed element");
+            assert!(!raw.contains("<!--") && !raw.contains("<script"), "raw text that goes on");
+            if tag.name == "script" {
+                page.scripts.push(raw.to_owned());
+            }
             rest = after;
         } else if !closed && !VOID.contains(&tag.name.as_str()) {
             open.push(tag.name.clone());

@@ -7,7 +7,7 @@ use danso_vocab::{
 
 use super::fuzz::{env, show};
 use super::simulate::process;
-use super::{figures, oracle};
+use super::{figures, oracle, shrunk};
 use crate::linearizable::Algorithm;
 use crate::models::{self, *};
 
@@ -235,6 +235,7 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
     let name = alphabet.name;
     let seed = env("DANSO_FUZZ_SEED", 1);
     let mut rng = Rng::new(seed).split(name);
+    let mut parts = rng.split("parts");
     let mut checker = (models::find(name).unwrap().checker)(Value::Nil);
     let (mut valid, mut invalid, mut fast, mut drawn) = (0_u64, 0_u64, 0_u64, 0_u64);
     let cases = env("DANSO_FUZZ_CASES", 2_000);
@@ -262,8 +263,14 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
                 fast += u64::from(!finding.stats.contains_key("by-search"));
             }
         }
+        checker.decide_by(Algorithm::Auto);
+        match want {
+            Verdict::Valid => shrunk::parts_are_valid(&model, &history, &*checker, &mut parts),
+            // Slower by far than all the rest.
+            _ if invalid % 8 == 1 => shrunk::shrinks(&model, &history, &*checker),
+            _ => {}
+        }
         if case % 8 == 0 {
-            checker.decide_by(Algorithm::Auto);
             let certifier = checker.certifier().unwrap();
             match certifier.prove(&history, &limits) {
                 Ok(proof) => assert!(certifier.verify(&history, &proof).is_ok(), "{}", shown()),

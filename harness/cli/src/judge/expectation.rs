@@ -36,7 +36,7 @@ pub(crate) fn outcome(plan: &Plan, results: &Results) -> Option<String> {
 }
 
 /// What `plan` expects, in words: `invalid with stale-read or lost-write`.
-fn wanted(plan: &Plan) -> String {
+pub(crate) fn wanted(plan: &Plan) -> String {
     let expect = &plan.expect;
     match (expect.verdict, expect.anomalies.as_slice()) {
         (Verdict::Invalid, [_, ..]) => {

@@ -7,15 +7,15 @@ use toml::de::{DeTable, DeValue};
 
 /// A test file's text.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
-    pub(super) file: String,
-    pub(super) text: String,
+pub(crate) struct Places {
+    pub(crate) file: String,
+    pub(crate) text: String,
 }
 
 impl Places {
     /// `file:line:column` of a setting that this message is about, or of the nearest one around
     /// it that stands in the file, if need be of its beginning: of the name where that is unknown, else of the value.
-    pub(super) fn blame(&self, path: &[&str], message: &str) -> String {
+    pub(crate) fn blame(&self, path: &[&str], message: &str) -> String {
         let unknown = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next());
         let found = match unknown {
             Some(name) => {
@@ -30,7 +30,7 @@ impl Places {
     }
 
     /// `file:line:column` of a byte.
-    pub(super) fn at(&self, byte: usize) -> String {
+    pub(crate) fn at(&self, byte: usize) -> String {
         let (line, column) = place(&self.text, byte);
         format!("{}:{line}:{column}", self.file)
     }
@@ -78,7 +78,7 @@ fn find(text: &str, path: &[&str]) -> Option<Found> {
 }
 
 /// Line and column, from 1, of a byte in a text.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at.min(text.len())];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;

@@ -3,7 +3,7 @@
 use danso_vocab::Value;
 
 use super::values::value_of;
-use super::{Spec, duration};
+use super::{Spec, duration, verdict};
 use crate::exit::usage;
 
 impl Spec {
@@ -16,6 +16,12 @@ impl Spec {
         let Some((path, text)) = set.split_once('=') else {
             return Err(wrong("write path=value, as in params.keys=4".to_owned()));
         };
+        if path == "expect.ok-rate" {
+            let rate = text.parse();
+            self.ok_rate =
+                rate.map_err(|_| usage(format!("--set {set}: {path} wants a share from 0 to 1")))?;
+            return Ok(());
+        }
         // A bare word is text; everything else is read as TOML.
         let parsed = toml::from_str::<toml::Table>(&format!("v = {text}"));
         let value = match parsed.ok().and_then(|mut t| t.remove("v")) {
@@ -67,15 +73,16 @@ impl Spec {
             Some(("load", "client.attempt")) => {
                 self.resilience.attempt = Some(duration("attempt", words()).map_err(wrong)?);
             }
-            Some(("expect", "ok-rate")) => {
-                self.ok_rate = text.parse().map_err(|_| want("a share from 0 to 1"))?;
+            Some(("expect", "verdict")) => self.verdict = verdict(words()).map_err(wrong)?,
+            Some(("expect", "anomaly")) => {
+                self.anomalies = words().split(',').map(|name| name.trim().to_owned()).collect();
             }
             Some(("expect", "min-ops")) => {
                 self.min_ops = text.parse().map_err(|_| want("a number"))?;
             }
             _ => {
                 return Err(wrong(
-                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.ok-rate and expect.min-ops".to_owned(),
+                    "settings are params.*, options.*, target.* and client.* (of a target described in a file), schedule.*, load.processes, load.rate, load.time, load.timeout, load.client.attempt, load.client.retries, load.client.breaker, load.client.bulkhead, expect.verdict, expect.anomaly, expect.ok-rate and expect.min-ops".to_owned(),
                 ));
             }
         }

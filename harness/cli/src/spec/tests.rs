@@ -71,7 +71,19 @@ fn settings_override() {
     assert_eq!(spec.params["keys"], 4.into());
     assert_eq!(spec.timeout, Duration::from_millis(200));
     assert_eq!(spec.options["bug"], "x-y".into());
-    for bad in ["params.keys", "colour=red", "load.rate=fast", "params.p=0.5"] {
+    let expect =
+        ["expect.ok-rate=0.5", "expect.verdict=invalid", "expect.anomaly=stale-read,lost-write"];
+    let spec = Spec::of(&args(&expect)).unwrap();
+    assert_eq!((spec.ok_rate, spec.verdict), (0.5, Verdict::Invalid));
+    assert_eq!(spec.anomalies, ["stale-read", "lost-write"]);
+    for bad in [
+        "params.keys",
+        "colour=red",
+        "load.rate=fast",
+        "params.p=0.5",
+        "expect.verdict=bad",
+        "expect.ok-rate=x",
+    ] {
         assert!(Spec::of(&args(&[bad])).is_err(), "{bad}");
     }
 }

@@ -18,6 +18,7 @@ mod new;
 mod observed;
 mod privileges;
 mod runs;
+mod serve;
 mod sql;
 mod ssh;
 mod systems;
