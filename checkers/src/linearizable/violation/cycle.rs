@@ -20,7 +20,7 @@ pub(super) fn gone(
         vertices: vec![vertex(read), vertex(than)],
         edges: vec![
             edge(1, 0, "rt", format!("{} had ended before {} began", than.id(), read.id()), true),
-            edge(0, 1, "rw", format!("every {value} {} could see came earlier", read.id()), true),
+            edge(0, 1, "rw", format!("nothing wrote {value} after {}", than.id()), true),
         ],
     };
     if let Some(writer) = writer {
