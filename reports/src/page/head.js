@@ -153,7 +153,8 @@ function axis(context, frame, y) {
     context.fillStyle = colours.line;
     context.fillRect(at, y, 1, 5);
     context.fillStyle = colours.soft;
-    context.fillText(page.timed ? moment(t, digits) : number(Math.round(t)), at, y + 15);
+    const words = page.timed ? moment(t, digits) : number(Math.round(t)), half = (words.length * frameText) / 2;
+    if (at - half > left && at + half < width) context.fillText(words, at, y + 15);
   }
   context.textAlign = "left";
 }

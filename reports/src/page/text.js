@@ -116,8 +116,10 @@ function line(i) {
   return `#${ops.index[i]} p${ops.process[i]} ${fWords[ops.f[i]]}${key}${arg} → ${brief(outcome(i), 160)}`;
 }
 
-/** A number with its thousands apart. */
-const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+/** A number with its thousands apart. Hoisted: what is read above counts what it cuts off. */
+function number(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
 
 /** A moment, as everywhere on the page; of a foreign clock, from the first moment on. */
 function moment(t, digits = 3) {

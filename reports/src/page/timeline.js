@@ -1,6 +1,6 @@
 // The timeline as a whole: what it shows, and how its parts work together.
 
-/** The timeline in `root`; see the end of the file for what it offers. */
+/** Starts the timeline in `root`. `timeline` below is what its parts, and links, may ask of it. */
 function startTimeline(root) {
   const least = page.timed ? 2_000 : 4, most = whole.to - whole.from;
   const pad = most * 0.012;
@@ -16,7 +16,7 @@ function startTimeline(root) {
   const brush = el("div", { class: "brush" }), spacer = el("div");
   const scroller = el("div", { class: "rows-scroller" }, body.canvas, spacer);
   const tip = tooltip(), live = el("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
-  const says = el("p", { class: "counted none" }), hint = el("p", { class: "hint", hidden: true }, "Click the timeline to zoom with the wheel, or hold Ctrl.");
+  const says = el("p", { class: "counted none" }), hint = passingHint();
 
   const left = () => (root.clientWidth < 560 ? 46 : 84);
   const clamp = (from, to) => {
@@ -157,6 +157,7 @@ function startTimeline(root) {
 
   function showAnomaly(number) {
     current = number;
+    downloads.fill();
     const known = page.anomalies[number].places.filter((i) => i >= 0);
     if (known.length === 0) {
       live.textContent = `Anomaly ${number + 1} names no operation of this history.`;
@@ -169,7 +170,6 @@ function startTimeline(root) {
     timeline.show(from - margin, to + margin);
     select(known[0], false);
     live.textContent = `Anomaly ${number + 1} of ${page.anomalies.length}: ${page.anomalies[number].name}. ${line(known[0])}`;
-    downloads.fill();
   }
 
   function hit(x, y) {
@@ -193,11 +193,7 @@ function startTimeline(root) {
   }
 
   const timeline = {
-    view: () => view, left, inView, select, close, hint: () => {
-      hint.hidden = false;
-      clearTimeout(hint.timer);
-      hint.timer = setTimeout(() => { hint.hidden = true; }, 2500);
-    },
+    view: () => view, left, inView, select, close, hint: () => hint.show("Click the timeline to zoom with the wheel, or hold Ctrl."),
     show: (from, to) => {
       view = clamp(from, to);
       redraw();
@@ -248,6 +244,15 @@ function startTimeline(root) {
       } else tip.hide();
       return redraw();
     },
+    mark: (number) => {
+      if (page.anomalies[number]) current = number;
+      downloads.fill();
+    },
+    say: (words) => {
+      live.textContent = words;
+      hint.show(words);
+    },
+    only: (wanted) => form.set(wanted),
     showAnomaly, current: () => current, matched: () => matched,
   };
   const centre = () => {
@@ -281,7 +286,7 @@ function startTimeline(root) {
     },
   }, timeline, compact);
   const stage = el("div", { class: "stage" },
-    el("div", { class: "strip" }, overview.canvas, brush), head.canvas, scroller, tip.box, hint);
+    el("div", { class: "strip" }, overview.canvas, brush), head.canvas, scroller, tip.box, hint.box);
   root.append(...[page.rule ? el("p", { class: "warning" }, page.rule) : null, form.form, controls.bar, stage, says,
     legend(), details.panel, downloads.bar, table.table, live].filter(Boolean));
 

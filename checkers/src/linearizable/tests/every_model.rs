@@ -6,8 +6,9 @@ use danso_vocab::{
 };
 
 use super::fuzz::{env, show};
+use super::shrunk;
 use super::simulate::process;
-use super::{figures, oracle, shrunk};
+use super::{figures, oracle};
 use crate::linearizable::Algorithm;
 use crate::models::{self, *};
 
