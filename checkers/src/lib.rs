@@ -11,6 +11,7 @@
 //! | [`mod@delivery`] | whether a queue delivers what was sent: often enough, not too often, in order |
 //! | [`kafka`] | logs with offsets: whether messages keep theirs, and polls leave nothing out |
 //! | [`mod@eventual`] | whether replicas come to agree once updates have stopped, and on what follows from them |
+//! | [`mod@shrink`] | nothing: the smallest part of a refuted history that is refuted as well |
 //! | [`verify`] | whether a [`Proof`] of the former's verdict holds, without trusting it |
 //! | [`accounting`] | sets, banks, and writes in two orders: what was acknowledged against what is read |
 //! | [`list_append`] | transactions of appends and reads, each by itself; no cycles yet |
@@ -35,6 +36,7 @@ pub mod models;
 mod numbering;
 mod objects;
 pub mod saga;
+pub mod shrink;
 #[cfg(test)]
 mod testing;
 pub mod verify;

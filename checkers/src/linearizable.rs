@@ -36,6 +36,7 @@
 //! reasoning about values; and the few operations that are shown for it are refuted once more by
 //! the plain search. Should these disagree, the answer is `unknown`, and says so.
 
+mod bonds;
 mod certify;
 mod demand;
 mod impossible;
@@ -61,8 +62,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use danso_vocab::certificate::Certifier;
-use danso_vocab::{Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Name, Status};
+use danso_vocab::{
+    Anomaly, Checker, Finding, History, Limits, LiveChecker, Model, Name, Op, OpId, Status,
+};
 
+pub use bonds::Bonds;
 use judge::{Judge, Judged, Ruling};
 use polynomial::Polynomial;
 use reduce::Reductions;
@@ -92,11 +96,24 @@ pub fn linearizable<M: Model + 'static>(model: M) -> Box<dyn Linearizability> {
 pub trait Linearizability: Checker {
     /// Decides in this way from now on.
     fn decide_by(&mut self, algorithm: Algorithm);
+
+    /// What cannot be left out of the object that the operations `about` touch; of its beginning,
+    /// if it can be `cut` behind them.
+    fn bonds(&self, history: &History, about: &[OpId], cut: bool) -> Bonds;
 }
 
 impl<M: Model> Linearizability for Linearizable<M> {
     fn decide_by(&mut self, algorithm: Algorithm) {
         self.algorithm = algorithm;
+    }
+
+    fn bonds(&self, history: &History, about: &[OpId], cut: bool) -> Bonds {
+        let about: Vec<_> = about.iter().filter_map(|id| history.op(*id)).collect();
+        let key = about.first().and_then(|op| op.key_id());
+        let of_object = |op: &Op<'_>| op.key_id() == key && !self.model.ignores(op.f());
+        let rows: Vec<u32> = history.ops().filter(of_object).map(|op| op.row() as u32).collect();
+        let about: Vec<u32> = about.iter().map(|op| op.row() as u32).collect();
+        Bonds::of(&self.model, history, &rows, &about, cut)
     }
 }
 

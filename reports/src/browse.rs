@@ -192,7 +192,7 @@ fn page(title: &str, again: Option<u32>, body: Markup) -> String {
 }
 
 /// An address below `prefix`, for any path.
-fn href(prefix: &str, path: &str) -> String {
+pub fn address(prefix: &str, path: &str) -> String {
     let mut out = prefix.to_owned();
     encode(path, "/-_.~", &mut out);
     out
@@ -263,8 +263,8 @@ mod tests {
 
     #[test]
     fn addresses_hold_any_path() {
-        assert_eq!(href("/run/", "a b/<\"é?#%"), "/run/a%20b/%3C%22%C3%A9%3F%23%25");
-        assert_eq!(href("/files/", "raft-kv/2026-7"), "/files/raft-kv/2026-7");
+        assert_eq!(address("/run/", "a b/<\"é?#%"), "/run/a%20b/%3C%22%C3%A9%3F%23%25");
+        assert_eq!(address("/files/", "raft-kv/2026-7"), "/files/raft-kv/2026-7");
     }
 
     #[test]

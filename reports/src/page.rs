@@ -13,7 +13,24 @@ use crate::{Record, explorer, inert};
 const STYLE: &str = concat!(include_str!("page/style.css"), include_str!("page/explorer.css"));
 
 /// The page's own script, in one scope; nothing else runs on it.
-const SCRIPT: &str = concat!("\"use strict\";(()=>{\n", include_str!("page/data.js"), "})();\n");
+const SCRIPT: &str = concat!(
+    "\"use strict\";(()=>{\n",
+    include_str!("page/data.js"),
+    include_str!("page/text.js"),
+    include_str!("page/rows.js"),
+    include_str!("page/paint.js"),
+    include_str!("page/head.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/dom.js"),
+    include_str!("page/filter.js"),
+    include_str!("page/slice.js"),
+    include_str!("page/details.js"),
+    include_str!("page/input.js"),
+    include_str!("page/controls.js"),
+    include_str!("page/timeline.js"),
+    include_str!("page/main.js"),
+    "})();\n"
+);
 
 /// Nothing is loaded and nothing runs but our own script, whatever a target managed to send.
 static POLICY: LazyLock<String> = LazyLock::new(|| {

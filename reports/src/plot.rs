@@ -3,15 +3,25 @@
 //! The drawing library knows colours, the page knows light and dark. So what is drawn carries a
 //! marker colour each, and the finished picture has every marker replaced by a class name.
 
-pub(crate) mod rate;
-pub(crate) mod scatter;
+mod clock;
+mod nodes;
+mod quantiles;
+mod rate;
+mod scatter;
+mod staleness;
+mod tally;
 
 use std::ops::Range;
 
 use danso_vocab::event::note;
 use danso_vocab::{Status, Time};
+use maud::Markup;
 use plotters::backend::SVGBackend;
+use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::combinators::{IntoLogRange, LogCoord};
+use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -23,6 +33,7 @@ use crate::{Record, inert};
 /// The size of a picture in its own units, which are pixels on a wide screen.
 pub(crate) const WIDTH: u32 = 1080;
 const LEFT: u32 = 64;
+const AXIS: u32 = 26;
 const RIGHT: u32 = 14;
 /// Rows above the plot: phases, then faults.
 const ROW: i32 = 17;
@@ -39,6 +50,21 @@ const CAP: RGBColor = RGBColor(22, 23, 24);
 const CAP_TEXT: RGBColor = RGBColor(25, 26, 27);
 const CRASH: RGBColor = RGBColor(28, 29, 30);
 const AREA: RGBColor = RGBColor(31, 32, 33);
+const Q50: RGBColor = RGBColor(34, 35, 36);
+const Q95: RGBColor = RGBColor(37, 38, 39);
+const Q99: RGBColor = RGBColor(40, 41, 42);
+const QMAX: RGBColor = RGBColor(43, 44, 45);
+/// Paler than ok: the windows behind it must show through.
+const OK_BAR: RGBColor = RGBColor(64, 65, 66);
+/// To tell nodes apart.
+const HUES: [RGBColor; 6] = [
+    RGBColor(46, 47, 48),
+    RGBColor(49, 50, 51),
+    RGBColor(52, 53, 54),
+    RGBColor(55, 56, 57),
+    RGBColor(58, 59, 60),
+    RGBColor(61, 62, 63),
+];
 
 /// What each marker colour becomes.
 const CLASSES: &[(RGBColor, &str)] = &[
@@ -53,10 +79,60 @@ const CLASSES: &[(RGBColor, &str)] = &[
     (CAP_TEXT, "captext"),
     (CRASH, "crash"),
     (AREA, "area"),
+    (Q50, "q50"),
+    (Q95, "q95"),
+    (Q99, "q99"),
+    (QMAX, "qmax"),
+    (OK_BAR, "okbar"),
+    (HUES[0], "hue0"),
+    (HUES[1], "hue1"),
+    (HUES[2], "hue2"),
+    (HUES[3], "hue3"),
+    (HUES[4], "hue4"),
+    (HUES[5], "hue5"),
 ];
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+type Area<'s> = DrawingArea<SVGBackend<'s>, Shift>;
+type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+type Linear<'a, 's> = ChartContext<'a, SVGBackend<'s>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Logarithmic<'a, 's> =
+    ChartContext<'a, SVGBackend<'s>, Cartesian2d<RangedCoordf64, LogCoord<f64>>>;
+
+/// A picture with what has to be said of it.
+pub(crate) struct Plot {
+    pub(crate) title: String,
+    /// Empty where words are enough.
+    pub(crate) svg: String,
+    pub(crate) words: String,
+    pub(crate) legend: Option<Markup>,
+    /// The same in numbers.
+    pub(crate) more: Option<Markup>,
+    /// Whether it is one of many of its sort, to be unfolded by whoever wants them.
+    pub(crate) folded: bool,
+}
+
+impl Plot {
+    fn new(title: impl Into<String>, svg: String, words: String) -> Plot {
+        Plot { title: title.into(), svg, words, legend: None, more: None, folded: false }
+    }
+}
+
+/// All pictures of a run, on the same axis.
+pub(crate) fn all(record: &Record<'_>, backdrop: &Backdrop) -> Vec<Plot> {
+    let history = record.history;
+    let mut plots: Vec<Plot> = Vec::new();
+    let tally = tally::Tally::of(history, backdrop.span.start, backdrop.span.end);
+    plots.extend(scatter::draw(history, backdrop));
+    if let Some(tally) = &tally {
+        plots.extend(rate::throughput(tally, backdrop));
+        plots.extend(rate::ok_share(tally, backdrop));
+        plots.extend(nodes::availability(tally, backdrop));
+    }
+    plots.extend(clock::offsets(history, backdrop));
+    plots.extend(staleness::draw(history, record.plan, backdrop));
+    plots.extend(tally.map(|tally| quantiles::panels(&tally, backdrop)).unwrap_or_default());
+    plots
+}
 
 fn colour(status: Status) -> RGBColor {
     match status {
@@ -168,20 +244,100 @@ fn words_style(colour: RGBColor, size: f64) -> TextStyle<'static> {
     style.pos(Pos::new(HPos::Left, VPos::Center))
 }
 
+/// Axes with a linear scale over the backdrop; `lines` is about how many.
+fn linear<'a, 's>(
+    area: &'a Area<'s>,
+    backdrop: &Backdrop,
+    height: u32,
+    range: Range<f64>,
+    lines: usize,
+    format: &dyn Fn(&f64) -> String,
+) -> Drawn<Linear<'a, 's>> {
+    backdrop.draw(area, height as i32 - AXIS as i32)?;
+    let mut chart = builder(area, backdrop).build_cartesian_2d(backdrop.span.clone(), range)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GRID)
+        .light_line_style(FAINT.mix(0.0))
+        .axis_style(INK)
+        .x_labels(12)
+        .y_labels(lines)
+        .x_label_formatter(&seconds)
+        .y_label_formatter(format)
+        .label_style(words_style(INK, 11.5))
+        .draw()?;
+    Ok(chart)
+}
+
+/// Axes with a logarithmic scale of durations over the backdrop.
+fn logarithmic<'a, 's>(
+    area: &'a Area<'s>,
+    backdrop: &Backdrop,
+    height: u32,
+    range: Range<f64>,
+    lines: usize,
+) -> Drawn<Logarithmic<'a, 's>> {
+    backdrop.draw(area, height as i32 - AXIS as i32)?;
+    let range = decades(range.start, range.end).log_scale();
+    let mut chart = builder(area, backdrop).build_cartesian_2d(backdrop.span.clone(), range)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GRID)
+        .light_line_style(FAINT.mix(0.0))
+        .axis_style(INK)
+        .x_labels(12)
+        .y_labels(lines)
+        .x_label_formatter(&seconds)
+        .y_label_formatter(&|secs| duration(*secs))
+        .label_style(words_style(INK, 11.5))
+        .draw()?;
+    Ok(chart)
+}
+
+fn builder<'a, 's>(
+    area: &'a Area<'s>,
+    backdrop: &Backdrop,
+) -> ChartBuilder<'a, 'a, SVGBackend<'s>> {
+    let mut builder = ChartBuilder::on(area);
+    builder
+        .margin_top(backdrop.top())
+        .margin_right(RIGHT)
+        .x_label_area_size(AXIS)
+        .y_label_area_size(LEFT);
+    builder
+}
+
+/// A little more than what is shown, and at least two powers of ten to read it by.
+fn decades(low: f64, high: f64) -> Range<f64> {
+    let (low, high) = (low / 1.5, high * 1.5);
+    match high.log10().floor() - low.log10().ceil() {
+        1.0.. => low..high,
+        // A hair more, so that the powers themselves are labelled.
+        _ => 0.999 * 10f64.powf(low.log10().floor())..1.001 * 10f64.powf(high.log10().ceil()),
+    }
+}
+
 /// A picture of this height; what is drawn on it becomes SVG to be put into the page. `None` if
 /// the library refuses: a page without a picture is better than none.
-fn picture(label: &str, height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Option<String> {
+fn picture(
+    label: &str,
+    class: &str,
+    height: u32,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Option<String> {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
     let drawn = draw(&area).and_then(|()| area.present());
     drop(area);
     drawn.ok()?;
-    Some(dress(&svg, label, height))
+    Some(dress(&svg, label, class, height))
 }
 
 /// Replaces marker colours by classes and drops what the page says anyway. Text in the picture
 /// cannot be hit: its quotes are escaped.
-fn dress(svg: &str, label: &str, height: u32) -> String {
+fn dress(svg: &str, label: &str, class: &str, height: u32) -> String {
     let (_, body) = svg.split_once('>').unwrap_or_default();
     let mut body = body.to_owned();
     for (RGBColor(r, g, b), class) in CLASSES {
@@ -195,7 +351,7 @@ fn dress(svg: &str, label: &str, height: u32) -> String {
         body = body.replace(noise, "");
     }
     format!(
-        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\">{body}"
+        "<svg class=\"plot {class}\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{label}\">{body}"
     )
 }
 
@@ -203,4 +359,14 @@ fn dress(svg: &str, label: &str, height: u32) -> String {
 fn seconds(secs: &f64) -> String {
     let rounded = (secs * 1000.0).round() / 1000.0;
     format!("{rounded} s")
+}
+
+fn duration(secs: f64) -> String {
+    let ns = (secs * 1e9).round() as u64;
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} µs", ns / 1_000),
+        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{} s", ns / 1_000_000_000),
+    }
 }

@@ -5,6 +5,7 @@ mod certificates;
 pub(super) mod clients;
 mod every_model;
 mod exhaustive;
+mod figures;
 mod frontier;
 pub(super) mod fuzz;
 mod limits;
@@ -14,6 +15,7 @@ mod models;
 mod objects;
 pub(super) mod oracle;
 mod regressions;
+mod shrunk;
 pub(super) mod simulate;
 
 use danso_vocab::{Event, History, Limits, Model, Outcome, Process, Time, Value, Verdict};

@@ -11,5 +11,7 @@ pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod shrink;
 pub(crate) mod suite;
 pub(crate) mod verify;

@@ -16,6 +16,7 @@ use danso_engine::site::Site;
 use danso_engine::{Facts, RunError, Setup};
 use danso_vocab::{NodeId, Params, Plan, Results, Workload, codec};
 
+use crate::alive::Alive;
 use crate::check::Budget;
 use crate::commands::{doctor, report};
 use crate::exit::usage;
@@ -82,6 +83,7 @@ impl Launch<'_> {
     pub(crate) fn run(mut self, prepared: &Prepared) -> anyhow::Result<Ended> {
         fits(self.plan, self.parts, prepared.backend)?;
         let site = site(self.out, self.plan)?;
+        let _alive = Alive::hold(site.root()).with_context(|| site.root().display().to_string())?;
         let _log = log::start(&site)?;
         prepared.notes.iter().for_each(|note| self.say(|| format!("network: {note}")));
         let wiring = self.wiring(&site);

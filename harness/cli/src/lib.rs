@@ -6,6 +6,7 @@
 //! written with. The binary `danso` is this library with a command line, and the only place that
 //! knows everything, prints, exits and reads the environment.
 
+mod alive;
 mod args;
 mod boxed;
 mod certificate;
@@ -22,6 +23,8 @@ mod load;
 mod log;
 mod parts;
 mod repeat;
+mod serve;
+mod shrink;
 mod spec;
 mod suite;
 mod testing;
@@ -69,8 +72,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Serve(args) => commands::serve::serve(&args),
         Command::Suite(args) => commands::suite::suite(&args),
         Command::Replay(args) => commands::replay::replay(&args),
+        Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
         Command::Doctor(args) => commands::doctor::doctor(&args),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use danso_vocab::results::FaultReport;
-use danso_vocab::{History, Value};
+use danso_vocab::{History, Plan, Start};
 use maud::{Markup, html};
 
-use super::{Run, href, page, share};
+use super::{Run, address, page, share, span};
 use crate::inert;
 
 /// One of the two.
@@ -15,8 +15,8 @@ use crate::inert;
 pub struct Side<'a> {
     /// The run.
     pub run: &'a Run,
-    /// Its plan, as stored.
-    pub plan: Value,
+    /// Its plan, or why it cannot be read.
+    pub plan: Result<Plan, String>,
     /// Its faults as they went.
     pub faults: Vec<FaultReport>,
     /// Each anomaly: its name and its story.
@@ -78,7 +78,7 @@ pub fn compare(about: &Comparison<'_>) -> String {
 fn verdict(side: &Side<'_>) -> Markup {
     let run = side.run;
     html! {
-        h3 { (run.state.badge()) " " a href=(href("/run/", &run.path)) { (inert::clip(&run.name, 80)) } }
+        h3 { (run.state.badge()) " " a href=(address("/run/", &run.path)) { (inert::clip(&run.name, 80)) } }
         p .none { (run.began) " · seed " (run.seed.map_or_else(|| "–".to_owned(), |s| s.to_string())) " · " (run.lasted()) }
         p { (inert::clip(&run.reason, 600)) }
     }
@@ -98,12 +98,10 @@ fn table(label: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
 }
 
 fn differences(a: &Side<'_>, b: &Side<'_>) -> Markup {
-    let flat = |side: &Side<'_>| {
-        let mut out = BTreeMap::new();
-        flatten("", &side.plan, &mut out);
-        out
+    let (left, right) = match (&a.plan, &b.plan) {
+        (Ok(left), Ok(right)) => (settings(left), settings(right)),
+        (Err(why), _) | (_, Err(why)) => return html! { p .warning { (inert::clip(why, 300)) } },
     };
-    let (left, right) = (flat(a), flat(b));
     let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let told = |value: Option<&String>| match value {
         Some(value) => html! { (inert::clip(value, 200)) },
@@ -113,11 +111,8 @@ fn differences(a: &Side<'_>, b: &Side<'_>) -> Markup {
         .into_iter()
         .filter(|key| left.get(*key) != right.get(*key))
         .map(|key| {
-            vec![
-                html! { code { (inert::clip(key, 120)) } },
-                told(left.get(key)),
-                told(right.get(key)),
-            ]
+            let name = html! { code { (inert::clip(key, 120)) } };
+            vec![name, told(left.get(key)), told(right.get(key))]
         })
         .collect();
     if rows.is_empty() {
@@ -126,27 +121,44 @@ fn differences(a: &Side<'_>, b: &Side<'_>) -> Markup {
     table("Differences between the plans", &["Setting", "One", "Other"], &rows)
 }
 
-/// A plan as paths and values. What is drawn from the seed for each worker and node differs with
+/// A plan as names and values. What is drawn from the seed for each worker and node differs with
 /// it and says nothing more.
-fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
-    if matches!(path, "node_seeds" | "load.streams") {
-        let length = value.list().map_or(0, <[Value]>::len);
-        out.insert(format!("{path} (how many)"), length.to_string());
-        return;
+fn settings(plan: &Plan) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let mut put = |name: &str, value: String| drop(out.insert(name.to_owned(), value));
+    let (load, expect) = (&plan.load, &plan.expect);
+    put("name", plan.name.clone());
+    put("seed", plan.seed.to_string());
+    put("nodes", plan.target.nodes().to_string());
+    put("target", plan.target.name.clone());
+    put("workload", plan.workload.name.clone());
+    put("network", plan.network.clone());
+    put("ip", if plan.ipv6 { "v6" } else { "v4" }.to_owned());
+    put("load.processes", load.workers().to_string());
+    put("load.rate", load.rate.map_or_else(|| "full speed".to_owned(), |r| r.to_string()));
+    put("load.time", span(load.time));
+    put("load.timeout", format!("{:?}", load.timeout));
+    put("load.resilience", format!("{:?}", load.resilience));
+    put("left out", plan.left_out.join("; "));
+    put("expect.verdict", expect.verdict.word().to_owned());
+    put("expect.anomalies", expect.anomalies.join(", "));
+    put("expect.ok-rate", expect.ok_rate.to_string());
+    put("expect.min-ops", expect.min_ops.to_string());
+    let options = plan.target.options.iter().map(|(name, value)| ("options", name, value));
+    let params = plan.workload.params.iter().map(|(name, value)| ("params", name, value));
+    for (kind, name, value) in options.chain(params) {
+        put(&format!("{kind}.{name}"), value.to_string());
     }
-    let below =
-        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match (value.map(), value.list()) {
-        (Some(map), _) if !map.is_empty() => {
-            map.iter().for_each(|(name, value)| flatten(&below(name), value, out));
-        }
-        (_, Some(list)) if !list.is_empty() => {
-            list.iter()
-                .enumerate()
-                .for_each(|(i, value)| flatten(&below(&i.to_string()), value, out));
-        }
-        _ => drop(out.insert(path.to_owned(), inert::clip(value, 1000))),
+    for injection in &plan.schedule.injections {
+        let (fault, lasts) = (&injection.fault, span(injection.lasts));
+        let when = match &injection.start {
+            Start::At(time) => format!("at {:.3} s", time.0 as f64 / 1e9),
+            Start::OnLog { text, delay, .. } => format!("{delay:?} after a node says {text:?}"),
+        };
+        let told = format!("{} of {} {when} for {lasts}: {}", fault.kind, fault.nodes, fault.args);
+        put(&format!("fault {:04}", injection.id.0), told);
     }
+    out
 }
 
 fn counts(a: &Side<'_>, b: &Side<'_>) -> Markup {
@@ -196,7 +208,7 @@ fn faults(side: &Side<'_>) -> Markup {
         time.map_or_else(|| "never".to_owned(), |t| format!("{:.2} s", t.0 as f64 / 1e9))
     };
     html! {
-        h3 { (inert::clip(&side.run.name, 80)) small { " " (side.faults.len()) " injections" } }
+        h3 { (inert::clip(&side.run.name, 80)) small { " " (side.faults.len()) " injected" } }
         @if side.faults.is_empty() { p .none { "none" } }
         ol .story {
             @for fault in side.faults.iter().take(SHOWN) {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{href, page, size};
+use super::{address, page, size};
 use crate::inert;
 
 /// A file or folder.
@@ -57,7 +57,7 @@ pub fn tail(about: &Tail<'_>) -> String {
     let body = html! {
         (trail(about.path))
         section aria-label="The end of the file" {
-            p .none { (size(about.bytes)) " · " a href=(href("/files/", about.path)) download="" { "download all of it" } }
+            p .none { (size(about.bytes)) " · " a href=(address("/files/", about.path)) download="" { "download all of it" } }
             pre .tail.whole tabindex="0" { (inert::block(about.text, SHOWN)) }
         }
     };
@@ -73,7 +73,7 @@ fn trail(path: &str) -> Markup {
             @for (i, part) in parts.iter().enumerate() {
                 " / "
                 @if i + 1 == parts.len() { (inert::clip(part, 120)) }
-                @else { a href=(href("/files/", &parts[..=i].join("/"))) { (inert::clip(part, 120)) } }
+                @else { a href=(address("/files/", &parts[..=i].join("/"))) { (inert::clip(part, 120)) } }
             }
         }
     }
@@ -82,7 +82,11 @@ fn trail(path: &str) -> Markup {
 /// A list of what lies below `path`.
 pub(super) fn table(path: &str, files: &[File], prefix: &str) -> Markup {
     let address = |name: &str| {
-        if path.is_empty() { href(prefix, name) } else { href(prefix, &format!("{path}/{name}")) }
+        if path.is_empty() {
+            address(prefix, name)
+        } else {
+            address(prefix, &format!("{path}/{name}"))
+        }
     };
     html! {
         div .scroller tabindex="0" role="region" aria-label="Files" {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Run, State, encode, href, page, share};
+use super::{Run, State, address, encode, page, share};
 use crate::inert;
 use crate::label::number;
 
@@ -129,7 +129,7 @@ pub fn list(list: &List<'_>) -> String {
                 h2 #suites { "Suites" }
                 ul {
                     @for suite in list.suites {
-                        li { a href={ (href("/files/", &suite.path)) "/index.html" } { (inert::clip(&suite.path, 200)) } }
+                        li { a href={ (address("/files/", &suite.path)) "/index.html" } { (inert::clip(&suite.path, 200)) } }
                     }
                 }
             }
@@ -172,7 +172,7 @@ fn table(runs: &[&Run]) -> Markup {
                     thead {
                         tr {
                             th { span .hidden { "Compare" } } th { "Verdict" } th { "Run" } th { "Target" } th { "Workload" }
-                            th { "Faults" } th .num { "Operations" } th .num { "Lasted" } th { "Began, UTC" } th .num { "Seed" }
+                            th { "Faults" } th .num { "Operations" } th .num { "Lasted" } th { "Began, UTC" }
                         }
                     }
                     tbody { @for run in runs { (row(run)) } }
@@ -184,19 +184,18 @@ fn table(runs: &[&Run]) -> Markup {
 }
 
 fn row(run: &Run) -> Markup {
-    let name = inert::clip(&run.name, 80);
+    let name = inert::brief(&run.name, 80);
     html! {
         tr {
             td { input type="checkbox" name="run" value=(run.path) aria-label={ "Compare " (name) " of " (run.began) }; }
             td { (run.state.badge()) }
-            td .what { a href=(href("/run/", &run.path)) { (name) } small { (inert::clip(&run.reason, 220)) } }
-            td { (inert::clip(&run.target, 60)) }
-            td { (inert::clip(&run.workload, 60)) }
-            td .kinds { (inert::clip(if run.faults.is_empty() { "none".to_owned() } else { run.faults.join(", ") }, 90)) }
+            td .what { a href=(address("/run/", &run.path)) { (name) } small { (inert::clip(&run.reason, 220)) } }
+            td { (inert::brief(&run.target, 40)) }
+            td { (inert::brief(&run.workload, 40)) }
+            td .hurts { (inert::clip(if run.faults.is_empty() { "none".to_owned() } else { run.faults.join(", ") }, 90)) }
             td .num { (share(run.total())) }
             td .num { (run.lasted()) }
-            td { time { (run.began) } }
-            td .num { @if let Some(seed) = run.seed { (seed) } }
+            td .began { time { (run.began) } @if let Some(seed) = run.seed { small { "seed " (seed) } } }
         }
     }
 }

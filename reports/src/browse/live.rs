@@ -5,7 +5,7 @@ use std::time::Duration;
 use danso_vocab::history::Counts;
 use maud::{Markup, html};
 
-use super::{Run, href, page, run, share, span};
+use super::{Run, address, page, run, share, span};
 use crate::inert;
 use crate::label::number;
 
@@ -97,7 +97,7 @@ pub fn live(about: &Live<'_>) -> String {
             ol .story {
                 @for moment in about.moments { li { time { (span(moment.at)) } (inert::clip(&moment.what, 300)) } }
             }
-            p { a href=(href("/files/", &run.path)) { "Files so far" } " · " a href={ (href("/log/", &run.path)) "/danso.log" } { "danso.log" } }
+            p { a href=(address("/files/", &run.path)) { "Files so far" } " · " a href={ (address("/log/", &run.path)) "/danso.log" } { "danso.log" } }
         }
     };
     page(&format!("running · {}", run.name), Some(AGAIN), body)

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{File, Run, State, facts, files, href, page};
+use super::{File, Run, State, address, facts, files, page};
 use crate::inert;
 
 /// One run that is over.
@@ -35,9 +35,9 @@ pub fn run(about: &Overview<'_>) -> String {
         section aria-label="What it left" {
             p .actions {
                 @if about.has_report {
-                    a .button href={ (href("/files/", &run.path)) "/report.html" } { "Open the report" }
+                    a .button href={ (address("/files/", &run.path)) "/report.html" } { "Open the report" }
                 }
-                a href=(href("/files/", &run.path)) { "All files" }
+                a href=(address("/files/", &run.path)) { "All files" }
             }
             @if run.state == State::Dead {
                 p .warning { "Its controller is gone and it has no verdict. " code { "danso report " (inert::clip(&run.path, 300)) } " checks what it recorded and writes the report." }
@@ -72,9 +72,9 @@ pub fn run(about: &Overview<'_>) -> String {
                     @for other in &about.others {
                         li {
                             (other.state.badge()) " "
-                            a href=(href("/run/", &other.path)) { (other.began) }
+                            a href=(address("/run/", &other.path)) { (other.began) }
                             " · "
-                            a href={ (href("/compare?run=", &run.path)) (href("&run=", &other.path)) } { "compare" }
+                            a href={ (address("/compare?run=", &run.path)) (address("&run=", &other.path)) } { "compare" }
                         }
                     }
                 }

@@ -1,14 +1,10 @@
 //! How long each operation took, over time.
 
 use danso_vocab::{History, Op, Status};
-use plotters::chart::ChartBuilder;
-use plotters::coord::combinators::IntoLogRange;
 use plotters::element::{Circle, Cross, TriangleMarker};
 use plotters::style::Color;
 
-use super::{
-    Area, Backdrop, Drawn, FAINT, GRID, INK, LEFT, RIGHT, colour, picture, seconds, words_style,
-};
+use super::{Backdrop, Plot, colour, logarithmic, picture};
 use crate::label::number;
 
 const HEIGHT: u32 = 340;
@@ -27,17 +23,26 @@ struct Point {
     status: Status,
 }
 
-/// The picture and a sentence on what it leaves out.
-pub(crate) fn draw(history: &History, backdrop: &Backdrop) -> Option<(String, String)> {
+/// Every operation that was answered, or a fair choice of them.
+pub(super) fn draw(history: &History, backdrop: &Backdrop) -> Option<Plot> {
     let (points, total) = choose(history);
     let low = points.iter().map(|p| p.took).fold(f64::INFINITY, f64::min);
     let high = points.iter().map(|p| p.took).fold(0.0, f64::max);
     if points.is_empty() || high <= 0.0 {
         return None;
     }
-    let range = range(low, high);
-    let svg = picture("Latency of operations over time, by outcome", HEIGHT, |area| {
-        render(area, backdrop, &points, range)
+    let svg = picture("Latency of operations over time, by outcome", "", HEIGHT, |area| {
+        let mut chart = logarithmic(area, backdrop, HEIGHT, low..high, 8)?;
+        let of = |status: Status| points.iter().filter(move |p| p.status == status);
+        let at = |p: &Point| (p.at, p.took);
+        chart.draw_series(of(Status::Fail).map(|p| Cross::new(at(p), 3, colour(p.status))))?;
+        chart.draw_series(
+            of(Status::Ok).map(|p| Circle::new(at(p), 2, colour(p.status).filled())),
+        )?;
+        chart.draw_series(
+            of(Status::Info).map(|p| TriangleMarker::new(at(p), 4, colour(p.status).filled())),
+        )?;
+        Ok(())
     })?;
     let unanswered = history.len() - total;
     let mut words = if points.len() == total {
@@ -52,51 +57,7 @@ pub(crate) fn draw(history: &History, backdrop: &Backdrop) -> Option<(String, St
     if unanswered > 0 {
         words.push_str(&format!(" {} were never answered.", number(unanswered as u64)));
     }
-    Some((svg, words))
-}
-
-fn render(
-    area: &Area<'_>,
-    backdrop: &Backdrop,
-    points: &[Point],
-    range: std::ops::Range<f64>,
-) -> Drawn {
-    backdrop.draw(area, HEIGHT as i32 - 26)?;
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(backdrop.top())
-        .margin_right(RIGHT)
-        .x_label_area_size(26)
-        .y_label_area_size(LEFT)
-        .build_cartesian_2d(backdrop.span.clone(), range.log_scale())?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(GRID)
-        .light_line_style(FAINT.mix(0.0))
-        .axis_style(INK)
-        .x_labels(12)
-        .y_labels(8)
-        .x_label_formatter(&seconds)
-        .y_label_formatter(&|secs| duration(*secs))
-        .label_style(words_style(INK, 11.5))
-        .draw()?;
-    let of = |status: Status| points.iter().filter(move |p| p.status == status);
-    let at = |p: &Point| (p.at, p.took);
-    chart.draw_series(of(Status::Fail).map(|p| Cross::new(at(p), 3, colour(p.status))))?;
-    chart.draw_series(of(Status::Ok).map(|p| Circle::new(at(p), 2, colour(p.status).filled())))?;
-    chart.draw_series(
-        of(Status::Info).map(|p| TriangleMarker::new(at(p), 4, colour(p.status).filled())),
-    )?;
-    Ok(())
-}
-
-/// A little more than what is shown, and at least two powers of ten to read it by.
-fn range(low: f64, high: f64) -> std::ops::Range<f64> {
-    let (low, high) = (low / 1.5, high * 1.5);
-    match high.log10().floor() - low.log10().ceil() {
-        1.0.. => low..high,
-        _ => 10f64.powf(low.log10().floor())..10f64.powf(high.log10().ceil()),
-    }
+    Some(Plot::new("Latency", svg, words))
 }
 
 /// The points to draw, and of how many.
@@ -135,16 +96,6 @@ fn sample<'h>(ops: &[Op<'h>], most: usize) -> Vec<Op<'h>> {
         return ops.to_vec();
     }
     (0..most).map(|i| ops[i * ops.len() / most]).collect()
-}
-
-fn duration(secs: f64) -> String {
-    let ns = (secs * 1e9).round() as u64;
-    match ns {
-        0..1_000 => format!("{ns} ns"),
-        1_000..1_000_000 => format!("{} µs", ns / 1_000),
-        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
-        _ => format!("{} s", ns / 1_000_000_000),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::markup;
 use crate::sample::{self, Sample};
 
 /// Short enough to survive whole in the narrowest label, where each could end a context.
-const SHARP: [&str; 7] = [
+pub(crate) const SHARP: [&str; 7] = [
     "<script>x</script>",
     "\"onload=\"x",
     "'onload='x",

@@ -4,10 +4,12 @@
 
 mod big;
 mod browser;
+mod explorer;
 mod figures;
 mod hostile;
 mod junit;
 mod markup;
 mod page;
+mod palette;
 mod sample;
 mod text;

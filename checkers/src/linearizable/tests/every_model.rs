@@ -6,8 +6,9 @@ use danso_vocab::{
 };
 
 use super::fuzz::{env, show};
-use super::oracle;
+use super::shrunk;
 use super::simulate::process;
+use super::{figures, oracle};
 use crate::linearizable::Algorithm;
 use crate::models::{self, *};
 
@@ -235,8 +236,9 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
     let name = alphabet.name;
     let seed = env("DANSO_FUZZ_SEED", 1);
     let mut rng = Rng::new(seed).split(name);
+    let mut parts = rng.split("parts");
     let mut checker = (models::find(name).unwrap().checker)(Value::Nil);
-    let (mut valid, mut invalid, mut fast) = (0_u64, 0_u64, 0_u64);
+    let (mut valid, mut invalid, mut fast, mut drawn) = (0_u64, 0_u64, 0_u64, 0_u64);
     let cases = env("DANSO_FUZZ_CASES", 2_000);
     for case in 0..cases {
         let history = history(&model, alphabet, &mut rng);
@@ -255,12 +257,21 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
             let finding = checker.check(&history, &limits);
             let said = &finding.reason;
             assert_eq!(finding.verdict, want, "{algorithm:?}: {said}\n{}", shown());
+            for anomaly in &finding.anomalies {
+                drawn += u64::from(figures::hold(&model, &history, anomaly) > 0);
+            }
             if algorithm == Algorithm::Auto {
                 fast += u64::from(!finding.stats.contains_key("by-search"));
             }
         }
+        checker.decide_by(Algorithm::Auto);
+        match want {
+            Verdict::Valid => shrunk::parts_are_valid(&model, &history, &*checker, &mut parts),
+            // Slower by far than all the rest.
+            _ if invalid % 8 == 1 => shrunk::shrinks(&model, &history, &*checker),
+            _ => {}
+        }
         if case % 8 == 0 {
-            checker.decide_by(Algorithm::Auto);
             let certifier = checker.certifier().unwrap();
             match certifier.prove(&history, &limits) {
                 Ok(proof) => assert!(certifier.verify(&history, &proof).is_ok(), "{}", shown()),
@@ -268,6 +279,9 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
             }
         }
     }
-    println!("{name}: {valid} valid, {invalid} invalid, {fast} decided without search");
+    println!(
+        "{name}: {valid} valid, {invalid} invalid, {fast} decided without search, {drawn} drawn"
+    );
+    assert!(drawn >= invalid, "{name}: figures of too few anomalies");
     assert!(valid > cases / 20 && invalid > cases / 200, "{name}: {valid} {invalid} of {cases}");
 }

@@ -97,7 +97,7 @@ pub(super) fn initial(text: &str) -> anyhow::Result<Value> {
 
 /// What an object begins with where nobody says: Porcupine's keys with empty text, Knossos'
 /// registers with 0 where there are several, everything else with nil.
-fn usual(model: Option<&str>, loaded: &Loaded) -> (Value, Option<&'static str>) {
+pub(super) fn usual(model: Option<&str>, loaded: &Loaded) -> (Value, Option<&'static str>) {
     match (loaded.format, model) {
         (Format::Kv, _) => ("".into(), Some("keys begin with empty text; --initial overrides")),
         (_, Some("multi-register")) => {

@@ -66,6 +66,12 @@ impl<W: Write> Writer<W> {
         self.put(time, event, None)
     }
 
+    /// Gives the next event this index, unless that has been given out already: a part of a
+    /// history keeps the numbers of the whole.
+    pub fn skip_to(&mut self, index: u32) {
+        self.index = self.index.max(index);
+    }
+
     /// The sink, to flush or sync it.
     pub fn sink(&mut self) -> &mut W {
         &mut self.sink
