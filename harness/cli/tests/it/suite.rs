@@ -271,7 +271,7 @@ fn the_suites_of_the_project_can_be_run() {
     for entry in std::fs::read_dir(project().join("ci/suites")).unwrap() {
         let path = entry.unwrap().path();
         let said = danso(&project(), &["suite", path.to_str().unwrap(), "--list"]);
-        said.exits(0).says("danso run ");
+        said.exits(0).says(" tests, seed ");
     }
     let canaries = danso(&project(), &["suite", "ci/suites/canaries.toml", "--list"]);
     canaries.says("raft-kv/stale-read/seed-1").says("expects invalid with stale-read");
