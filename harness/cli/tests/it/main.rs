@@ -17,6 +17,7 @@ mod mistakes;
 mod new;
 mod observed;
 mod privileges;
+mod reports;
 mod runs;
 mod serve;
 mod sql;
