@@ -22,6 +22,7 @@ use crate::commands::{doctor, report};
 use crate::exit::usage;
 use crate::load::Loaded;
 use crate::parts::{Parts, exam};
+use crate::suite::single;
 use crate::watch::Watch;
 use crate::{check, display, judge, load, log};
 
@@ -242,11 +243,15 @@ pub(crate) fn judged_again(loaded: &Loaded, budget: &Budget) -> anyhow::Result<R
     Ok(judged(loaded, workload, &params, budget, None))
 }
 
-/// Stores results and report; each whole or not at all.
+/// Stores results, report and junit.xml; each whole or not at all.
 fn store(site: &Site, loaded: &Loaded, results: &Results) -> anyhow::Result<()> {
     let stored = load::write_whole(&site.results(), &codec::results::write(results));
     let html = report::html(loaded, results);
-    stored.and(html.and_then(|html| load::write_whole(&site.report(), html.as_bytes())))
+    let stored =
+        stored.and(html.and_then(|html| load::write_whole(&site.report(), html.as_bytes())));
+    let Some(plan) = &loaded.plan else { return stored };
+    let junit = danso_reports::junit(&single::of_run(plan, loaded, results));
+    stored.and(load::write_whole(&site.root().join("junit.xml"), junit.as_bytes()))
 }
 
 /// What the run ran on.

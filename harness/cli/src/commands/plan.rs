@@ -86,7 +86,7 @@ fn described(plan: &Plan) -> Vec<String> {
 }
 
 /// A value as a test file has it, in one line.
-fn as_toml(value: &Value) -> String {
+pub(crate) fn as_toml(value: &Value) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     match value {
         Value::Map(map) => {

@@ -90,7 +90,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 /// The plan of a run folder, or a plan.json, and what came of it, where that is known.
-pub(super) fn planned(run: &Path) -> anyhow::Result<(Plan, Option<Results>)> {
+pub(crate) fn planned(run: &Path) -> anyhow::Result<(Plan, Option<Results>)> {
     let read = |file: &Path, mend: &str| {
         std::fs::read(file).map_err(|e| usage(format!("{}: {e}; {mend}", file.display())))
     };
@@ -114,13 +114,13 @@ pub(super) fn planned(run: &Path) -> anyhow::Result<(Plan, Option<Results>)> {
 }
 
 /// Fails if this danso cannot run a plan.
-pub(super) fn runnable(plan: &Plan, run: &Path) -> anyhow::Result<()> {
+pub(crate) fn runnable(plan: &Plan, run: &Path) -> anyhow::Result<()> {
     let parts = Parts::of(plan).map_err(|e| e.context(run.display().to_string()))?;
     parts.target.fits().map_err(usage)
 }
 
 /// A folder of this command's own.
-pub(super) fn folder(out: &Path, what: &str, plan: &Plan) -> PathBuf {
+pub(crate) fn folder(out: &Path, what: &str, plan: &Plan) -> PathBuf {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     out.join(format!("{what}-{stamp}-{}", plan.seed))
 }

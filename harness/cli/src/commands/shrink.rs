@@ -16,6 +16,7 @@ use crate::exit::{Exit, usage};
 use crate::load::{self, Loaded};
 use crate::parts::exam;
 use crate::shrink::history::{Small, small};
+use crate::shrink::rerun::{self, RerunArgs};
 use crate::spec::no_such;
 use crate::{display, judge};
 
@@ -24,6 +25,11 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   danso shrink danso-runs/latest
   danso shrink history.edn --model cas-register --out small.jsonl --report small.html
+  danso shrink danso-runs/latest --schedule --budget 5m --test ci/regressions/my-bug.toml
+
+Without --schedule no cluster is started: the recorded history is made smaller. With it the plan
+is: it is run again and again, with fewer and shorter faults, less time and fewer clients, as long
+as the anomaly recurs; then a test file is written. Ctrl-C keeps the best so far.
 
 Exit codes: of the verdict on the history: 1 if it is invalid and was shrunk, 0 if it is valid
 and there is nothing to shrink, 2 if nobody knows.";
@@ -51,12 +57,20 @@ pub(crate) struct ShrinkArgs {
     /// Print results as JSON.
     #[arg(long)]
     json: bool,
+    /// Shrink the run's plan instead, by running it again with less of everything.
+    #[arg(long, conflicts_with_all = ["model", "initial", "out", "report", "json"])]
+    schedule: bool,
+    #[command(flatten)]
+    rerun: RerunArgs,
     #[command(flatten)]
     limits: LimitArgs,
 }
 
 /// Shrinks a history.
 pub(crate) fn shrink(args: &ShrinkArgs) -> anyhow::Result<Exit> {
+    if args.schedule {
+        return rerun::shrink(&args.history, &args.rerun);
+    }
     let budget = Budget::of(&args.limits)?;
     let mut loaded = load::load_as(&args.history, &args.read)?;
     let model = model(args, &loaded)?;
