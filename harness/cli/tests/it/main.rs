@@ -4,6 +4,7 @@
 
 mod canaries;
 mod certificates;
+mod ci;
 mod declared;
 mod docs;
 mod faults;
@@ -18,6 +19,7 @@ mod new;
 mod observed;
 mod privileges;
 mod replay;
+mod reports;
 mod runs;
 mod serve;
 mod shrink;
