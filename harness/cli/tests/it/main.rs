@@ -19,6 +19,7 @@ mod new;
 mod observed;
 mod privileges;
 mod replay;
+mod reports;
 mod runs;
 mod serve;
 mod shrink;
