@@ -22,7 +22,8 @@ mod tests;
 
 use std::borrow::Cow;
 
-use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Status, Value};
+use danso_vocab::figure::{Edge, Graph, Vertex};
+use danso_vocab::{Anomaly, Checker, Figure, Finding, History, Limits, Op, Status, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ledger::Ledger;
@@ -220,7 +221,7 @@ impl<'h> Book<'h> {
             return;
         };
         if let Some(at) = (0..list.len().min(longest.len())).find(|at| list[*at] != longest[*at]) {
-            blame(ledger, "incompatible-order", key, &[op, *by], || {
+            let because = || {
                 format!(
                     "element {} of {key} is {} to {} and {} to {}",
                     at + 1,
@@ -229,10 +230,48 @@ impl<'h> Book<'h> {
                     longest[at],
                     by.id()
                 )
-            });
+            };
+            let figure = || self.cycle(key, (op, list), (*by, longest), at);
+            draw(ledger, "incompatible-order", key, &[op, *by], because, figure);
         } else if list.len() > longest.len() {
             self.longest.insert(key.clone(), (list.to_vec(), op));
         }
+    }
+
+    /// The appends of the first two elements that differ, each before the other to one of two
+    /// reads; `None` unless both reads show both.
+    fn cycle(
+        &self,
+        key: &Value,
+        (one, list): (Op<'h>, &[Value]),
+        (two, other): (Op<'h>, &[Value]),
+        at: usize,
+    ) -> Option<Figure> {
+        let (first, second) = (&list[at], &other[at]);
+        if !list[at..].contains(second) || !other[at..].contains(first) {
+            return None;
+        }
+        let appended = |element: &Value| self.appends.get(&(key.clone(), element.clone()));
+        let (a, b) = (appended(first)?, appended(second)?);
+        if a.id() == b.id() {
+            return None;
+        }
+        let vertex = |element: &Value, op: &Op<'_>| Vertex {
+            words: format!("append {element} to {key}"),
+            place: Some(op.process().to_string()),
+            op: Some(op.id()),
+        };
+        let edge = |from, to, by: Op<'_>, earlier: &Value, later: &Value| Edge {
+            from,
+            to,
+            kind: "ww".into(),
+            words: format!("{} reads {earlier} before {later}", by.id()),
+            guilty: true,
+        };
+        Some(Figure::Graph(Graph {
+            vertices: vec![vertex(first, a), vertex(second, b)],
+            edges: vec![edge(0, 1, one, first, second), edge(1, 0, two, second, first)],
+        }))
     }
 }
 
@@ -243,13 +282,25 @@ fn blame(
     ops: &[Op<'_>],
     because: impl FnOnce() -> String,
 ) {
+    draw(ledger, name, key, ops, because, || None);
+}
+
+/// The same with a figure.
+fn draw(
+    ledger: &mut Ledger,
+    name: &'static str,
+    key: &Value,
+    ops: &[Op<'_>],
+    because: impl FnOnce() -> String,
+    figure: impl FnOnce() -> Option<Figure>,
+) {
     ledger.anomaly(name, || Anomaly {
         name: name.into(),
         key: Some(key.clone()),
         ops: ops.iter().map(|op| op.id()).collect(),
         because: because(),
         explain: ops.iter().map(ToString::to_string).collect(),
-        figure: None,
+        figure: figure(),
     });
 }
 

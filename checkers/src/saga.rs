@@ -36,6 +36,7 @@ mod case;
 mod definition;
 mod entry;
 mod evidence;
+mod figure;
 mod isolation;
 mod judge;
 mod keys;

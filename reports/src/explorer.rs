@@ -8,7 +8,7 @@ mod choice;
 mod column;
 mod data;
 mod embed;
-mod lanes;
+pub(crate) mod lanes;
 mod table;
 
 use maud::{Markup, PreEscaped, html};

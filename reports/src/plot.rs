@@ -54,6 +54,8 @@ const Q50: RGBColor = RGBColor(34, 35, 36);
 const Q95: RGBColor = RGBColor(37, 38, 39);
 const Q99: RGBColor = RGBColor(40, 41, 42);
 const QMAX: RGBColor = RGBColor(43, 44, 45);
+/// Paler than ok: the windows behind it must show through.
+const OK_BAR: RGBColor = RGBColor(64, 65, 66);
 /// To tell nodes apart.
 const HUES: [RGBColor; 6] = [
     RGBColor(46, 47, 48),
@@ -81,6 +83,7 @@ const CLASSES: &[(RGBColor, &str)] = &[
     (Q95, "q95"),
     (Q99, "q99"),
     (QMAX, "qmax"),
+    (OK_BAR, "okbar"),
     (HUES[0], "hue0"),
     (HUES[1], "hue1"),
     (HUES[2], "hue2"),

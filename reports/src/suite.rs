@@ -155,8 +155,12 @@ impl Test {
     /// How often it did not pass, if it was run more than once: `3 of 4 runs failed`.
     pub fn flakiness(&self) -> Option<String> {
         let runs = self.tries.len();
-        let failed = self.tries.iter().filter(|t| t.outcome > Outcome::Passed).count();
-        (runs > 1).then(|| format!("{failed} of {runs} runs failed"))
+        let bad = self.tries.iter().filter(|t| t.outcome > Outcome::Passed).count();
+        let word = match self.outcome {
+            Outcome::Unknown => "came to no answer",
+            _ => "failed",
+        };
+        (runs > 1).then(|| format!("{bad} of {runs} runs {word}"))
     }
 
     /// Its report, seen from the folder of the suite.

@@ -9,6 +9,7 @@
 //! So they are sorted by how many writes they see, and only neighbours are compared: two reads of
 //! which the smaller is not contained in the greater each see a write that the other does not.
 
+mod figure;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use danso_vocab::{Anomaly, Checker, Finding, History, Limits, Op, Status, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::figure::Write;
 use crate::ledger::Ledger;
 use crate::numbering::Numbering;
 use crate::objects::SPELL;
@@ -97,6 +99,8 @@ type Sight = (u64, u32);
 #[derive(Default)]
 struct Group<'h> {
     keys: Vec<&'h Value>,
+    /// The write of each key, if there is one.
+    writes: Vec<Option<Op<'h>>>,
     sights: Vec<Sight>,
 }
 
@@ -194,8 +198,10 @@ impl<'h> Forks<'h> {
             Some(place) => *place,
             None => {
                 let place = self.groups.len() as u32;
+                let mut written = |(key, _): &(u32, &Step<'h>)| at(keys, *key).written;
+                let writes = seen.iter().map(|key| written(key).map(|(op, _)| op)).collect();
                 let keys = seen.iter().map(|(_, step)| step.key).collect();
-                self.groups.push(Group { keys, sights: Vec::new() });
+                self.groups.push(Group { keys, writes, sights: Vec::new() });
                 places.insert(group, place);
                 place
             }
@@ -259,8 +265,10 @@ impl<'h> Forks<'h> {
                 if less & !more == 0 {
                     continue;
                 }
-                let key = |bits: u64| group.keys[bits.trailing_zeros() as usize];
-                let (x, y) = (key(less & !more), key(more & !less));
+                let place = |bits: u64| bits.trailing_zeros() as usize;
+                let (at_x, at_y) = (place(less & !more), place(more & !less));
+                let (x, y) = (group.keys[at_x], group.keys[at_y]);
+                let write = |at: usize| Some(Write { key: group.keys[at], op: group.writes[at]? });
                 let (a, b) = (self.history.row(a as usize), self.history.row(b as usize));
                 ledger.anomaly("long-fork", || Anomaly {
                     name: "long-fork".into(),
@@ -273,7 +281,11 @@ impl<'h> Forks<'h> {
                         b.process(),
                         b.id()
                     ),
-                    explain: Vec::new(), figure: None });
+                    explain: Vec::new(),
+                    figure: write(at_x)
+                        .zip(write(at_y))
+                        .map(|(x, y)| figure::cycle(a, b, &x, &y)),
+                });
             }
         }
     }

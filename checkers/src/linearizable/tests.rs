@@ -5,6 +5,7 @@ mod certificates;
 pub(super) mod clients;
 mod every_model;
 mod exhaustive;
+mod figures;
 mod frontier;
 pub(super) mod fuzz;
 mod limits;

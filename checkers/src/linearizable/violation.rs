@@ -12,6 +12,7 @@
 //! The operations of an anomaly are in themselves not linearizable: with their results and times,
 //! and without all others.
 
+mod cycle;
 mod orders;
 mod pattern;
 pub(super) mod prober;
@@ -126,7 +127,8 @@ pub(super) fn confirm(
     let mut anomaly = match core.iter().find(|item| item.row == blamed).filter(|_| !whole) {
         Some(stuck) => by_search(object, prober.machine, &core, stuck),
         None => {
-            let mut explain = Orders::of(object, prober.machine, &core).lines();
+            let orders = Orders::of(object, prober.machine, &core);
+            let mut explain = orders.lines();
             if refutation.rows.len() > NAMED {
                 let all = refutation.rows.len();
                 explain.push(format!("only {NAMED} of {all} operations are listed"));
@@ -138,7 +140,7 @@ pub(super) fn confirm(
                 ops: named.map(|row| object.history.row(*row as usize).id()).collect(),
                 because: refutation.because,
                 explain,
-                figure: None,
+                figure: orders.figure(),
             }
         }
     };
@@ -161,14 +163,15 @@ fn by_pattern(
 ) -> Anomaly {
     let mut explain = pattern.explain;
     // A compare-and-set among them may lack what it needs itself: that would explain nothing.
-    explain.extend(Orders::of(object, machine, core).only_at(pattern.rows[0]).lines());
+    let orders = Orders::of(object, machine, core).only_at(pattern.rows[0]);
+    explain.extend(orders.lines());
     Anomaly {
         name: pattern.name.into(),
         key: object.key.clone(),
         ops: pattern.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because: pattern.because,
         explain,
-        figure: None,
+        figure: orders.figure().or(pattern.figure),
     }
 }
 
@@ -202,7 +205,7 @@ fn by_search(
         ops: rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because,
         explain,
-        figure: None,
+        figure: orders.figure(),
     }
 }
 

@@ -1,6 +1,6 @@
 use danso_vocab::codec::json;
 use danso_vocab::{
-    Call, Checker, Event, History, Limits, Outcome, Process, Rng, Time, Value, Verdict,
+    Call, Checker, Event, Figure, History, Limits, Outcome, Process, Rng, Time, Value, Verdict,
 };
 
 use super::ListAppend;
@@ -11,15 +11,19 @@ fn txn(text: &str) -> Call {
 }
 
 /// One transaction after the other: what was asked and what was answered.
-fn found(txns: &[(&str, Outcome)]) -> (Verdict, Vec<String>) {
+fn history(txns: &[(&str, Outcome)]) -> History {
     let mut events = Vec::new();
     for (n, (asked, outcome)) in txns.iter().enumerate() {
         let process = Process(n as u32);
         events.push(Event::Invoke { process, node: None, call: txn(asked) });
         events.push(Event::Complete { process, outcome: outcome.clone() });
     }
-    let history = History::of((0..).map(Time).zip(events)).unwrap();
-    let finding = ListAppend.check(&history, &Limits::default());
+    History::of((0..).map(Time).zip(events)).unwrap()
+}
+
+/// What is found in it.
+fn found(txns: &[(&str, Outcome)]) -> (Verdict, Vec<String>) {
+    let finding = ListAppend.check(&history(txns), &Limits::default());
     let mut names: Vec<_> = finding.anomalies.iter().map(|a| a.name.to_string()).collect();
     names.dedup();
     (finding.verdict, names)
@@ -52,6 +56,25 @@ fn what_no_isolation_allows_is_found() {
     }
     let repeated = r#"[["r",1,null],["r",1,null]]"#;
     finds(&[(one, ok(one)), (repeated, ok(r#"[["r",1,[]],["r",1,[1]]]"#))], "internal");
+}
+
+#[test]
+fn lists_in_two_orders_are_a_cycle_of_appends() {
+    let (one, two) = (r#"[["append",1,1]]"#, r#"[["append",1,2]]"#);
+    let read = r#"[["r",1,null]]"#;
+    let sees = |list: &str| ok(&format!(r#"[["r",1,{list}]]"#));
+    let drawn = |lists: [&str; 2]| {
+        let txns = [(one, ok(one)), (two, ok(two)), (read, sees(lists[0])), (read, sees(lists[1]))];
+        let finding = ListAppend.check(&history(&txns), &Limits::default());
+        assert_eq!(finding.anomalies[0].name, "incompatible-order");
+        finding.anomalies[0].figure.clone()
+    };
+    let Some(Figure::Graph(graph)) = drawn(["[1,2]", "[2,1]"]) else { panic!("no graph") };
+    let id = |at: u32| graph.vertices[at as usize].op.unwrap().0;
+    let edges = graph.edges.iter().map(|e| (id(e.from), id(e.to), &*e.kind, e.words.as_str()));
+    let cycle = [(2, 0, "ww", "#6 reads 2 before 1"), (0, 2, "ww", "#4 reads 1 before 2")];
+    assert_eq!(edges.collect::<Vec<_>>(), cycle);
+    assert_eq!(drawn(["[1]", "[2]"]), None, "neither says which came first");
 }
 
 #[test]

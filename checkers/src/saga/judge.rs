@@ -8,6 +8,8 @@ use danso_vocab::{History, Op};
 use super::case::{Case, steps};
 use super::definition::{Definition, StepKind};
 use super::evidence::{Act, Evidence, NONE};
+use super::figure::{Guilt, Missing};
+use super::precedence::Event;
 use super::tally::Tally;
 use super::windows::{Groups, Windows};
 
@@ -205,7 +207,14 @@ impl<'a, 'h> Judge<'a, 'h> {
                 self.definition.steps[i].service,
                 self.name(i)
             );
-            self.tell(tally, "lost-step", case, t);
+            let guilt = Guilt::Missing(Missing {
+                words: self.name(i).to_owned(),
+                place: self.definition.steps[i].service.to_string(),
+                after: Vec::new(),
+                before: vec![Event::Commit],
+                why: "what commits has all its steps",
+            });
+            self.blame(tally, "lost-step", case, t, &guilt);
         }
     }
 
@@ -226,7 +235,14 @@ impl<'a, 'h> Judge<'a, 'h> {
                 self.aborted_by(case),
                 self.name(i)
             );
-            self.tell(tally, "missing-compensation", case, t);
+            let guilt = Guilt::Missing(Missing {
+                words: self.words(Event::Compensate(i as u8)),
+                place: self.definition.steps[i].service.to_string(),
+                after: vec![Event::Abort, Event::Apply(i as u8)],
+                before: Vec::new(),
+                why: "what aborts is undone",
+            });
+            self.blame(tally, "missing-compensation", case, t, &guilt);
         }
     }
 

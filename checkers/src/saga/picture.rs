@@ -3,7 +3,7 @@
 use std::fmt;
 
 use danso_vocab::{History, OpId};
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::evidence::{Evidence, NONE};
@@ -84,6 +84,15 @@ impl Picture {
 
     /// The edges of a cycle of required and observed order; empty if there is none.
     pub fn cycle(&self) -> Vec<(&Happening, &Happening, Edge)> {
+        let words = |edge| {
+            let (a, b) = self.graph.edge_endpoints(edge)?;
+            Some((&self.graph[a], &self.graph[b], self.graph[edge]))
+        };
+        self.cycle_edges().into_iter().filter_map(words).collect()
+    }
+
+    /// The same as places in the graph.
+    pub(super) fn cycle_edges(&self) -> Vec<EdgeIndex> {
         let mut shortest: Option<Vec<NodeIndex>> = None;
         for edge in self.graph.edge_references() {
             // The shortest way back from an edge's head to its tail closes a cycle.
@@ -102,13 +111,7 @@ impl Picture {
         }
         let Some(path) = shortest else { return Vec::new() };
         let next = path.iter().cycle().skip(1);
-        path.iter()
-            .zip(next)
-            .filter_map(|(a, b)| {
-                let edge = self.graph.find_edge(*a, *b)?;
-                Some((&self.graph[*a], &self.graph[*b], self.graph[edge]))
-            })
-            .collect()
+        path.iter().zip(next).filter_map(|(a, b)| self.graph.find_edge(*a, *b)).collect()
     }
 
     /// One line a node, then one line an edge.

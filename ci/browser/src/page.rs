@@ -63,7 +63,9 @@ impl Page {
             "returnByValue": true,
             "userGesture": true,
         });
-        let mut answer = self.call("Runtime.evaluate", asked);
+        // A page that is just being left for another refuses.
+        let session = Some(self.session.as_str());
+        let mut answer = lock(&self.pipe).ask(session, "Runtime.evaluate", asked)?;
         match thrown(&answer["exceptionDetails"]) {
             Some(said) => Err(said),
             None => Ok(answer["result"]["value"].take()),
@@ -108,6 +110,36 @@ impl Page {
         self.mouse("mouseMoved", (x, y), "none");
         self.mouse("mousePressed", (x, y), "left");
         self.mouse("mouseReleased", (x, y), "left");
+    }
+
+    /// The middle of the first element that matches, once it is in the window and stands still.
+    /// Fails if something else lies there.
+    #[track_caller]
+    pub fn place(&mut self, selector: &str) -> (f64, f64) {
+        let place = self.eval(&format!(
+            "(async () => {{
+                const selector = {};
+                const element = document.querySelector(selector);
+                if (!element) throw new Error('nothing matches ' + selector);
+                // A link over several lines has a middle that is not its own.
+                const box = () => element.getClientRects()[0];
+                if (!box()) throw new Error(selector + ' is not shown');
+                // The page may still be scrolling on from what was done before.
+                for (let was = null; was !== box().y;) {{
+                    const options = {{ block: 'center', inline: 'center', behavior: 'instant' }};
+                    element.scrollIntoView(options);
+                    was = box().y;
+                    await new Promise((go) => setTimeout(go, 50));
+                }}
+                const [x, y] = [box().x + box().width / 2, box().y + box().height / 2];
+                const there = document.elementFromPoint(x, y);
+                if (!element.contains(there))
+                    throw new Error(selector + ' is covered by ' + (there && there.outerHTML.slice(0, 200)));
+                return [x, y];
+            }})()",
+            Value::from(selector)
+        ));
+        (place[0].as_f64().unwrap(), place[1].as_f64().unwrap())
     }
 
     /// Moves the pointer to the middle of the first element that matches.
@@ -244,29 +276,6 @@ impl Page {
             "type": kind, "x": x, "y": y, "button": button, "buttons": held, "clickCount": 1,
         });
         self.call("Input.dispatchMouseEvent", event);
-    }
-
-    /// Where an element is, once it is in the window.
-    #[track_caller]
-    fn place(&mut self, selector: &str) -> (f64, f64) {
-        let place = self.eval(&format!(
-            "(() => {{
-                const selector = {};
-                const element = document.querySelector(selector);
-                if (!element) throw new Error('nothing matches ' + selector);
-                element.scrollIntoView({{ block: 'center', inline: 'center', behavior: 'instant' }});
-                // A link over several lines has a middle that is not its own.
-                const box = element.getClientRects()[0];
-                if (!box) throw new Error(selector + ' is not shown');
-                const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-                const there = document.elementFromPoint(x, y);
-                if (!element.contains(there))
-                    throw new Error(selector + ' is covered by ' + (there && there.outerHTML.slice(0, 200)));
-                return [x, y];
-            }})()",
-            Value::from(selector)
-        ));
-        (place[0].as_f64().unwrap(), place[1].as_f64().unwrap())
     }
 
     /// Sorts out what was reported since.

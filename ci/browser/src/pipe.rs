@@ -44,17 +44,33 @@ impl Pipe {
         Pipe { to, from: receiver, last: 0, events: Vec::new() }
     }
 
-    /// Asks and waits for the answer.
+    /// Asks and waits for the answer, which must not be a refusal.
     #[track_caller]
     pub(crate) fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
+        self.ask(session, method, params).unwrap_or_else(|said| panic!("{method}: {said}"))
+    }
+
+    /// Asks and waits for the answer.
+    ///
+    /// # Errors
+    /// If the browser refuses, for the reason it gives.
+    #[track_caller]
+    pub(crate) fn ask(
+        &mut self,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, String> {
         let id = self.send(session, method, params);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let message = self.receive(deadline, method);
             if message["id"] == id {
                 let error = &message["error"];
-                assert!(error.is_null(), "{method}: {error}");
-                return message["result"].clone();
+                return match error.is_null() {
+                    true => Ok(message["result"].clone()),
+                    false => Err(error.to_string()),
+                };
             }
             self.keep(message);
         }

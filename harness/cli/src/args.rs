@@ -68,18 +68,18 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write the report of a run folder again.
     Report(ReportArgs),
-    /// Run the plan of a run again, and say how often its anomaly recurred.
-    #[command(after_help = replay::EXAMPLES)]
-    Replay(ReplayArgs),
-    /// Run many tests, each in a process of its own, and write junit.xml and one page over all.
-    #[command(after_help = suite::EXAMPLES)]
-    Suite(SuiteArgs),
-    /// Find the smallest history, or the smallest test, that is still invalid.
-    #[command(after_help = shrink::EXAMPLES)]
-    Shrink(ShrinkArgs),
     /// Show run folders in a browser: all runs, live ones too, reports, comparisons, files.
     #[command(after_help = serve::EXAMPLES)]
     Serve(ServeArgs),
+    /// Run many tests, each in a process of its own, and write junit.xml and one page over all.
+    #[command(after_help = suite::EXAMPLES)]
+    Suite(SuiteArgs),
+    /// Run the plan of a run again, and say how often its anomaly recurred.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
+    /// Find the smallest history, or the smallest test, that is still invalid.
+    #[command(after_help = shrink::EXAMPLES)]
+    Shrink(ShrinkArgs),
     /// Show what a run would do, without doing it.
     #[command(after_help = "Example:\n  danso plan raft-kv --seed 7 --json > plan.json")]
     Plan(PlanArgs),

@@ -118,7 +118,6 @@ fn ended(
 ///
 /// # Errors
 /// If it cannot be written.
-#[allow(dead_code, reason = "for replay and shrink")]
 pub(crate) fn write_plan(plan: &Plan, file: &Path) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

@@ -256,7 +256,8 @@ fn after_healing(history: &History, plan: &Plan) -> Option<String> {
 
 /// Faults that were not seen to bite. Of faults waiting for the same line of log one is enough:
 /// nobody can promise how often a node prints. One that began and was never healed always counts.
-fn blunt<'a>(plan: &'a Plan, faults: &'a [FaultReport]) -> impl Iterator<Item = String> + 'a {
+/// Those of a kind that failed alike are told at once: a run cut short has many.
+fn blunt(plan: &Plan, faults: &[FaultReport]) -> Vec<String> {
     let trigger = |report: &FaultReport| {
         let injection = plan.schedule.injections.iter().find(|i| i.id == report.id)?;
         match &injection.start {
@@ -265,13 +266,26 @@ fn blunt<'a>(plan: &'a Plan, faults: &'a [FaultReport]) -> impl Iterator<Item = 
         }
     };
     let bitten: BTreeSet<_> = faults.iter().filter(|f| f.bit).filter_map(trigger).collect();
-    faults
-        .iter()
-        .filter(move |f| {
-            let open = f.start.is_some() && f.stop.is_none();
-            !f.bit && (open || trigger(f).is_none_or(|t| !bitten.contains(&t)))
-        })
-        .map(|f| format!("fault {} ({}) was not seen to bite: {}", f.id, f.kind, f.effect))
+    let blunt = faults.iter().filter(|f| {
+        let open = f.start.is_some() && f.stop.is_none();
+        !f.bit && (open || trigger(f).is_none_or(|t| !bitten.contains(&t)))
+    });
+    let mut alike = Vec::<(&FaultReport, usize)>::new();
+    for fault in blunt {
+        let same = |f: &FaultReport| f.kind == fault.kind && f.effect == fault.effect;
+        match alike.iter_mut().find(|(first, _)| same(first)) {
+            Some((_, more)) => *more += 1,
+            None => alike.push((fault, 0)),
+        }
+    }
+    let told = alike.into_iter().map(|(first, more)| {
+        let FaultReport { id, kind, effect, .. } = first;
+        match more {
+            0 => format!("fault {id} ({kind}) was not seen to bite: {effect}"),
+            n => format!("fault {id} ({kind}) and {n} more were not seen to bite: {effect}"),
+        }
+    });
+    told.collect()
 }
 
 #[cfg(test)]

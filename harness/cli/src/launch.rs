@@ -20,8 +20,9 @@ use crate::alive::Alive;
 use crate::check::Budget;
 use crate::commands::{doctor, report};
 use crate::exit::usage;
-use crate::load::Loaded;
+use crate::load::{Loaded, TIME_ZERO};
 use crate::parts::{Parts, exam};
+use crate::suite::single;
 use crate::watch::Watch;
 use crate::{check, display, judge, load, log};
 
@@ -242,11 +243,15 @@ pub(crate) fn judged_again(loaded: &Loaded, budget: &Budget) -> anyhow::Result<R
     Ok(judged(loaded, workload, &params, budget, None))
 }
 
-/// Stores results and report; each whole or not at all.
+/// Stores results, report and junit.xml; each whole or not at all.
 fn store(site: &Site, loaded: &Loaded, results: &Results) -> anyhow::Result<()> {
     let stored = load::write_whole(&site.results(), &codec::results::write(results));
     let html = report::html(loaded, results);
-    stored.and(html.and_then(|html| load::write_whole(&site.report(), html.as_bytes())))
+    let stored =
+        stored.and(html.and_then(|html| load::write_whole(&site.report(), html.as_bytes())));
+    let Some(plan) = &loaded.plan else { return stored };
+    let junit = danso_reports::junit(&single::of_run(plan, loaded, results));
+    stored.and(load::write_whole(&site.root().join("junit.xml"), junit.as_bytes()))
 }
 
 /// What the run ran on.
@@ -274,6 +279,9 @@ fn environment(
     }
     if let Some(facts) = facts {
         let seconds = |d: Duration| format!("{:.3} s", d.as_secs_f64());
+        if let Ok(zero) = jiff::Timestamp::now().checked_sub(facts.base.elapsed()) {
+            environment.insert(TIME_ZERO.to_owned(), format!("{zero:.6}"));
+        }
         environment.insert("cluster ready after".to_owned(), seconds(facts.ready));
         environment.insert("nodes kept together by".to_owned(), facts.isolation.clone());
         if let Some(clients) = &facts.clients {

@@ -72,8 +72,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Report(args) => commands::report::report(&args),
-        Command::Replay(args) => commands::replay::replay(&args),
+        Command::Serve(args) => commands::serve::serve(&args),
         Command::Suite(args) => commands::suite::suite(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
         Command::Shrink(args) => commands::shrink::shrink(&args),
         Command::Plan(args) => commands::plan::plan(&args),
         Command::List { what } => commands::list::list(what),
@@ -83,7 +84,6 @@ pub fn main() -> ExitCode {
             commands::maelstrom::test(&args)
         }
         Command::New { what, name } => commands::new::new(what, &name),
-        Command::Serve(args) => commands::serve::serve(&args),
         Command::Node { target, args } => commands::node::node(&target, args),
     };
     match result {

@@ -8,6 +8,7 @@ mod outcome;
 mod queue;
 mod runner;
 mod screen;
+pub(crate) mod single;
 mod store;
 
 use std::path::PathBuf;

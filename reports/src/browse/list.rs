@@ -172,7 +172,7 @@ fn table(runs: &[&Run]) -> Markup {
                     thead {
                         tr {
                             th { span .hidden { "Compare" } } th { "Verdict" } th { "Run" } th { "Target" } th { "Workload" }
-                            th { "Faults" } th .num { "Operations" } th .num { "Lasted" } th { "Began, UTC" } th .num { "Seed" }
+                            th { "Faults" } th .num { "Operations" } th .num { "Lasted" } th { "Began, UTC" }
                         }
                     }
                     tbody { @for run in runs { (row(run)) } }
@@ -192,11 +192,10 @@ fn row(run: &Run) -> Markup {
             td .what { a href=(address("/run/", &run.path)) { (name) } small { (inert::clip(&run.reason, 220)) } }
             td { (inert::brief(&run.target, 40)) }
             td { (inert::brief(&run.workload, 40)) }
-            td .kinds { (inert::clip(if run.faults.is_empty() { "none".to_owned() } else { run.faults.join(", ") }, 90)) }
+            td .hurts { (inert::clip(if run.faults.is_empty() { "none".to_owned() } else { run.faults.join(", ") }, 90)) }
             td .num { (share(run.total())) }
             td .num { (run.lasted()) }
-            td { time { (run.began) } }
-            td .num { @if let Some(seed) = run.seed { (seed) } }
+            td .began { time { (run.began) } @if let Some(seed) = run.seed { small { "seed " (seed) } } }
         }
     }
 }

@@ -1,29 +1,31 @@
 //! Which operations a page carries, where there are too many for it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use danso_vocab::time::human;
 use danso_vocab::{Op, Status};
 
 use crate::Record;
 use crate::label::number;
 use crate::windows::{self, Window};
 
-/// How far around what matters everything is kept, in ns: the first that leaves room.
-const NEAR: [u64; 9] = [
-    10_000_000_000,
-    5_000_000_000,
-    2_000_000_000,
-    1_000_000_000,
-    500_000_000,
-    200_000_000,
-    100_000_000,
-    50_000_000,
-    10_000_000,
+/// How far around what matters everything is kept: the first that leaves room. In ns, and in words.
+const NEAR: [(u64, &str); 8] = [
+    (10_000_000_000, "10 s"),
+    (5_000_000_000, "5 s"),
+    (2_000_000_000, "2 s"),
+    (1_000_000_000, "1 s"),
+    (500_000_000, "500 ms"),
+    (200_000_000, "200 ms"),
+    (50_000_000, "50 ms"),
+    (10_000_000, "10 ms"),
 ];
-/// The same in events, for a history without times.
-const NEAR_EVENTS: [u64; 5] = [50_000, 20_000, 5_000, 1_000, 200];
+/// The same for a history without times.
+const NEAR_EVENTS: [(u64, &str); 4] = [
+    (20_000, "20\u{202f}000 events"),
+    (5_000, "5\u{202f}000 events"),
+    (1_000, "1\u{202f}000 events"),
+    (200, "200 events"),
+];
 
 /// The operations to carry.
 #[derive(Debug)]
@@ -55,8 +57,8 @@ pub(super) fn choose(record: &Record<'_>, most: usize) -> Choice {
     let near = if timed { &NEAR[..] } else { &NEAR_EVENTS };
     let room = most.saturating_sub(named.len()) / 2;
     let within = |span: u64| distances.iter().filter(|d| **d <= span).count();
-    let near = near.iter().copied().find(|span| within(*span) <= room);
-    if let Some(span) = near {
+    let near = near.iter().copied().find(|(span, _)| within(*span) <= room);
+    if let Some((span, _)) = near {
         kept.iter_mut().zip(&distances).filter(|(_, d)| **d <= span).for_each(|(k, _)| *k = true);
     }
 
@@ -87,8 +89,7 @@ pub(super) fn choose(record: &Record<'_>, most: usize) -> Choice {
         (false, true) => Some("those and of where a fault began or ended"),
         (true, false) => None,
     };
-    if let (Some(span), Some(around)) = (near, around) {
-        let span = if timed { human(Duration::from_nanos(span)) } else { format!("{span} events") };
+    if let (Some((_, span)), Some(around)) = (near, around) {
         parts.push(format!("everything within {span} of {around}"));
     }
     if !bad.is_empty() {
@@ -108,7 +109,7 @@ pub(super) fn choose(record: &Record<'_>, most: usize) -> Choice {
 }
 
 /// The operations that anomalies name.
-fn named<'h>(record: &Record<'h>) -> impl Iterator<Item = Op<'h>> {
+pub(super) fn named<'h>(record: &Record<'h>) -> impl Iterator<Item = Op<'h>> {
     let history = record.history;
     let findings = record.results.findings.iter();
     findings.flat_map(|f| &f.anomalies).flat_map(|a| &a.ops).filter_map(|id| history.op(*id))

@@ -1,8 +1,8 @@
 //! What the page's script draws from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use danso_vocab::{NodeId, Op, Status, Time};
+use danso_vocab::{NodeId, Op, OpId, Status, Time};
 use serde::Serialize;
 
 use super::choice::{self, choose};
@@ -166,12 +166,16 @@ fn columns<'h>(
     const NAMES: [&str; 11] =
         ["row", "index", "time", "took", "close", "process", "node", "kind", "key", "arg", "ret"];
     let history = record.history;
+    let named: BTreeSet<OpId> = choice::named(record).map(Op::id).collect();
     let mut columns: [Column; 11] = Default::default();
     let (mut last_row, mut last_index, mut last_time) = (-1, 0, 0);
     for row in rows {
         let op = history.row(*row as usize);
         let index = i64::from(op.id().0);
         let time = op.inv_time().0.saturating_sub(origin) as i64;
+        if named.contains(&op.id()) {
+            values.keep(op);
+        }
         let ret = match op.status() {
             Status::Ok => values.number(history, op.ret_id()),
             Status::Fail | Status::Info => reasons.number(op.reason()),

@@ -15,7 +15,7 @@ const PAUSES: &str = "pause";
 
 /// How a node fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(crate) enum State {
     Up,
     Down,
     Crashed,
@@ -23,7 +23,7 @@ pub(super) enum State {
 }
 
 impl State {
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             State::Up => "up",
             State::Down => "down",
@@ -35,15 +35,15 @@ impl State {
 
 /// One node's time.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     /// Its states, each from then to then.
-    pub(super) states: Vec<(Time, Time, State)>,
+    pub(crate) states: Vec<(Time, Time, State)>,
     /// When it led.
-    pub(super) leads: Vec<(Time, Time)>,
+    pub(crate) leads: Vec<(Time, Time)>,
 }
 
 /// The lanes of all nodes anything is known of.
-pub(super) fn lanes(record: &Record<'_>, windows: &[Window]) -> BTreeMap<NodeId, Lane> {
+pub(crate) fn lanes(record: &Record<'_>, windows: &[Window]) -> BTreeMap<NodeId, Lane> {
     let end = record.history.end();
     let mut lanes = BTreeMap::<NodeId, Lane>::new();
     for (node, changes) in changes(record, windows) {
@@ -111,7 +111,7 @@ fn changes(record: &Record<'_>, windows: &[Window]) -> BTreeMap<NodeId, Vec<(Tim
 }
 
 /// The phases of the run, each from when it began.
-pub(super) fn phases(record: &Record<'_>) -> Vec<(Time, String)> {
+pub(crate) fn phases(record: &Record<'_>) -> Vec<(Time, String)> {
     let notes = record.history.notes().filter(|(_, _, n)| n.f == note::PHASE);
     notes.filter_map(|(_, time, n)| Some((time, inert::brief(n.value.str()?, 24)))).collect()
 }

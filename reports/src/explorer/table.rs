@@ -3,16 +3,18 @@
 use std::io::{self, Write};
 
 use danso_vocab::codec::json::Out;
-use danso_vocab::{History, Value};
-use rustc_hash::FxHashMap;
+use danso_vocab::{History, Op, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use super::column::zigzag;
 
 /// How long a text may be, in bytes; the next if all texts together take more than [`ROOM`].
-const LIMITS: [usize; 5] = [4096, 1024, 256, 96, 32];
+const LIMITS: [usize; 6] = [16_384, 4096, 1024, 256, 96, 32];
 /// What all texts may take together, in bytes.
 const ROOM: usize = 6 << 20;
+/// What those that anomalies are about may take together, which stay whole.
+const ROOM_FOR_WHOLE: usize = 2 << 20;
 /// Integers up to here need no table.
 const INLINE: i64 = 1 << 30;
 
@@ -31,9 +33,16 @@ pub(super) enum Text {
 pub(super) struct Values {
     ids: Vec<u32>,
     places: FxHashMap<u32, u64>,
+    /// Those to be kept whole if there is room.
+    whole: FxHashSet<u32>,
 }
 
 impl Values {
+    /// An anomaly is about this operation.
+    pub(super) fn keep(&mut self, op: Op<'_>) {
+        self.whole.extend([op.key_id(), Some(op.arg_id()), op.ret_id()].into_iter().flatten());
+    }
+
     /// The number that stands for a value: 0 for none, odd for an integer itself, even for a
     /// place in the table.
     pub(super) fn number(&mut self, history: &History, id: Option<u32>) -> u64 {
@@ -96,11 +105,18 @@ impl Tables {
         let fits = |limit: usize| lengths.iter().map(|l| limit.min(*l) + 3).sum::<usize>() <= ROOM;
         let least = LIMITS[LIMITS.len() - 1];
         let limit = LIMITS.into_iter().find(|limit| fits(*limit)).unwrap_or(least);
-        let values = values.values(history).map(|value| {
-            let (text, length) = json(value.as_ref(), limit);
-            if text.len() < length { Text::Cut(text, length) } else { Text::Whole(text) }
-        });
-        let values = values.collect();
+        let mut room = ROOM_FOR_WHOLE;
+        let mut text = |((id, value), length): ((&u32, _), &usize)| {
+            let whole = values.whole.contains(id) && *length <= room;
+            room -= if whole { *length } else { 0 };
+            let limit = if whole { *length } else { limit };
+            match json(AsRef::<Value>::as_ref(&value), limit).0 {
+                text if text.len() < *length => Text::Cut(text, *length),
+                text => Text::Whole(text),
+            }
+        };
+        let ids = values.ids.iter().zip(values.values(history));
+        let values = ids.zip(&lengths).map(&mut text).collect();
         Tables { limit, values, reasons: reasons.words.iter().map(|w| cut(w, limit)).collect() }
     }
 }

@@ -30,6 +30,19 @@ function tooltip() {
   };
 }
 
+/** A remark that goes away by itself. */
+function passingHint() {
+  const box = el("p", { class: "hint", hidden: true });
+  let timer = 0;
+  const show = (words) => {
+    box.textContent = words;
+    box.hidden = false;
+    clearTimeout(timer);
+    timer = setTimeout(() => { box.hidden = true; }, 3000);
+  };
+  return { box, show };
+}
+
 /** The link to an anomaly's card, if the page has it. */
 function anomalyLink(number) {
   const words = `anomaly ${number + 1}: ${page.anomalies[number].name}`;
@@ -40,6 +53,7 @@ function anomalyLink(number) {
 function detailsPanel(timeline) {
   const panel = el("div", { class: "details", role: "region", "aria-label": "The selected operation", hidden: true });
   const pair = (name, value) => value === null || value === undefined ? null : el("div", {}, el("dt", {}, name), el("dd", {}, value));
+  const only = (words, filter) => el("span", {}, words, " ", el("button", { type: "button", class: "only", onclick: () => timeline.only(filter) }, "only this"));
   const long = (words) => (words && words.length > 300 ? el("details", {}, el("summary", {}, brief(words, 120)), words) : words);
 
   const fill = (i) => {
@@ -50,7 +64,7 @@ function detailsPanel(timeline) {
     const copy = lines && el("button", { type: "button", onclick: () => copyText(lines.map(([, text]) => text).join("\n") + "\n", code, copied) }, "copy lines");
     panel.replaceChildren(
       el("header", {},
-        el("b", {}, `#${ops.index[i]} `, el("span", { class: `key ${OUTCOMES[ops.status[i]]}` }), brief(inert(label(i)), 80)),
+        el("b", {}, el("a", { href: `#op-${ops.index[i]}`, title: "the address of this operation" }, `#${ops.index[i]}`), " ", el("span", { class: `key ${OUTCOMES[ops.status[i]]}` }), brief(inert(label(i)), 80)),
         el("span", { class: "buttons" },
           el("button", { type: "button", onclick: () => timeline.step(-1), title: "previous operation: [" }, "‹"),
           el("button", { type: "button", onclick: () => timeline.step(1), title: "next operation: ]" }, "›"),
@@ -58,10 +72,10 @@ function detailsPanel(timeline) {
           copy,
           el("button", { type: "button", onclick: () => timeline.select(-1), title: "Esc", "aria-label": "Close" }, "✕"))),
       el("dl", { class: "pairs" },
-        pair("process", `p${ops.process[i]}`),
+        pair("process", only(`p${ops.process[i]}`, { process: String(ops.process[i]) })),
         pair("node", ops.node[i] ? `n${ops.node[i]}` : null),
         pair("f", fWords[ops.f[i]]),
-        pair("key", ops.key[i] ? long(valueWords(ops.key[i])) : null),
+        pair("key", ops.key[i] ? only(long(valueWords(ops.key[i])), { key: valueWords(ops.key[i]) }) : null),
         pair("argument", isNil(ops.arg[i]) ? null : long(valueWords(ops.arg[i]))),
         pair("outcome", OUTCOMES[ops.status[i]]),
         pair("result", ops.status[i] === OK ? long(valueWords(ops.ret[i])) : null),

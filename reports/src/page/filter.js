@@ -99,5 +99,11 @@ function filterForm(changed) {
     form.reset();
     changed({ ...filter });
   };
-  return { form, clear, filter: () => ({ ...filter }), focus: () => form.querySelector("input").focus() };
+  /** Asks for this, beside what is asked for already. */
+  const ask = (wanted) => {
+    Object.assign(filter, wanted);
+    for (const [name, value] of Object.entries(wanted)) form.elements[name].value = value;
+    changed({ ...filter });
+  };
+  return { form, clear, set: ask, filter: () => ({ ...filter }), focus: () => form.querySelector("input").focus() };
 }

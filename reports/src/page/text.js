@@ -3,8 +3,8 @@
 
 const HIDDEN = new RegExp(
   "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u115f\\u1160\\u180e\\u3164\\u200b-\\u200f" +
-  "\\u2028-\\u202e\\u2060-\\u206f\\ufdd0-\\ufdef\\ufeff\\uffa0\\ufff9-\\ufffb\\ufffe\\uffff" +
-  "\\u{e0000}-\\u{e0fff}\\ud800-\\udfff]", "gu");
+  "\\u2028-\\u202e\\u2060-\\u206f\\ufdd0-\\ufdef\\ufeff\\uffa0\\ufff9-\\ufffb" +
+  "\\u{e0000}-\\u{e0fff}\\ud800-\\udfff\\p{Noncharacter_Code_Point}]", "gu");
 
 /** One line in which everything shows that was there. */
 function inert(text) {
@@ -116,8 +116,10 @@ function line(i) {
   return `#${ops.index[i]} p${ops.process[i]} ${fWords[ops.f[i]]}${key}${arg} → ${brief(outcome(i), 160)}`;
 }
 
-/** A number with its thousands apart. */
-const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+/** A number with its thousands apart. Hoisted: what is read above counts what it cuts off. */
+function number(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
 
 /** A moment, as everywhere on the page; of a foreign clock, from the first moment on. */
 function moment(t, digits = 3) {

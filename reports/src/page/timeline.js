@@ -1,12 +1,15 @@
 // The timeline as a whole: what it shows, and how its parts work together.
 
-/** The timeline in `root`; see the end of the file for what it offers. */
+/** Of more rows than this only those in view are shown at first. */
+const MANY_ROWS = 24;
+
+/** Starts the timeline in `root`. `timeline` below is what its parts, and links, may ask of it. */
 function startTimeline(root) {
   const least = page.timed ? 2_000 : 4, most = whole.to - whole.from;
   const pad = most * 0.012;
   let view = { from: whole.from - pad, to: whole.to + pad };
   let rows = arrange("process"), stacked, places, matched = null, drawn = null;
-  let hide = false, compact = rows.ids.length > 60, selected = -1, hovered = -1, current = -1;
+  let hide = false, compact = rows.ids.length > MANY_ROWS, selected = -1, hovered = -1, current = -1;
   let colours = readColours();
   let named = namedRows();
 
@@ -16,7 +19,7 @@ function startTimeline(root) {
   const brush = el("div", { class: "brush" }), spacer = el("div");
   const scroller = el("div", { class: "rows-scroller" }, body.canvas, spacer);
   const tip = tooltip(), live = el("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
-  const says = el("p", { class: "counted none" }), hint = el("p", { class: "hint", hidden: true }, "Click the timeline to zoom with the wheel, or hold Ctrl.");
+  const says = el("p", { class: "counted none" }), hint = passingHint();
 
   const left = () => (root.clientWidth < 560 ? 46 : 84);
   const clamp = (from, to) => {
@@ -33,16 +36,21 @@ function startTimeline(root) {
     return new Set([...parts.keys()].map((i) => rows.rowOf[i]));
   }
 
-  /** Which rows there are: all, or those with an operation in view. */
+  /** Which rows there are: all, or as much of them as operations in view need. */
   function restack() {
     const { matches } = matched ?? {};
     const only = matches && hide;
     let wanted = null;
     if (compact || only) {
       wanted = new Uint8Array(rows.ids.length);
-      if (compact) eachInView((i) => { if (!only || matches[i]) wanted[rows.rowOf[i]] = 1; });
-      else for (let i = 0; i < ops.n; i++) if (matches[i]) wanted[rows.rowOf[i]] = 1;
-      if (selected >= 0) wanted[rows.rowOf[selected]] = 1;
+      const want = (i) => {
+        if (only && !matches[i]) return;
+        const row = rows.rowOf[i];
+        if (rows.laneOf[i] >= wanted[row]) wanted[row] = rows.laneOf[i] + 1;
+      };
+      if (compact) eachInView(want);
+      else for (let i = 0; i < ops.n; i++) want(i);
+      if (selected >= 0) want(selected);
     }
     stacked = stack(rows, wanted);
     places = new Int32Array(rows.ids.length).fill(-1);
@@ -157,6 +165,7 @@ function startTimeline(root) {
 
   function showAnomaly(number) {
     current = number;
+    downloads.fill();
     const known = page.anomalies[number].places.filter((i) => i >= 0);
     if (known.length === 0) {
       live.textContent = `Anomaly ${number + 1} names no operation of this history.`;
@@ -169,15 +178,14 @@ function startTimeline(root) {
     timeline.show(from - margin, to + margin);
     select(known[0], false);
     live.textContent = `Anomaly ${number + 1} of ${page.anomalies.length}: ${page.anomalies[number].name}. ${line(known[0])}`;
-    downloads.fill();
   }
 
   function hit(x, y) {
     if (x < left()) return -1;
     const now = frame(), at = rowAt(stacked, y + now.scroll);
     if (at < 0 || at >= stacked.shown.length) return -1;
-    const row = stacked.shown[at], lanes = rows.first[row + 1] - rows.first[row];
-    const lane = Math.max(0, Math.min(lanes - 1, Math.floor((y + now.scroll - stacked.tops[at]) / LANE)));
+    const row = stacked.shown[at];
+    const lane = Math.max(0, Math.min(stacked.lanes[at] - 1, Math.floor((y + now.scroll - stacked.tops[at]) / LANE)));
     const t = view.from + (x - now.left) * ((view.to - view.from) / (now.width - now.left));
     const reach = 5 * ((view.to - view.from) / (now.width - now.left));
     const track = rows.first[row] + lane;
@@ -193,11 +201,7 @@ function startTimeline(root) {
   }
 
   const timeline = {
-    view: () => view, left, inView, select, close, hint: () => {
-      hint.hidden = false;
-      clearTimeout(hint.timer);
-      hint.timer = setTimeout(() => { hint.hidden = true; }, 2500);
-    },
+    view: () => view, left, inView, select, close, hint: () => hint.show("Click the timeline to zoom with the wheel, or hold Ctrl."),
     show: (from, to) => {
       view = clamp(from, to);
       redraw();
@@ -248,6 +252,15 @@ function startTimeline(root) {
       } else tip.hide();
       return redraw();
     },
+    mark: (number) => {
+      if (page.anomalies[number]) current = number;
+      downloads.fill();
+    },
+    say: (words) => {
+      live.textContent = words;
+      hint.show(words);
+    },
+    only: (wanted) => form.set(wanted),
     showAnomaly, current: () => current, matched: () => matched,
   };
   const centre = () => {
@@ -264,7 +277,7 @@ function startTimeline(root) {
   const controls = viewControls({
     by: (by) => {
       rows = arrange(by);
-      compact = rows.ids.length > 60;
+      compact = by !== "process" || rows.ids.length > MANY_ROWS;
       controls.compact(compact);
       named = namedRows();
       scroller.scrollTop = 0;
@@ -281,7 +294,7 @@ function startTimeline(root) {
     },
   }, timeline, compact);
   const stage = el("div", { class: "stage" },
-    el("div", { class: "strip" }, overview.canvas, brush), head.canvas, scroller, tip.box, hint);
+    el("div", { class: "strip" }, overview.canvas, brush), head.canvas, scroller, tip.box, hint.box);
   root.append(...[page.rule ? el("p", { class: "warning" }, page.rule) : null, form.form, controls.bar, stage, says,
     legend(), details.panel, downloads.bar, table.table, live].filter(Boolean));
 

@@ -45,7 +45,7 @@ pub(super) fn offsets(history: &History, backdrop: &Backdrop) -> Option<Plot> {
     plot.legend = Some(html! {
         p .legend {
             @for (i, id) in nodes.keys().enumerate() {
-                span { span class={ "swatch hue" (i % HUES.len()) } {} (id) }
+                span class={ "swatch hue" (i % HUES.len()) } { (id) }
             }
         }
     });

@@ -5,7 +5,9 @@ use plotters::element::{PathElement, Rectangle, Text};
 use plotters::style::Color;
 
 use super::tally::{Outcomes, Tally, at};
-use super::{Area, Backdrop, Drawn, GRID, INK, LEFT, Plot, colour, linear, picture, words_style};
+use super::{
+    Area, Backdrop, Drawn, GRID, INK, LEFT, OK_BAR, Plot, colour, linear, picture, words_style,
+};
 
 const ROW: i32 = 30;
 /// The bar within a row.
@@ -65,7 +67,8 @@ fn bars(
             let height = heights[at(status)];
             if height > 0 {
                 let corners = [(x0, y - height), (x1, y)];
-                area.draw(&Rectangle::new(corners, colour(status).filled()))?;
+                let fill = if status == Status::Ok { OK_BAR } else { colour(status) };
+                area.draw(&Rectangle::new(corners, fill.filled()))?;
                 y -= height;
             }
         }

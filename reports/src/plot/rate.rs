@@ -93,9 +93,10 @@ pub(super) fn ok_share(tally: &Tally<'_>, backdrop: &Backdrop) -> Option<Plot> {
         outline(&mut chart, &tally.slots, &shares)
     })?;
     let words = format!(
-        "Share of the operations ended in each slot of {} s that were ok; {worst:.1} % in the \
-         worst. A gap means that nothing ended.",
-        tally.slots.width
+        "Share of the operations ended in each slot of {} s that were ok; {} in the worst. A gap \
+         means that nothing ended.",
+        tally.slots.width,
+        if worst == 100.0 { "all".to_owned() } else { format!("{:.1} %", worst.min(99.9)) }
     );
     Some(Plot::new("Share ok", svg, words))
 }

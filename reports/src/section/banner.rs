@@ -1,11 +1,14 @@
 //! Is it correct? The verdict, why, and what it rests on.
 
+use std::collections::BTreeSet;
+
+use danso_vocab::results::FaultReport;
 use danso_vocab::{Results, Verdict};
 use maud::{Markup, html};
 
 use crate::counts::figures;
 use crate::label::{number, percent};
-use crate::{Record, inert};
+use crate::{Record, inert, link};
 
 /// What the banner says: the verdict, unless the run was cut short before it meant much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl State {
 
     fn colour(self) -> &'static str {
         match self {
-            State::Valid => "087f5b",
+            State::Valid => "067652",
             State::Invalid => "c92a2a",
             State::Unknown => "b35900",
             State::Interrupted => "495f77",
@@ -94,9 +97,15 @@ pub(crate) fn render(record: &Record<'_>) -> Markup {
                 (state.sign())
                 div {
                     p .title { (inert::clip(record.title, 200)) }
-                    h1 { (state.word()) }
-                    p .reason { (reason(results, state)) }
+                    h1 { (state.word()) @if let Some(more) = qualifier(record, state) { " " small { (more) } } }
+                    p .reason { (link::prose(record, &reason(results, state))) }
                     @if let Some(note) = note(record, state) { p .note { (note) } }
+                    @if let Some((met, words)) = expected(record) {
+                        p .expected.unmet[!met] {
+                            span aria-hidden="true" { (if met { "✓ " } else { "✗ " }) }
+                            (words)
+                        }
+                    }
                 }
             }
             dl .facts {
@@ -108,8 +117,10 @@ pub(crate) fn render(record: &Record<'_>) -> Markup {
                 div .again {
                     span #again { "Reproduce" }
                     pre tabindex="0" aria-labelledby="again" {
-                        code { (inert::line(&results.reproduce)) }
+                        code #again-command { (inert::line(&results.reproduce)) }
                     }
+                    // The page's script shows it.
+                    button type="button" data-copy="#again-command" hidden { "Copy" }
                 }
             }
         }
@@ -140,15 +151,38 @@ fn note(record: &Record<'_>, state: State) -> Option<String> {
     if let Some(why) = &results.interrupted {
         return Some(format!("The run was cut short as well: {}", inert::clip(why, 600)));
     }
-    let expected = &record.plan?.expect;
-    let anomalies = expected.anomalies.join(" or ");
-    match (anomalies.as_str(), expected.verdict) {
-        ("", Verdict::Valid) => None,
-        ("", verdict) => Some(format!("The plan expected {verdict}.")),
-        (names, verdict) => {
-            Some(format!("The plan expected {verdict}, with {}.", inert::clip(names, 80)))
-        }
+    None
+}
+
+/// What an unknown lacks: nothing happened, too little did, or it could not be decided.
+fn qualifier(record: &Record<'_>, state: State) -> Option<&'static str> {
+    if state != State::Unknown {
+        return None;
     }
+    let undecided = record.results.findings.iter().filter(|f| f.verdict == Verdict::Unknown);
+    Some(match undecided.map(|f| &*f.checker).collect::<Vec<_>>().as_slice() {
+        _ if record.history.is_empty() => "nothing was tested",
+        ["coverage"] => "too little was tested",
+        _ => "it could not be decided",
+    })
+}
+
+/// What the plan expected, if that is worth saying, and whether it came so. The run itself has
+/// said that; without its word only the verdict is compared.
+fn expected(record: &Record<'_>) -> Option<(bool, String)> {
+    let expect = &record.plan?.expect;
+    if let Some(said) = record.results.environment.get("expected") {
+        let met = !said.starts_with("not met");
+        return Some((met, format!("Expected {}", inert::clip(said, 300))));
+    }
+    let anomalies = expect.anomalies.join(" or ");
+    let with = match anomalies.as_str() {
+        "" => String::new(),
+        names => format!(", with {}", inert::clip(names, 80)),
+    };
+    let met = expect.verdict == record.results.verdict;
+    (expect.verdict != Verdict::Valid)
+        .then(|| (met, format!("The plan expected {}{with}.", expect.verdict)))
 }
 
 /// The facts: name, value, and a smaller word beside it.
@@ -172,7 +206,11 @@ fn facts(record: &Record<'_>) -> Vec<(&'static str, String, String)> {
     facts.push(("Duration", format!("{:.1} s", record.history.end().secs()), String::new()));
     let faults = &record.results.faults;
     let bit = faults.iter().filter(|fault| fault.bit).count();
-    let seen = if faults.is_empty() { String::new() } else { format!(" {bit} seen to bite") };
+    let seen = match faults.len() {
+        0 => String::new(),
+        n if n == bit => format!(" {}, all seen to bite", kinds(faults)),
+        _ => format!(" {}, {bit} seen to bite", kinds(faults)),
+    };
     if record.plan.is_some() || !faults.is_empty() {
         facts.push(("Faults", number(faults.len() as u64), seen));
     }
@@ -184,6 +222,16 @@ fn facts(record: &Record<'_>) -> Vec<(&'static str, String, String)> {
         facts.push(("Seed", seed.to_string(), String::new()));
     }
     facts
+}
+
+/// The kinds of faults, each once.
+fn kinds(faults: &[FaultReport]) -> String {
+    let kinds: BTreeSet<&str> = faults.iter().map(|fault| &*fault.kind).collect();
+    let mut words: Vec<String> = kinds.iter().take(6).map(|kind| inert::brief(kind, 24)).collect();
+    if kinds.len() > 6 {
+        words.push(format!("{} more", kinds.len() - 6));
+    }
+    words.join(", ")
 }
 
 #[cfg(test)]

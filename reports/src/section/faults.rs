@@ -24,7 +24,7 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
         table {
             thead { tr {
                 th { "fault" } th { "kind" } th { "nodes" } th .num { "from" } th .num { "to" }
-                th .num { "lasted" } th { "bitten?" } th { "effect observed" } th { "how" }
+                th .num { "lasted" } th { "bitten?" } th { "how" } th { "effect observed" }
             } }
             tbody { @for fault in faults.iter().take(MOST) { (row(record, fault)) } }
         }
@@ -85,8 +85,8 @@ fn row(record: &Record<'_>, fault: &FaultReport) -> Markup {
                 @if fault.bit { span .badge.bit { span aria-hidden="true" { "✓ " } "yes" } }
                 @else { span .badge.unknown { span aria-hidden="true" { "? " } "not seen" } }
             }
+            td .how { @if let Some(how) = how(record, fault) { (how) } }
             td .prose { (inert::clip(&fault.effect, 400)) }
-            td .prose { @if let Some(how) = how(record, fault) { (how) } }
         }
     }
 }
@@ -120,6 +120,7 @@ fn arguments(args: &Value) -> String {
     };
     let words = |value: &Value| match value {
         Value::Bool(true) => String::new(),
+        Value::Str(text) => inert::brief(text, 80),
         Value::List(list) => list.iter().take(24).map(link).collect::<Vec<_>>().join(" "),
         value => inert::brief(value, 80),
     };

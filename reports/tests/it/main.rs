@@ -4,9 +4,14 @@
 
 mod big;
 mod browser;
+mod explorer;
 mod figures;
 mod hostile;
+mod junit;
+mod layout;
 mod markup;
 mod page;
+mod palette;
 mod sample;
+mod sections;
 mod text;

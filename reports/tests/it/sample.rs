@@ -115,6 +115,7 @@ fn logs() -> Vec<NodeLog> {
         node: NodeId(node),
         name: name.to_owned(),
         tail: tail.to_owned(),
+        around: None,
     };
     vec![
         log(
@@ -158,7 +159,10 @@ fn sample(title: &str, cluster: Cluster, finding: Finding) -> Sample {
 
 /// A run with one stale read on `k3`.
 pub(crate) fn invalid() -> Sample {
-    let cluster = simulate(10, 19, 40 * MS, true);
+    stale("register under partitions", simulate(10, 19, 40 * MS, true))
+}
+
+fn stale(title: &str, cluster: Cluster) -> Sample {
     let (read, write, old, new) = cluster.stale.expect("a quiet moment on k3");
     let anomaly = Anomaly {
         name: "stale-read".into(),
@@ -182,7 +186,7 @@ pub(crate) fn invalid() -> Sample {
         .stat("keys", KEYS)
         .stat("states", 18_244)
         .stat("ops", 4_012);
-    sample("register under partitions", cluster, finding)
+    sample(title, cluster, finding)
 }
 
 pub(crate) fn valid() -> Sample {
@@ -236,6 +240,11 @@ pub(crate) fn empty() -> Sample {
         results,
         logs: Vec::new(),
     }
+}
+
+/// Some 20,000 operations, with a stale read.
+pub(crate) fn long() -> Sample {
+    stale("a longer run", simulate(50, 19, 40 * MS, true))
 }
 
 /// At least `ops` operations, with a stale read.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use danso_vocab::{Call, Checker, Finding, History, Limits, Op, Rng, Status, Value, Verdict};
+use danso_vocab::{
+    Anomaly, Call, Checker, Figure, Finding, History, Limits, Op, Rng, Status, Value, Verdict,
+};
 
 use super::LongFork;
 use crate::testing::{self, Script, Shape};
@@ -35,6 +37,19 @@ fn sights(read: &Op<'_>) -> [BTreeSet<Value>; 2] {
     let all = ret.list().unwrap().iter().map(|step| step.list().unwrap());
     let (seen, not): (Vec<_>, Vec<_>) = all.partition(|step| !step[2].is_nil());
     [seen, not].map(|steps| steps.into_iter().map(|step| step[1].clone()).collect())
+}
+
+/// Whether every edge drawn of an anomaly is what its reads say.
+fn is_true(history: &History, anomaly: &Anomaly) -> bool {
+    let Some(Figure::Graph(graph)) = &anomaly.figure else { return false };
+    let op = |at: u32| history.op(graph.vertices[at as usize].op.unwrap()).unwrap();
+    let written = |write: Op<'_>| write.arg().list().unwrap()[0].list().unwrap()[1].clone();
+    graph.edges.len() == 4
+        && graph.edges.iter().all(|edge| match &*edge.kind {
+            "wr" => sights(&op(edge.to))[0].contains(&written(op(edge.from))),
+            "rw" => sights(&op(edge.from))[1].contains(&written(op(edge.to))),
+            _ => false,
+        })
 }
 
 /// The definition, read aloud: are there two reads that each see a write the other does not?
@@ -85,6 +100,7 @@ fn forks_are_those_of_the_definition() {
         let finding = check(&history);
         assert_eq!(finding.verdict == Verdict::Invalid, oracle(&history), "{told}");
         assert!(finding.anomalies.iter().all(|a| a.name == "long-fork"), "{told}");
+        assert!(finding.anomalies.iter().all(|a| is_true(&history, a)), "{told}");
         *tally.entry(finding.verdict.word()).or_default() += 1;
     }
     println!("{tally:?}");
@@ -103,6 +119,16 @@ fn two_reads_in_opposite_orders_are_a_fork() {
         finding.reason,
         "p1's read (#4) sees the write of 1 but not that of 2, p2's read (#6) that of 2 but not that of 1"
     );
+    let Some(Figure::Graph(graph)) = &finding.anomalies[0].figure else { panic!("{finding:#?}") };
+    let id = |at: u32| graph.vertices[at as usize].op.unwrap().0;
+    let edges = graph.edges.iter().map(|e| (id(e.from), &*e.kind, id(e.to), e.words.as_str()));
+    let cycle = [
+        (0, "wr", 4, "#4 saw 1"),
+        (4, "rw", 2, "#4 did not see 2, which is written once"),
+        (2, "wr", 6, "#6 saw 2"),
+        (6, "rw", 0, "#6 did not see 1, which is written once"),
+    ];
+    assert_eq!(edges.collect::<Vec<_>>(), cycle);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use danso_vocab::{
 };
 
 use super::fuzz::{env, show};
-use super::oracle;
 use super::shrunk;
 use super::simulate::process;
+use super::{figures, oracle};
 use crate::linearizable::Algorithm;
 use crate::models::{self, *};
 
@@ -238,7 +238,7 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
     let mut rng = Rng::new(seed).split(name);
     let mut parts = rng.split("parts");
     let mut checker = (models::find(name).unwrap().checker)(Value::Nil);
-    let (mut valid, mut invalid, mut fast) = (0_u64, 0_u64, 0_u64);
+    let (mut valid, mut invalid, mut fast, mut drawn) = (0_u64, 0_u64, 0_u64, 0_u64);
     let cases = env("DANSO_FUZZ_CASES", 2_000);
     for case in 0..cases {
         let history = history(&model, alphabet, &mut rng);
@@ -257,6 +257,9 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
             let finding = checker.check(&history, &limits);
             let said = &finding.reason;
             assert_eq!(finding.verdict, want, "{algorithm:?}: {said}\n{}", shown());
+            for anomaly in &finding.anomalies {
+                drawn += u64::from(figures::hold(&model, &history, anomaly) > 0);
+            }
             if algorithm == Algorithm::Auto {
                 fast += u64::from(!finding.stats.contains_key("by-search"));
             }
@@ -276,6 +279,9 @@ fn trial<M: Model>(model: M, alphabet: Alphabet) {
             }
         }
     }
-    println!("{name}: {valid} valid, {invalid} invalid, {fast} decided without search");
+    println!(
+        "{name}: {valid} valid, {invalid} invalid, {fast} decided without search, {drawn} drawn"
+    );
+    assert!(drawn >= invalid, "{name}: figures of too few anomalies");
     assert!(valid > cases / 20 && invalid > cases / 200, "{name}: {valid} {invalid} of {cases}");
 }

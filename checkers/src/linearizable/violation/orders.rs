@@ -1,5 +1,7 @@
 //! [`Orders`]: the ways to order a few operations, each as far as it goes.
 
+use danso_vocab::OpId;
+use danso_vocab::figure::{Figure, Order, Step};
 use rustc_hash::FxHashSet;
 
 use super::super::machine::Machine;
@@ -18,12 +20,21 @@ pub(super) struct Orders {
 
 /// An order that cannot be continued.
 struct Stuck {
-    /// The steps in words, with the state after each.
-    steps: Vec<String>,
+    steps: Vec<Taken>,
     state: String,
     /// The row of the operation that would have to come next, and itself in words.
     refused: u32,
+    refused_id: OpId,
     refused_op: String,
+}
+
+/// An operation that took effect.
+struct Taken {
+    id: OpId,
+    /// In words.
+    op: String,
+    /// The state after it.
+    state: String,
 }
 
 /// The search for them: all of it, since the operations are few.
@@ -81,7 +92,8 @@ impl Orders {
     /// One line an order. What all of them begin with is said once.
     pub(super) fn lines(&self) -> Vec<String> {
         let Some(first) = self.found.first() else { return Vec::new() };
-        let agrees = |n: &usize| self.found.iter().all(|s| s.steps.get(*n) == first.steps.get(*n));
+        let nth = |stuck: &Stuck, n: usize| stuck.steps.get(n).map(|taken| taken.id);
+        let agrees = |n: &usize| self.found.iter().all(|s| nth(s, *n) == nth(first, *n));
         let mut common = (0..first.steps.len()).take_while(agrees).count();
         if self.found.len() == 1 || common < 3 {
             common = 0;
@@ -91,14 +103,14 @@ impl Orders {
             let done = match (steps.is_empty(), common) {
                 (true, 0) => "at first".to_owned(),
                 (true, _) => "then".to_owned(),
-                (false, 0) => format!("after {}", steps.join(", ")),
-                (false, _) => format!("then, after {}", steps.join(", ")),
+                (false, 0) => format!("after {}", listed(steps)),
+                (false, _) => format!("then, after {}", listed(steps)),
             };
             format!("{done} the state is {}, where {} is impossible", stuck.state, stuck.refused_op)
         };
         let mut lines = Vec::new();
         if common > 0 {
-            lines.push(format!("every order begins with {}", first.steps[..common].join(", ")));
+            lines.push(format!("every order begins with {}", listed(&first.steps[..common])));
         }
         lines.extend(self.found.iter().take(SHOWN).map(line));
         if self.found.len() > SHOWN {
@@ -106,10 +118,28 @@ impl Orders {
         }
         lines
     }
+
+    /// The same orders to be drawn.
+    pub(super) fn figure(self) -> Option<Figure> {
+        if self.found.is_empty() {
+            return None;
+        }
+        let step = |taken: Taken| Step { op: taken.id, state: taken.state };
+        let order = |stuck: Stuck| Order {
+            steps: stuck.steps.into_iter().map(step).collect(),
+            refused: stuck.refused_id,
+            state: stuck.state,
+        };
+        Some(Figure::Orders(self.found.into_iter().take(SHOWN).map(order).collect()))
+    }
+}
+
+fn listed(steps: &[Taken]) -> String {
+    steps.iter().map(|taken| taken.op.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Walk<'_, '_, '_, '_> {
-    fn go(&mut self, done: u32, state: u32, order: &mut Vec<u32>) {
+    fn go(&mut self, done: u32, state: u32, order: &mut Vec<(u32, u32)>) {
         self.steps += 1;
         if !self.seen.insert((done, state)) || self.steps > STEPS {
             return;
@@ -125,17 +155,22 @@ impl Walk<'_, '_, '_, '_> {
                 continue;
             }
             stuck = false;
-            order.push(i as u32);
+            order.push((i as u32, next));
             self.go(done | 1 << i, next, order);
             order.pop();
         }
         if stuck {
-            let shown = |i: &u32| self.object.op(&self.items[*i as usize]).to_string();
+            let taken = |(i, state): &(u32, u32)| {
+                let op = self.object.op(&self.items[*i as usize]);
+                Taken { id: op.id(), op: op.to_string(), state: self.machine.describe(*state) }
+            };
+            let refused = self.object.op(&self.items[first]);
             self.found.push(Stuck {
-                steps: order.iter().map(shown).collect(),
+                steps: order.iter().map(taken).collect(),
                 state: self.machine.describe(state),
                 refused: self.items[first].row,
-                refused_op: self.object.op(&self.items[first]).to_string(),
+                refused_id: refused.id(),
+                refused_op: refused.to_string(),
             });
         }
     }

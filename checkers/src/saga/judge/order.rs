@@ -2,6 +2,7 @@
 
 use super::super::case::{Case, steps};
 use super::super::evidence::{Act, NONE};
+use super::super::figure::Guilt;
 use super::super::precedence::{Edge, Event};
 use super::super::tally::Tally;
 use super::Judge;
@@ -22,7 +23,8 @@ impl Judge<'_, '_> {
             told = true;
             let (a, b) = (self.words(first.event), self.words(second.event));
             let t = format!("saga {}: {b} came before {a}", self.saga(case));
-            self.tell(tally, anomaly(why, first.event), case, t);
+            let guilt = Guilt::Against(first.event, second.event);
+            self.blame(tally, anomaly(why, first.event), case, t, &guilt);
         }
         // Asked for after the decision to abort: no message on its way explains that.
         for i in steps(case.applied() & !case.late) {
@@ -37,7 +39,8 @@ impl Judge<'_, '_> {
                     self.definition.decider,
                     case.abort
                 );
-                self.tell(tally, "orphan-step", case, t);
+                let guilt = Guilt::Came(Event::Abort, Event::Apply(i as u8));
+                self.blame(tally, "orphan-step", case, t, &guilt);
             }
         }
         if !told && case.late == 0 && precedence.is_cyclic() {
@@ -54,7 +57,7 @@ impl Judge<'_, '_> {
                 self.saga(case),
                 words.join(", ")
             );
-            self.tell(tally, name, case, t);
+            self.blame(tally, name, case, t, &Guilt::Cycle);
         }
     }
 }

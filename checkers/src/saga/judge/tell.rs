@@ -4,6 +4,7 @@ use danso_vocab::{Anomaly, Op, OpId, Value};
 
 use super::super::case::{Case, steps};
 use super::super::evidence::NONE;
+use super::super::figure::Guilt;
 use super::super::picture::Picture;
 use super::super::precedence::{Event, Precedence};
 use super::super::tally::Tally;
@@ -11,13 +12,28 @@ use super::Judge;
 
 impl<'h> Judge<'_, 'h> {
     pub(super) fn tell(&self, tally: &mut Tally, name: &'static str, case: &Case, because: String) {
-        tally.add(name, || Anomaly {
-            name: name.into(),
-            key: Some(Value::from(self.evidence.sagas[case.saga])),
-            ops: self.reads(case),
-            because,
-            explain: self.explain(case),
-            figure: None,
+        self.blame(tally, name, case, because, &Guilt::None);
+    }
+
+    /// The same, with what is wrong in the picture.
+    pub(super) fn blame(
+        &self,
+        tally: &mut Tally,
+        name: &'static str,
+        case: &Case,
+        because: String,
+        guilt: &Guilt,
+    ) {
+        tally.add(name, || {
+            let picture = self.picture(case, &self.precedence(case));
+            Anomaly {
+                name: name.into(),
+                key: Some(Value::from(self.evidence.sagas[case.saga])),
+                ops: self.reads(case),
+                because,
+                explain: self.explain(case, &picture),
+                figure: picture.figure(guilt),
+            }
         });
     }
 
@@ -36,15 +52,14 @@ impl<'h> Judge<'_, 'h> {
         order.into_iter().chain(rows).map(|row| self.row(row).id()).collect()
     }
 
-    pub(super) fn explain(&self, case: &Case) -> Vec<String> {
-        let precedence = self.precedence(case);
+    pub(super) fn explain(&self, case: &Case, picture: &Picture) -> Vec<String> {
         let order = self.evidence.orders[case.saga];
         let order = match order.row {
             NONE => format!("no client ordered {}", self.saga(case)),
             row => format!("ordered by {}", self.row(row)),
         };
         let mut lines = vec![order];
-        lines.extend(self.picture(case, &precedence).lines());
+        lines.extend(picture.lines());
         lines
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use danso_vocab::{Limits, Value, Verdict};
 
+use super::figures;
 use super::story::{Heard, Story, entry, record, shown};
 use crate::saga::{Definition, StepKind};
 
@@ -18,6 +19,7 @@ fn shows(story: Story, names: &[&str]) {
     for name in names {
         let anomaly = shown(&finding, name);
         assert!(!anomaly.ops.is_empty() && anomaly.because.len() > 20, "{anomaly:?}");
+        figures::graph(anomaly);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use danso_vocab::{Rng, Value, Verdict};
 
+use super::figures;
 use super::oracle::{is_legal, is_possible};
 use super::story::{Heard, STEPS, Story, entry, record};
 
@@ -137,6 +138,9 @@ fn agree(story: &Story, what: &str) -> bool {
         .map(|(_, count)| *count)
         .sum();
     assert!(finding.verdict != Verdict::Invalid || counted > 0);
+    for anomaly in finding.anomalies.iter().filter(|a| !BEYOND.contains(&&*a.name)) {
+        figures::graph(anomaly);
+    }
     let accused: BTreeSet<String> = finding
         .anomalies
         .iter()

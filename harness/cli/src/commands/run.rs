@@ -14,13 +14,15 @@ use crate::launch::Launch;
 use crate::load::Loaded;
 use crate::parts::Parts;
 use crate::spec::Spec;
-use crate::{display, draw, judge};
+use crate::suite::single;
+use crate::{display, draw, github, judge};
 
 /// Runs a test.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let budget = Budget::of(&args.limits)?;
     let plan = plan(&args.test)?;
     let parts = Parts::of(&plan)?;
+    let hushed = github::Hushed::new()?;
     println!("{}", super::plan::headline(&plan));
     parts.target.fits().map_err(usage)?;
     for reason in &plan.left_out {
@@ -49,6 +51,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     print_summary(&ended.loaded, &ended.results);
     ended.whole()?;
     println!("report      {}", ended.site.report().display());
+    drop(hushed);
+    let mut suite = single::of_run(&plan, &ended.loaded, &ended.results);
+    suite.file = Some(args.test.test.clone()).filter(|file| file.ends_with(".toml"));
+    github::tell(&suite)?;
     Ok(Exit::of(ended.results.verdict))
 }
 

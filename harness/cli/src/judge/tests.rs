@@ -126,6 +126,8 @@ fn with_fault(id: u32, bit: bool) -> Vec<Event> {
 fn every_fault_must_have_bitten() {
     let one = plan(vec![Start::At(Time(1))]);
     unknown(good(), &one, "F0 (kill) was not seen to bite: never began");
+    let many = plan(vec![Start::At(Time(1)); 3]);
+    unknown(good(), &many, "fault F0 (kill) and 2 more were not seen to bite: never began");
     unknown(with_fault(0, false), &one, "not seen to bite");
     let results = judged(with_fault(0, true), &one);
     assert_eq!(results.verdict, Verdict::Valid, "{}", results.reason);

@@ -105,13 +105,17 @@ impl Policy {
         let arm = &mut self.arms[arm];
         arm.over += 1;
         arm.took += tried.took;
-        let (names, worth): (Vec<&str>, f64) = match tried.outcome {
-            Outcome::Failed => (tried.anomalies.iter().map(String::as_str).collect(), 1.0),
-            Outcome::Unknown | Outcome::Error => (vec![tried.outcome.word()], 0.5),
+        let worth = match tried.outcome {
+            Outcome::Failed => 1.0,
+            Outcome::Unknown | Outcome::Error => 0.5,
             _ => return,
         };
+        let mut names: Vec<&str> = tried.anomalies.iter().map(String::as_str).collect();
+        if names.is_empty() || worth < 1.0 {
+            names = vec![tried.outcome.word()];
+        }
         // The rarest of what was shown counts: it is what is new.
-        let mut news = f64::from(u8::from(names.is_empty()));
+        let mut news = 0.0_f64;
         for name in names {
             let times = arm.seen.entry(name.to_owned()).or_default();
             *times += 1;

@@ -60,12 +60,16 @@ impl Case {
     /// The same with another seed.
     pub(super) fn with_seed(&self, seed: u64) -> Case {
         let mut case = self.clone();
-        let stem = case.name.strip_suffix(&format!("/seed-{}", case.seed)).unwrap_or(&case.name);
-        case.name = format!("{stem}/seed-{seed}");
+        case.name = format!("{}/seed-{seed}", stem(&case.name, case.seed));
         case.seed = seed;
         case.args.seed = Some(seed);
         case
     }
+}
+
+/// A test's name without its seed: what its combination is called.
+pub(super) fn stem(name: &str, seed: u64) -> &str {
+    name.strip_suffix(&format!("/seed-{seed}")).unwrap_or(name)
 }
 
 /// The seed drawn as number `i` from the suite's.

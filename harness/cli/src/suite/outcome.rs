@@ -15,18 +15,13 @@ pub(super) fn tried(ended: &Ended, root: &Path) -> Try {
         .as_ref()
         .and_then(|folder| codec::plan::read(&std::fs::read(folder.join("plan.json")).ok()?).ok());
     let (outcome, reason) = match (&plan, &ended.results) {
-        (Some(plan), Some(results)) => judged(ended, plan, results),
+        (Some(plan), Some(results)) if ended.code == Some(code(results.verdict)) => {
+            judged(plan, results, ended.cut)
+        }
         _ => (Outcome::Error, without_results(ended)),
     };
     let results = ended.results.as_ref();
-    let found = results.into_iter().flat_map(|r| &r.findings).flat_map(|f| &f.anomalies);
-    let mut anomalies = Vec::new();
-    for anomaly in found {
-        let name = anomaly.name.to_string();
-        if !anomalies.contains(&name) {
-            anomalies.push(name);
-        }
-    }
+    let anomalies = results.map(anomalies).unwrap_or_default();
     let folder = ended
         .folder
         .as_ref()
@@ -35,17 +30,31 @@ pub(super) fn tried(ended: &Ended, root: &Path) -> Try {
     Try { outcome, reason, verdict, anomalies, took: ended.took, folder }
 }
 
-fn judged(ended: &Ended, plan: &Plan, results: &Results) -> (Outcome, String) {
-    let code = match results.verdict {
+/// The anomalies found, each name once.
+pub(super) fn anomalies(results: &Results) -> Vec<String> {
+    let mut names = Vec::new();
+    for anomaly in results.findings.iter().flat_map(|f| &f.anomalies) {
+        let name = anomaly.name.to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What `danso run` ends with.
+fn code(verdict: Verdict) -> i32 {
+    match verdict {
         Verdict::Valid => 0,
         Verdict::Invalid => 1,
         Verdict::Unknown => 2,
-    };
-    if ended.code != Some(code) {
-        return (Outcome::Error, without_results(ended));
     }
+}
+
+/// What a run's results are to its plan; `cut` is why it was told to end.
+pub(super) fn judged(plan: &Plan, results: &Results, cut: Option<&str>) -> (Outcome, String) {
     let reason = &results.reason;
-    match (expectation(plan, results), results.verdict, ended.cut) {
+    match (expectation(plan, results), results.verdict, cut) {
         // A run that was ended came to no answer of its own.
         (_, Verdict::Unknown, Some(cut)) => (Outcome::Unknown, format!("{cut}: {reason}")),
         (Ok(()), ..) => (Outcome::Passed, reason.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use danso_reports::suite::{Suite, Try};
 
 use super::budget::{Arm, Policy};
-use super::cases::{Case, drawn_seed};
+use super::cases::{Case, drawn_seed, stem};
 
 /// What a run takes beside its load: starting, healing, closing operations, checking.
 const BESIDE: Duration = Duration::from_secs(8);
@@ -116,7 +116,7 @@ impl Queue {
 
 fn arm(case: &Case, previous: Option<&Suite>) -> Arm {
     let of_it = |test: &&danso_reports::suite::Test| {
-        (&test.target, &test.workload, &test.faults) == (&case.target, &case.workload, &case.faults)
+        stem(&test.name, test.seed) == stem(&case.name, case.seed)
     };
     let earlier = previous.into_iter().flat_map(|suite| &suite.tests).filter(of_it);
     let tries: Vec<_> = earlier.flat_map(|test| &test.tries).collect();

@@ -4,6 +4,7 @@
 
 mod canaries;
 mod certificates;
+mod ci;
 mod declared;
 mod docs;
 mod faults;
@@ -18,10 +19,12 @@ mod new;
 mod observed;
 mod privileges;
 mod replay;
+mod reports;
 mod runs;
 mod serve;
 mod shrink;
 mod sql;
 mod ssh;
+mod suite;
 mod systems;
 mod usage;

@@ -158,7 +158,7 @@ fn long_values_are_cut_and_say_how_long_they_were() {
     let ops = [(5, Value::from(long.clone()), Err(long.clone()))];
     let history = history(&ops);
     let data = json(&record(&history, &Results::default()), 1000);
-    assert!(data.len() < 20_000, "{} bytes", data.len());
+    assert!(data.len() < 80_000, "{} bytes", data.len());
     let seen = read(&data);
     assert!(seen[0].arg.as_ref().unwrap().ends_with("…1200002"), "{:?}", seen[0].arg);
     assert!(seen[0].ret.as_ref().unwrap().ends_with("…1200000"));
@@ -194,7 +194,7 @@ fn of_too_many_those_that_matter_stay() {
     let read: serde_json::Value = serde_json::from_str(&data).unwrap();
     let rule = read["rule"].as_str().unwrap();
     assert!(rule.contains("of 20\u{202f}000 operations are in this page"), "{rule}");
-    assert!(rule.contains("everything within 2.000 s of those"), "{rule}");
+    assert!(rule.contains("everything within 2 s of those"), "{rule}");
     assert!(rule.contains("all 197 of the others that failed"), "{rule}");
     let counted: u64 = numbers(read["density"].as_str().unwrap()).iter().sum();
     assert_eq!(counted, 20_000, "the overview counts them all");

@@ -106,7 +106,7 @@ fn people_find_their_way() {
     page.type_text("invalid");
     page.press("Enter");
     page.wait_for(&format!("document.readyState === 'complete' && {rows} === 2"));
-    page.eval("(() => { const s = document.querySelector('select[name=target]'); s.value = 'test-4'; s.dispatchEvent(new Event('change', { bubbles: true })) })()");
+    page.eval("(() => { const s = document.querySelector('select[name=target]'); s.value = 'test-4'; setTimeout(() => s.dispatchEvent(new Event('change', { bubbles: true }))) })()");
     page.wait_for(&format!("{rows} === 1"));
     page.go(&server.url("/"));
     assert_eq!(page.eval("document.querySelector('.actions button').disabled"), true);
