@@ -33,7 +33,8 @@ function legend() {
       mark("ok", "ok"), mark("fail", "fail: did not happen"), mark("info", "info: nobody knows, it fades out"),
       page.faults.length ? mark("window", "fault at work") : null,
       page.anomalies.length ? mark("culprit", "cannot be ordered") : null,
-      page.anomalies.length ? mark("witness", "contradicts it") : null),
+      page.anomalies.length ? mark("witness", "contradicts it") : null,
+      el("span", {}, "those that share a column: fail from below, info from above")),
     el("p", { class: "keys" }, ...KEYS.flatMap(([keys, words]) => [
       el("span", {}, ...keys.split(" ").map((key) => el("kbd", {}, key)), ` ${words}`)])));
 }

@@ -1,5 +1,5 @@
-// Operations as bars. Whoever is too narrow to be seen alone is drawn with its neighbours: what
-// is ok as high as the row, what failed in its lower half, what nobody knows in its upper half.
+// Operations as bars. Those too narrow to be seen alone share a column of pixels: what is ok fills
+// it, what failed takes its share from below, what nobody knows from above.
 
 const NARROW = 2.5, ROOM_FOR_TEXT = 26;
 const BAR = LANE - 4, TAIL = 60;
@@ -64,7 +64,8 @@ function collect(frame, track, y, batches) {
   // Where an end is unknown its tail reaches on.
   const trails = (i) => ops.status[i] === INFO && x(endOf(i)) > left - TAIL;
   while (place > rows.start[track] && trails(rows.list[place - 1])) place--;
-  let lastX = -1, lastStatus = -1, lastTail = -TAIL;
+  let lastTail = -TAIL;
+  const column = new Column(y, batches);
   for (; place < end; place++) {
     const i = rows.list[place];
     if (ops.from[i] > to) break;
@@ -81,13 +82,35 @@ function collect(frame, track, y, batches) {
       batches.wide.push({ i, x: x0, y, width: x1 - x0 });
       continue;
     }
-    const column = Math.floor(x0), thick = Math.max(1, x1 - x0);
-    if (column === lastX && status === lastStatus && thick === 1 && !parts.has(i)) continue;
-    [lastX, lastStatus] = [ghost ? -1 : column, status];
-    if (ghost) batches.ghost.add(column, y, thick, BAR);
-    else if (status === OK) batches.thin[OK].add(column, y, thick, BAR);
-    else if (status === FAIL) batches.thin[FAIL].add(column, y + BAR / 2, thick, BAR / 2);
-    else batches.thin[INFO].add(column, y, thick, BAR / 2);
+    const thick = Math.max(1, x1 - x0);
+    if (ghost) batches.ghost.add(Math.floor(x0), y, thick, BAR);
+    else column.add(Math.floor(x0), thick, status);
+  }
+  column.flush();
+}
+
+/** Operations of a track that begin in the same column of pixels. */
+class Column {
+  constructor(y, batches) {
+    Object.assign(this, { y, batches, x: -1, wide: 1, counts: [0, 0, 0] });
+  }
+  add(x, wide, status) {
+    if (x !== this.x) {
+      this.flush();
+      [this.x, this.wide] = [x, wide];
+    }
+    this.wide = Math.max(this.wide, wide);
+    this.counts[status]++;
+  }
+  flush() {
+    const { y, x, wide, counts, batches: { thin } } = this, all = counts[OK] + counts[FAIL] + counts[INFO];
+    if (all === 0) return;
+    // Alone they are told apart by their height, even without colour.
+    const share = (n) => (n === all ? BAR / 2 : Math.min(BAR - 3, Math.max(3, Math.round((BAR * n) / all))));
+    if (counts[OK]) thin[OK].add(x, y, wide, BAR);
+    if (counts[FAIL]) thin[FAIL].add(x, y + BAR - share(counts[FAIL]), wide, share(counts[FAIL]));
+    if (counts[INFO]) thin[INFO].add(x, y, wide, share(counts[INFO]));
+    counts.fill(0);
   }
 }
 
