@@ -63,6 +63,25 @@ fn runs_are_listed_filtered_and_compared() {
 }
 
 #[test]
+fn a_suite_is_listed_with_its_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = dir.path().join("danso-suites/little/20260101T000000Z");
+    let run = run_folder(&suite.join("tests/001-x/1"), "20260101T000001Z-7", "x", "valid");
+    std::fs::write(suite.join("suite.json"), "{}").unwrap();
+    std::fs::write(suite.join("index.html"), "<h1>a suite</h1>").unwrap();
+    let server = Server::of(dir.path());
+    let list = server.get("/").body;
+    let address = "/files/danso-suites/little/20260101T000000Z/index.html";
+    assert!(list.contains(&format!("href=\"{address}\"")), "{list}");
+    assert!(list.contains("001-x/1/some/20260101T000001Z-7\""), "{list}");
+    let page = server.get(address);
+    assert!(page.head.contains("content-type: text/html"), "{}", page.head);
+    assert!(page.head.contains("policy: sandbox"), "{}", page.head);
+    let below = run.strip_prefix(dir.path()).unwrap().display().to_string();
+    assert_eq!(server.get(&format!("/files/{below}/report.html")).status, 200);
+}
+
+#[test]
 fn nothing_outside_and_nothing_foreign_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("secret"), "secret").unwrap();
