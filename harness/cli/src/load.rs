@@ -10,6 +10,7 @@ use danso_reports::NodeLog;
 use danso_vocab::codec::history::{self, Format, Options, Tail};
 use danso_vocab::codec::{self, ReadError};
 use danso_vocab::{History, NodeId, Plan, Results};
+use nix::fcntl::OFlag;
 
 use crate::args::ReadArgs;
 use crate::exit::usage;
@@ -158,8 +159,13 @@ pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
 
 fn tail(path: &Path) -> anyhow::Result<String> {
     use std::io::{Seek, SeekFrom};
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
+    use std::os::unix::fs::OpenOptionsExt;
+    // A node can put a link to anything in its place, or a pipe that nobody writes to.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    let about = file.metadata()?;
+    anyhow::ensure!(about.is_file(), "{}: no plain file", path.display());
+    let len = about.len();
     file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL))).context("seek")?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

@@ -151,6 +151,31 @@ fn nothing_outside_and_nothing_foreign_is_shown() {
 }
 
 #[test]
+fn a_report_made_on_the_fly_shows_nothing_from_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("stderr.log"), "top secret").unwrap();
+    let out = dir.path().join("runs");
+    let run = run_folder(&out, "20260101T000000Z-7", "x", "valid");
+    let log = run.join("nodes/n1/stderr.log");
+    let server = Server::of(&out);
+    let path = "/files/some/20260101T000000Z-7/report.html";
+    let own = server.get(path);
+    assert!(own.status == 200 && own.body.contains("stderr of n1"), "the log is shown at all");
+    std::fs::remove_file(&log).unwrap();
+    symlink(dir.path().join("stderr.log"), &log).unwrap();
+    let linked = server.get(path);
+    assert!(linked.status == 200 && !linked.body.contains("top secret"));
+    // A pipe that nobody writes to keeps nobody waiting.
+    std::fs::remove_file(&log).unwrap();
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(server.get(path).status, 200);
+    std::fs::remove_dir_all(run.join("nodes/n1")).unwrap();
+    symlink(dir.path(), run.join("nodes/n1")).unwrap();
+    let linked = server.get(path);
+    assert!(linked.status == 500 && !linked.body.contains("top secret"), "{}", linked.status);
+}
+
+#[test]
 fn only_polite_requests_are_answered() {
     let dir = tempfile::tempdir().unwrap();
     let run = run_folder(dir.path(), "20260101T000000Z-7", "x", "valid");
