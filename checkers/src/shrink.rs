@@ -98,6 +98,9 @@ pub fn shrink(
     Ok(search.minimize(start))
 }
 
+/// Operations beyond which those that cannot be spared are not left out to see what happens.
+const MANY: usize = 64;
+
 /// The search for one anomaly.
 struct Search<'a> {
     history: &'a History,
@@ -209,12 +212,15 @@ impl<'a> Search<'a> {
 
     fn each(&mut self, kept: &[bool]) -> Vec<(OpId, Without)> {
         let mut each = Vec::new();
+        let many = kept.iter().filter(|kept| **kept).count() > MANY;
         for i in (0..kept.len()).filter(|i| kept[*i]) {
             let mut fewer = kept.to_vec();
             fewer[i] = false;
             let row = self.bonds.rows(&(0..kept.len()).map(|j| j == i).collect::<Vec<_>>());
             let id = self.history.row(row[0] as usize).id();
-            each.push((id, self.without(&fewer)));
+            // Of many, nobody reads what becomes of each; what is needed is told without checking.
+            let needed = many && !self.bonds.hold(&fewer);
+            each.push((id, if needed { Without::Unfounded } else { self.without(&fewer) }));
         }
         each
     }

@@ -202,7 +202,7 @@ fn list(suite: &Suite) -> Markup {
     let chosen = suite.tests.iter().any(|t| t.chosen.is_some());
     html! {
         div .scroller tabindex="0" role="region" aria-labelledby="tests-title" {
-            table {
+            table .tests {
                 thead { tr {
                     th scope="col" { "Outcome" } th scope="col" { "Test" }
                     th .num scope="col" { "Seconds" } th scope="col" { "Expected" }

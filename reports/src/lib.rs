@@ -37,7 +37,7 @@ mod text;
 mod timeline;
 mod windows;
 
-use danso_vocab::{History, NodeId, Plan, Results};
+use danso_vocab::{History, NodeId, Plan, Results, Time};
 
 pub use index::index;
 pub use junit::junit;
@@ -55,11 +55,11 @@ pub struct Record<'a> {
     pub history: &'a History,
     /// What was found.
     pub results: &'a Results,
-    /// The last words of the nodes, in the order to show them.
+    /// What the nodes printed, in the order to show it.
     pub logs: &'a [NodeLog],
 }
 
-/// The end of one output stream of a node.
+/// What one output stream of a node said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeLog {
     /// The node.
@@ -68,6 +68,18 @@ pub struct NodeLog {
     pub name: String,
     /// Its last lines.
     pub tail: String,
+    /// What it says around anomalies, faults and crashes, by the times its own lines carry; `None`
+    /// if they carry none that can be aligned with the run.
+    pub around: Option<Vec<Stamped>>,
+}
+
+/// A line of a log whose time is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// When it was printed, by the clock of the node.
+    pub time: Time,
+    /// What it says.
+    pub line: String,
 }
 
 /// Text from elsewhere in one line of at most `max` characters, with nothing in it that acts on a

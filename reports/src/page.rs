@@ -29,6 +29,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/controls.js"),
     include_str!("page/timeline.js"),
     include_str!("page/main.js"),
+    include_str!("page/copy.js"),
     "})();\n"
 );
 

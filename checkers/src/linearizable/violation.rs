@@ -12,6 +12,7 @@
 //! The operations of an anomaly are in themselves not linearizable: with their results and times,
 //! and without all others.
 
+mod cycle;
 mod orders;
 mod pattern;
 pub(super) mod prober;
@@ -170,7 +171,7 @@ fn by_pattern(
         ops: pattern.rows.iter().map(|row| object.history.row(*row as usize).id()).collect(),
         because: pattern.because,
         explain,
-        figure: orders.figure(),
+        figure: orders.figure().or(pattern.figure),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::alive::Alive;
 use crate::check::Budget;
 use crate::commands::{doctor, report};
 use crate::exit::usage;
-use crate::load::Loaded;
+use crate::load::{Loaded, TIME_ZERO};
 use crate::parts::{Parts, exam};
 use crate::suite::single;
 use crate::watch::Watch;
@@ -279,6 +279,9 @@ fn environment(
     }
     if let Some(facts) = facts {
         let seconds = |d: Duration| format!("{:.3} s", d.as_secs_f64());
+        if let Ok(zero) = jiff::Timestamp::now().checked_sub(facts.base.elapsed()) {
+            environment.insert(TIME_ZERO.to_owned(), format!("{zero:.6}"));
+        }
         environment.insert("cluster ready after".to_owned(), seconds(facts.ready));
         environment.insert("nodes kept together by".to_owned(), facts.isolation.clone());
         if let Some(clients) = &facts.clients {

@@ -1,22 +1,22 @@
 //! Reading histories and run folders back.
 
+mod logs;
+mod stamp;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use danso_engine::site::Site;
-use danso_reports::NodeLog;
 use danso_vocab::codec::history::{self, Format, Options, Tail};
 use danso_vocab::codec::{self, ReadError};
-use danso_vocab::{History, NodeId, Plan, Results};
-use nix::fcntl::OFlag;
+use danso_vocab::{History, Plan, Results};
 
 use crate::args::ReadArgs;
 use crate::exit::usage;
 
-/// Bytes of a node's output that go into a report.
-const LOG_TAIL: u64 = 16 << 10;
+pub(crate) use logs::{TIME_ZERO, logs};
 
 /// A history and, if it came from a run, what belongs to it.
 pub(crate) struct Loaded {
@@ -138,38 +138,6 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         let _ = std::fs::remove_file(&fresh);
     }
     written.with_context(|| format!("{} cannot be written", path.display()))
-}
-
-/// The ends of all nodes' outputs.
-pub(crate) fn logs(site: &Site, plan: &Plan) -> Vec<NodeLog> {
-    let mut logs = Vec::new();
-    for node in NodeId::all(plan.target.nodes()) {
-        for name in ["stderr", "stdout"] {
-            let path = site.node(node).join(format!("{name}.log"));
-            match tail(&path) {
-                Ok(tail) if !tail.is_empty() => {
-                    logs.push(NodeLog { node, name: name.to_owned(), tail });
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
-    logs
-}
-
-fn tail(path: &Path) -> anyhow::Result<String> {
-    use std::io::{Seek, SeekFrom};
-    use std::os::unix::fs::OpenOptionsExt;
-    // A node can put a link to anything in its place, or a pipe that nobody writes to.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
-    let about = file.metadata()?;
-    anyhow::ensure!(about.is_file(), "{}: no plain file", path.display());
-    let len = about.len();
-    file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL))).context("seek")?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn place(path: &Path, error: &ReadError) -> String {

@@ -9,13 +9,13 @@ function viewControls(on, timeline, compact) {
     keyed ? el("option", { value: "key" }, "by key") : null,
     noded ? el("option", { value: "node" }, "by node") : null));
   const check = (name, words, checked) => el("input", { type: "checkbox", name, checked, "aria-label": words, onchange: (event) => on[name](event.target.checked) });
-  const only = check("compact", "only rows with operations in view", compact);
+  const only = check("compact", "only rows with operations in view, as high as those need", compact);
   const anomalies = page.anomalies.length ? el("span", { class: "buttons", role: "group", "aria-label": "Anomalies" },
     button("‹", "previous anomaly: p", () => timeline.anomaly(-1)),
     button(page.anomalies.length === 1 ? "the anomaly" : `${number(page.anomalies.length)} anomalies`, "next anomaly: n", () => timeline.anomaly(1)),
     button("›", "next anomaly: n", () => timeline.anomaly(1))) : null;
   const bar = el("div", { class: "controls" }, by,
-    el("label", { class: "box" }, only, "only rows in use"),
+    el("label", { class: "box" }, only, "only rows in view"),
     el("label", { class: "box" }, check("hide", "hide operations that do not match", false), "hide what does not match"),
     el("span", { class: "buttons", role: "group", "aria-label": "Zoom" },
       button("−", "zoom out: -", () => timeline.zoom(1 / 0.5)),

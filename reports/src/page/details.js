@@ -64,7 +64,7 @@ function detailsPanel(timeline) {
     const copy = lines && el("button", { type: "button", onclick: () => copyText(lines.map(([, text]) => text).join("\n") + "\n", code, copied) }, "copy lines");
     panel.replaceChildren(
       el("header", {},
-        el("b", {}, `#${ops.index[i]} `, el("span", { class: `key ${OUTCOMES[ops.status[i]]}` }), brief(inert(label(i)), 80)),
+        el("b", {}, el("a", { href: `#op-${ops.index[i]}`, title: "the address of this operation" }, `#${ops.index[i]}`), " ", el("span", { class: `key ${OUTCOMES[ops.status[i]]}` }), brief(inert(label(i)), 80)),
         el("span", { class: "buttons" },
           el("button", { type: "button", onclick: () => timeline.step(-1), title: "previous operation: [" }, "‹"),
           el("button", { type: "button", onclick: () => timeline.step(1), title: "next operation: ]" }, "›"),

@@ -39,7 +39,7 @@ function readColours() {
   return {
     ok: colour("ok"), okBg: colour("ok-bg"), fail: colour("fail"), failBg: colour("fail-bg"),
     info: colour("info"), infoBg: colour("info-bg"), ink: colour("ink"), soft: colour("soft"),
-    line: colour("line"), panel: colour("panel"), window: colour("window"),
+    line: colour("line"), panel: colour("panel"), sunk: colour("sunk"), window: colour("window"),
     windowInk: colour("window-ink"), wash: Number(colour("wash")) || 0.1,
     invalid: colour("invalid"), valid: colour("valid"), focus: colour("focus"),
   };

@@ -64,7 +64,7 @@ function clipped(context, { width, left }, draw) {
 /** Words within a stretch of the axis, moved along so that they stay in sight. */
 function words(context, { left, width }, text, x0, x1, y) {
   const start = Math.max(x0, left) + 4, room = Math.floor((Math.min(x1, width) - start - 2) / frameText);
-  if (room >= Math.min(3, text.length)) context.fillText(brief(text, Math.max(1, room - 1)), start, y);
+  if (room >= Math.min(3, text.length)) context.fillText(fitting(text, room), start, y);
 }
 
 function phases(context, frame, y) {
@@ -89,14 +89,24 @@ function band(context, frame, fault, y) {
 /** Up is a thin line, leading a thick one; down an empty box, crashed a full one, paused hatched. */
 function nodeLane(context, frame, lane, y) {
   const { colours, x } = frame, middle = y + NODE / 2;
-  for (const [from, to, state] of lane.states) {
+  const inSight = ([from, to]) => x(to) >= frame.left && x(from) <= frame.width;
+  context.fillStyle = colours.soft;
+  for (const [from, to, state] of lane.states.filter(inSight)) {
+    if (state === "up") context.fillRect(x(from), middle - 0.75, Math.max(1, x(to) - x(from)), 1.5);
+  }
+  for (const [from, to] of lane.leads.filter(inSight)) {
+    const x0 = x(from), x1 = Math.max(x(to), x0 + 2), start = Math.max(x0, frame.left);
+    context.fillStyle = colours.valid;
+    context.fillRect(x0, middle - 2.5, x1 - x0, 5);
+    if (Math.min(x1, frame.width) - start < 9 * frameText) continue;
+    context.fillStyle = colours.sunk;
+    context.fillRect(start + 6, y, 6.6 * frameText, NODE);
+    context.fillStyle = colours.valid;
+    context.fillText("leader", start + 8, y + NODE - 4);
+  }
+  for (const [from, to, state] of lane.states.filter(inSight)) {
+    if (state === "up") continue;
     const x0 = x(from), x1 = Math.max(x(to), x0 + 1);
-    if (x1 < frame.left || x0 > frame.width) continue;
-    if (state === "up") {
-      context.fillStyle = colours.soft;
-      context.fillRect(x0, middle - 0.75, x1 - x0, 1.5);
-      continue;
-    }
     const colour = state === "paused" ? colours.info : colours.invalid;
     context.fillStyle = state === "crashed" ? colour : state === "paused" ? colours.infoBg : colours.panel;
     context.strokeStyle = colour;
@@ -105,18 +115,8 @@ function nodeLane(context, frame, lane, y) {
     if (state === "paused") hatch(context, frame, x0, x1, y + 1, NODE - 3);
     context.strokeRect(x0 + 0.5, y + 1.5, Math.max(1, x1 - x0 - 1), NODE - 4);
     context.fillStyle = state === "crashed" ? colours.panel : colours.ink;
-    words(context, frame, state, x0, x1, y + NODE - 4);
-  }
-  for (const [from, to] of lane.leads) {
-    const x0 = x(from), x1 = Math.max(x(to), x0 + 2);
-    context.fillStyle = colours.valid;
-    context.fillRect(x0, middle - 2.5, x1 - x0, 5);
-    const start = Math.max(x0, frame.left), text = "leader";
-    if (Math.min(x1, frame.width) - start < (text.length + 2) * frameText) continue;
-    context.fillStyle = colours.panel;
-    context.fillRect(start + 6, y, (text.length + 0.6) * frameText, NODE);
-    context.fillStyle = colours.valid;
-    context.fillText(text, start + 8, y + NODE - 4);
+    const leads = lane.leads.some(([a, b]) => a < to && b > from) ? ", leader" : "";
+    words(context, frame, state + leads, x0, x1, y + NODE - 4);
   }
 }
 

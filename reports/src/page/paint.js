@@ -39,7 +39,7 @@ function paintRows(context, frame) {
     const row = stacked.shown[at], top = stacked.tops[at] - scroll;
     if (top > height) break;
     seen.push([row, top]);
-    const lanes = rows.first[row + 1] - rows.first[row];
+    const lanes = stacked.lanes[at];
     context.fillRect(left, top + lanes * LANE + GAP / 2, width - left, 1);
     for (let lane = 0; lane < lanes; lane++) {
       collect(frame, rows.first[row] + lane, top + lane * LANE + 2 + GAP / 4, batches);
@@ -126,10 +126,15 @@ function paintBar(context, { colours, width, left }, { i, x, y, width: wide }) {
   context.setLineDash([]);
   if (wide < ROOM_FOR_TEXT) return;
   const start = Math.max(x, left) + 5, room = Math.floor((Math.min(x + wide, width) - start - 3) / frameText);
-  if (room < 3) return;
+  const text = inert(label(i));
+  // A letter and dots say nothing.
+  if (room < Math.min(5, text.length)) return;
   context.fillStyle = colours.ink;
-  context.fillText(brief(inert(label(i)), room), start, y + BAR - 3.5);
+  context.fillText(fitting(text, room), start, y + BAR - 3.5);
 }
+
+/** A text cut so that with its ellipsis it has no more than `room` characters. */
+const fitting = (text, room) => (text.length > room ? brief(text, room - 1) : text);
 
 /** Width of a character, in pixels; set with the font. */
 let frameText = 6.6;
@@ -176,7 +181,7 @@ function paintNames(context, { rows, left, colours, named }, seen) {
   context.textAlign = "right";
   for (const [row, top] of seen) {
     context.fillStyle = named.has(row) ? colours.ink : colours.soft;
-    const name = brief(inert(NAMES[rows.by](rows.ids[row])), room - 1);
+    const name = fitting(inert(NAMES[rows.by](rows.ids[row])), room);
     context.fillText(name, left - 7, top + LANE / 2 + GAP / 2 + 3);
   }
   context.textAlign = "left";

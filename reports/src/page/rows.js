@@ -2,7 +2,7 @@
 
 const LANE = 18, GAP = 4;
 /** How many operations may stand below each other in a row; more share the last place. */
-const MOST_LANES = { process: 1, key: 10, node: 16 };
+const MOST_LANES = { process: 1, key: 6, node: 12 };
 
 /** The operations in order of their beginning. Nearly always they are. */
 const inOrder = (() => {
@@ -87,17 +87,21 @@ function seekAll(time) {
   return low;
 }
 
-/** Puts the rows that `wanted` says below each other; says where each begins. */
+/**
+ * Puts rows below each other; says where each begins. Of `wanted` those that have lanes there,
+ * with as many of them.
+ */
 function stack(rows, wanted) {
-  const shown = [], tops = [];
+  const shown = [], tops = [], lanes = [];
   let y = 0;
   for (let row = 0; row < rows.ids.length; row++) {
     if (wanted && !wanted[row]) continue;
     shown.push(row);
     tops.push(y);
-    y += (rows.first[row + 1] - rows.first[row]) * LANE + GAP;
+    lanes.push(wanted ? wanted[row] : rows.first[row + 1] - rows.first[row]);
+    y += lanes.at(-1) * LANE + GAP;
   }
-  return { shown, tops, height: y };
+  return { shown, tops, lanes, height: y };
 }
 
 /** The place in a stack of the row at `y`; -1 above the first. */

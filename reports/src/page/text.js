@@ -3,8 +3,8 @@
 
 const HIDDEN = new RegExp(
   "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u115f\\u1160\\u180e\\u3164\\u200b-\\u200f" +
-  "\\u2028-\\u202e\\u2060-\\u206f\\ufdd0-\\ufdef\\ufeff\\uffa0\\ufff9-\\ufffb\\ufffe\\uffff" +
-  "\\u{e0000}-\\u{e0fff}\\ud800-\\udfff]", "gu");
+  "\\u2028-\\u202e\\u2060-\\u206f\\ufdd0-\\ufdef\\ufeff\\uffa0\\ufff9-\\ufffb" +
+  "\\u{e0000}-\\u{e0fff}\\ud800-\\udfff\\p{Noncharacter_Code_Point}]", "gu");
 
 /** One line in which everything shows that was there. */
 function inert(text) {

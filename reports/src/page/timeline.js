@@ -1,12 +1,15 @@
 // The timeline as a whole: what it shows, and how its parts work together.
 
+/** Of more rows than this only those in view are shown at first. */
+const MANY_ROWS = 24;
+
 /** Starts the timeline in `root`. `timeline` below is what its parts, and links, may ask of it. */
 function startTimeline(root) {
   const least = page.timed ? 2_000 : 4, most = whole.to - whole.from;
   const pad = most * 0.012;
   let view = { from: whole.from - pad, to: whole.to + pad };
   let rows = arrange("process"), stacked, places, matched = null, drawn = null;
-  let hide = false, compact = rows.ids.length > 60, selected = -1, hovered = -1, current = -1;
+  let hide = false, compact = rows.ids.length > MANY_ROWS, selected = -1, hovered = -1, current = -1;
   let colours = readColours();
   let named = namedRows();
 
@@ -33,16 +36,21 @@ function startTimeline(root) {
     return new Set([...parts.keys()].map((i) => rows.rowOf[i]));
   }
 
-  /** Which rows there are: all, or those with an operation in view. */
+  /** Which rows there are: all, or as much of them as operations in view need. */
   function restack() {
     const { matches } = matched ?? {};
     const only = matches && hide;
     let wanted = null;
     if (compact || only) {
       wanted = new Uint8Array(rows.ids.length);
-      if (compact) eachInView((i) => { if (!only || matches[i]) wanted[rows.rowOf[i]] = 1; });
-      else for (let i = 0; i < ops.n; i++) if (matches[i]) wanted[rows.rowOf[i]] = 1;
-      if (selected >= 0) wanted[rows.rowOf[selected]] = 1;
+      const want = (i) => {
+        if (only && !matches[i]) return;
+        const row = rows.rowOf[i];
+        if (rows.laneOf[i] >= wanted[row]) wanted[row] = rows.laneOf[i] + 1;
+      };
+      if (compact) eachInView(want);
+      else for (let i = 0; i < ops.n; i++) want(i);
+      if (selected >= 0) want(selected);
     }
     stacked = stack(rows, wanted);
     places = new Int32Array(rows.ids.length).fill(-1);
@@ -176,8 +184,8 @@ function startTimeline(root) {
     if (x < left()) return -1;
     const now = frame(), at = rowAt(stacked, y + now.scroll);
     if (at < 0 || at >= stacked.shown.length) return -1;
-    const row = stacked.shown[at], lanes = rows.first[row + 1] - rows.first[row];
-    const lane = Math.max(0, Math.min(lanes - 1, Math.floor((y + now.scroll - stacked.tops[at]) / LANE)));
+    const row = stacked.shown[at];
+    const lane = Math.max(0, Math.min(stacked.lanes[at] - 1, Math.floor((y + now.scroll - stacked.tops[at]) / LANE)));
     const t = view.from + (x - now.left) * ((view.to - view.from) / (now.width - now.left));
     const reach = 5 * ((view.to - view.from) / (now.width - now.left));
     const track = rows.first[row] + lane;
@@ -269,7 +277,7 @@ function startTimeline(root) {
   const controls = viewControls({
     by: (by) => {
       rows = arrange(by);
-      compact = rows.ids.length > 60;
+      compact = by !== "process" || rows.ids.length > MANY_ROWS;
       controls.compact(compact);
       named = namedRows();
       scroller.scrollTop = 0;

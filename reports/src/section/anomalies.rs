@@ -2,7 +2,9 @@
 
 mod card;
 
-use danso_vocab::{Anomaly, Name, Verdict};
+use std::collections::BTreeSet;
+
+use danso_vocab::{Anomaly, Name, Value, Verdict};
 use maud::{Markup, html};
 
 use crate::{Record, inert, link};
@@ -102,9 +104,10 @@ fn index(groups: &[Group<'_>]) -> Markup {
                         many => {
                             (to_card(&many[0], group.cards > 0, &inert::clip(group.name, 60)))
                             " × " (many.len()) ": "
+                            @let distinct = keys_differ(many);
                             @for (i, found) in many.iter().take(8).enumerate() {
                                 @if i > 0 { ", " }
-                                (to_card(found, i < group.cards, &subject(found)))
+                                (to_card(found, i < group.cards, &subject(found, distinct)))
                             }
                             @if many.len() > 8 { " …" }
                         }
@@ -121,11 +124,19 @@ fn to_card(found: &Found<'_>, has_card: bool, words: &str) -> Markup {
     }
 }
 
-/// What an anomaly is about, in a word: its key, or its number.
-fn subject(found: &Found<'_>) -> String {
-    match &found.anomaly.key {
-        Some(key) => inert::clip(key, 40),
-        None => format!("no. {}", found.number),
+/// Whether keys tell anomalies apart.
+fn keys_differ(found: &[Found<'_>]) -> bool {
+    let keys: BTreeSet<&Value> = found.iter().filter_map(|f| f.anomaly.key.as_ref()).collect();
+    keys.len() == found.len()
+}
+
+/// What an anomaly is about, in a word: its key if that is like no other's, else its first
+/// operation.
+fn subject(found: &Found<'_>, distinct: bool) -> String {
+    match (&found.anomaly.key, found.anomaly.ops.first()) {
+        (Some(key), _) if distinct => inert::clip(key, 40),
+        (_, Some(op)) => op.to_string(),
+        (_, None) => format!("no. {}", found.number),
     }
 }
 

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use crate::counts::figures;
 use crate::label::{number, percent};
-use crate::{Record, inert};
+use crate::{Record, inert, link};
 
 /// What the banner says: the verdict, unless the run was cut short before it meant much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub(crate) fn render(record: &Record<'_>) -> Markup {
                 div {
                     p .title { (inert::clip(record.title, 200)) }
                     h1 { (state.word()) @if let Some(more) = qualifier(record, state) { " " small { (more) } } }
-                    p .reason { (reason(results, state)) }
+                    p .reason { (link::prose(record, &reason(results, state))) }
                     @if let Some(note) = note(record, state) { p .note { (note) } }
                     @if let Some((met, words)) = expected(record) {
                         p .expected.unmet[!met] {

@@ -27,6 +27,7 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     Some(html! {
         (table(record, &nodes))
         div .nodes { @for node in &nodes { (card(record, node)) } }
+        (logs::unaligned(record))
     })
 }
 

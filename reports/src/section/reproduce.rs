@@ -13,6 +13,8 @@ use crate::{Record, inert};
 
 /// More injections than this are left to the plan's file.
 const MOST: usize = 60;
+/// More options than this are folded away.
+const SHOWN: usize = 3;
 
 pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     let results = record.results;
@@ -85,7 +87,12 @@ fn choices(title: &str, chosen: &BTreeMap<String, Value>) -> Markup {
     };
     let rows: Vec<_> = chosen.iter().map(row).collect();
     html! {
-        @if !rows.is_empty() { h3 { (title) } (pairs(&rows)) }
+        @if !rows.is_empty() {
+            details open[rows.len() <= SHOWN] {
+                summary { (title) }
+                (pairs(&rows))
+            }
+        }
     }
 }
 

@@ -280,9 +280,76 @@ fn of_a_long_run_it_says_what_is_missing_and_hands_out_only_what_is_whole() {
 }
 
 #[test]
+fn dragging_and_the_wheel_move_it() {
+    let Some(mut it) = open(&sample::invalid()) else { return };
+    it.page.eval("document.getElementById('timeline').scrollIntoView()");
+    let mut place = |selector: &str| {
+        let place = it.page.eval(&format!(
+            "(() => {{ const box = document.querySelector('{selector}').getBoundingClientRect(); \
+             return [box.left, box.top, box.width, box.height]; }})()"
+        ));
+        [0, 1, 2, 3].map(|i| place[i].as_f64().unwrap())
+    };
+    let [left, top, width, height] = place("canvas.rows");
+    let [strip_left, strip_top, strip_width, _] = place("canvas.overview");
+    let middle = (left + width / 2.0, top + height / 4.0);
+    let span = |state: &Json| state["to"].as_f64().unwrap() - state["from"].as_f64().unwrap();
+    let whole = it.state();
+
+    // Who only scrolls by is not held up.
+    it.page.wheel(middle, 0.0, -1.0);
+    assert_eq!(span(&it.state()), span(&whole));
+    it.page.eval("document.querySelector('canvas.rows').focus({ preventScroll: true })");
+    it.page.wheel(middle, 0.0, -120.0);
+    it.page.wheel(middle, 0.0, -120.0);
+    it.wait(&format!("s => s.to - s.from < {}", span(&whole) * 0.5));
+    let zoomed = it.state();
+    it.page.drag(middle, (middle.0 - 100.0, middle.1));
+    it.wait(&format!("s => s.from > {}", zoomed["from"]));
+    assert!((span(&it.state()) / span(&zoomed) - 1.0).abs() < 1e-6, "dragging does not zoom");
+
+    // A click into the strip brings the window there.
+    it.page.click_at(strip_left + strip_width * 0.98, strip_top + 20.0);
+    let end = whole["to"].as_f64().unwrap();
+    it.wait(&format!("s => s.to > {}", 0.95 * end));
+
+    // Two fingers going apart.
+    let before = it.state();
+    it.page.eval(&format!(
+        "(() => {{ const canvas = document.querySelector('canvas.rows'); \
+         canvas.setPointerCapture = () => {{}}; \
+         const send = (kind, id, x) => canvas.dispatchEvent(new PointerEvent(kind, \
+             {{ pointerId: id, pointerType: 'touch', clientX: x, clientY: {y}, bubbles: true }})); \
+         send('pointerdown', 71, {x} - 40); send('pointerdown', 72, {x} + 40); \
+         send('pointermove', 71, {x} - 160); send('pointermove', 72, {x} + 160); \
+         send('pointerup', 71, {x} - 160); send('pointerup', 72, {x} + 160); }})()",
+        x = middle.0,
+        y = middle.1,
+    ));
+    let after = it.state();
+    assert!(span(&after) < span(&before) * 0.5, "from {before} to {after}");
+    it.quiet();
+}
+
+#[test]
+fn an_address_leads_to_an_operation() {
+    let sample = sample::invalid();
+    let Some(mut it) = open(&sample) else { return };
+    let id = sample.history.row(77).id().0;
+    it.page.eval(&format!("location.hash = '#op-{id}'"));
+    it.wait(&format!("s => s.selected === {id}"));
+    it.page.eval("location.hash = '#op-4000000000'");
+    it.page.wait_for(
+        "document.querySelector('.hint').textContent.includes('not among those in this page')",
+    );
+    assert_eq!(it.selected(), Some(id.into()));
+    it.quiet();
+}
+
+#[test]
 fn nothing_a_target_said_acts() {
-    let sharp =
-        "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+    let sharp = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'\
+                 </script>\u{0}\u{7f}\u{85}\u{ad}\u{202e}\u{2066}\u{feff}\u{1fffe}\u{e0041}";
     let Some(mut it) = open(&poisoned(sharp)) else { return };
     let title = it.page.eval("document.title");
     it.page.click(".in-view summary");
@@ -307,6 +374,11 @@ fn nothing_a_target_said_acts() {
     it.page.click("#explorer input[name=text]");
     it.page.type_text("<script>");
     it.wait("s => s.matching > 0");
+    let hidden = r"/[\p{Cc}\p{Cf}\p{Noncharacter_Code_Point}]/u";
+    let said = format!(
+        "document.getElementById('explorer').textContent.replace(/[\\n ]/g, '').match({hidden})"
+    );
+    assert_eq!(it.page.eval(&said), Json::Null);
     assert_eq!(it.page.eval("document.querySelectorAll('img').length"), 0);
     assert_eq!(it.page.eval("document.scripts.length"), 2);
     assert_eq!(it.page.eval("document.title"), title);

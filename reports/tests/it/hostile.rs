@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use danso_reports::NodeLog;
+use danso_reports::{NodeLog, Stamped};
 use danso_vocab::event::note;
 use danso_vocab::{
     Anomaly, Fault, FaultId, Finding, HistoryBuilder, Injection, NodeId, Nodes, Note, Outcome,
@@ -90,7 +90,8 @@ pub(crate) fn poisoned(sharp: &str) -> Sample {
         start: Start::OnLog { from: Time::ZERO, text: text(), delay: std::time::Duration::ZERO },
         lasts: std::time::Duration::from_secs(1),
     }]);
-    let logs = vec![NodeLog { node: NodeId(1), name: text(), tail: text() }];
+    let around = Some(vec![Stamped { time: Time(3_000_000), line: text() }]);
+    let logs = vec![NodeLog { node: NodeId(1), name: text(), tail: text(), around }];
     Sample { title: text(), plan: Some(plan), history, results, logs }
 }
 

@@ -115,6 +115,7 @@ fn logs() -> Vec<NodeLog> {
         node: NodeId(node),
         name: name.to_owned(),
         tail: tail.to_owned(),
+        around: None,
     };
     vec![
         log(

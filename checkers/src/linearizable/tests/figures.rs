@@ -1,9 +1,10 @@
 //! What is drawn of a violation is true: replayed step by step under the model.
 
-use danso_vocab::figure::{Figure, Order, Step};
+use danso_vocab::figure::{Figure, Graph, Order, Step};
 use danso_vocab::{Anomaly, Op, OpId, Ret, Status};
 
 use super::super::object::argument;
+use super::fuzz::touch;
 use super::*;
 
 /// The state after `op`, if it is possible in `state`.
@@ -22,7 +23,13 @@ fn precedes(a: Op<'_>, b: Op<'_>) -> bool {
 /// before an operation that must come and cannot. Says how many orders there are.
 pub(super) fn hold<M: Model>(model: &M, history: &History, anomaly: &Anomaly) -> usize {
     let Some(figure) = &anomaly.figure else { return 0 };
-    let Figure::Orders(orders) = figure else { panic!("no orders: {anomaly:#?}") };
+    let orders = match figure {
+        Figure::Orders(orders) => orders,
+        Figure::Graph(graph) => {
+            cycles(history, graph);
+            return 1;
+        }
+    };
     assert!(!orders.is_empty(), "nothing to draw: {anomaly:#?}");
     let op = |id: OpId| history.op(id).unwrap();
     for order in orders {
@@ -46,6 +53,26 @@ pub(super) fn hold<M: Model>(model: &M, history: &History, anomaly: &Anomaly) ->
         assert!(step(model, &state, refused).is_none(), "it is possible: {order:#?}");
     }
     orders.len()
+}
+
+/// Every edge of a graph is true, and those that are guilty make one circle.
+fn cycles(history: &History, graph: &Graph) {
+    let op = |at: u32| history.op(graph.vertices[at as usize].op.unwrap()).unwrap();
+    let guilty: Vec<_> = graph.edges.iter().filter(|edge| edge.guilty).collect();
+    assert_eq!(guilty.len(), 2, "{graph:#?}");
+    assert_eq!((guilty[0].from, guilty[0].to), (guilty[1].to, guilty[1].from), "{graph:#?}");
+    for edge in &graph.edges {
+        let (from, to) = (op(edge.from), op(edge.to));
+        let ((left, _), (next, needed)) = (touch(from), touch(to));
+        let is_true = match &*edge.kind {
+            // Of one that nobody knows the end of, somebody saw the value by then.
+            "rt" => precedes(from, to) || !from.is_ok(),
+            "wr" => needed.is_some() && left == needed,
+            "rw" => touch(from).1.is_some() && (next.or(needed) != touch(from).1),
+            _ => false,
+        };
+        assert!(is_true, "{edge:?} {graph:#?}");
+    }
 }
 
 /// The one order drawn of the one anomaly of a history, after it was found to say the same in
@@ -81,4 +108,30 @@ fn a_figure_says_what_the_explanation_says() {
     let invented = history([call(0, "read", ()), ok(0, 7)]);
     let order = Order { steps: Vec::new(), refused: OpId(0), state: "nil".to_owned() };
     assert_eq!(drawn(&invented), ("thin-air".to_owned(), order));
+}
+
+#[test]
+fn where_a_value_came_from_elsewhere_a_cycle_is_drawn() {
+    use danso_vocab::Checker;
+    let drawn = |events: Vec<Event>| {
+        let (history, model) = (history(events), CasRegister::default());
+        let finding = Linearizable::new(model.clone()).check(&history, &Limits::default());
+        let anomaly = &finding.anomalies[0];
+        assert_eq!(hold(&model, &history, anomaly), 1);
+        let Some(Figure::Graph(graph)) = &anomaly.figure else { panic!("{anomaly:#?}") };
+        let id = |at: u32| graph.vertices[at as usize].op.unwrap().0;
+        let edges = graph.edges.iter().map(|e| format!("{} {} {}", id(e.from), e.kind, id(e.to)));
+        (anomaly.name.to_string(), edges.collect::<Vec<_>>())
+    };
+    let swap = |old: i64, new: i64| Value::from([Value::Int(old), Value::Int(new)]);
+    let begun = [call(0, "write", 7), ok(0, ()), call(0, "cas", swap(7, 8)), ok(0, true)];
+    let mut stale = begun.to_vec();
+    stale.extend([call(1, "write", 9), ok(1, ()), call(2, "read", ()), ok(2, 8)]);
+    let edges = ["4 rt 6", "6 rw 4", "2 rt 4", "2 wr 6"].map(str::to_owned).to_vec();
+    assert_eq!(drawn(stale), ("stale-read".to_owned(), edges));
+    let mut twice = begun.to_vec();
+    twice.extend([call(1, "cas", swap(8, 1)), call(2, "cas", swap(8, 2))]);
+    twice.extend([ok(1, true), ok(2, true)]);
+    let edges = ["5 rw 4", "4 rw 5", "2 wr 5", "2 wr 4"].map(str::to_owned).to_vec();
+    assert_eq!(drawn(twice), ("lost-update".to_owned(), edges));
 }

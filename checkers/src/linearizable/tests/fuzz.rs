@@ -8,7 +8,7 @@ use danso_vocab::{Anomaly, Checker, History, Limits, Model, Op, Rng, Status, Val
 
 use super::objects::{self, Counter, Queue};
 use super::simulate::{self, Shape};
-use super::{Linearizable, Reductions, oracle, verdict};
+use super::{Linearizable, Reductions, figures, oracle, verdict};
 use crate::models::CasRegister;
 
 pub(in crate::linearizable) fn env(name: &str, default: u64) -> u64 {
@@ -17,7 +17,7 @@ pub(in crate::linearizable) fn env(name: &str, default: u64) -> u64 {
 
 fn fuzz<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shape) {
     let mut rng = Rng::new(env("DANSO_FUZZ_SEED", 1)).split(name);
-    let (mut valid, mut invalid) = (0_u64, 0_u64);
+    let (mut valid, mut invalid, mut drawn) = (0_u64, 0_u64, 0_u64);
     let mut names = BTreeMap::<String, u64>::new();
     for case in 0..env("DANSO_FUZZ_CASES", 4_000) {
         let shape = shape(&mut rng);
@@ -41,16 +41,18 @@ fn fuzz<M: Model + Clone>(name: &str, model: M, shape: impl Fn(&mut Rng) -> Shap
         assert_eq!(finding.verdict, want, "{name} case {case}\n{}", show(&history));
         for anomaly in finding.anomalies {
             convinces(&model, &history, &anomaly);
+            drawn += u64::from(figures::hold(&model, &history, &anomaly) > 0);
             is_true(&history, &anomaly);
             *names.entry(anomaly.name.into_owned()).or_default() += 1;
         }
     }
-    println!("{name}: {valid} valid, {invalid} invalid {names:?}");
+    println!("{name}: {valid} valid, {invalid} invalid {names:?}, {drawn} drawn");
+    assert_eq!(drawn, names.values().sum::<u64>(), "{name}: something small is not drawn");
     assert!(valid > 0 && invalid > 0, "{name}: a test that sees one verdict only shows nothing");
 }
 
 /// The value a register's operation leaves if it happens, and the one it needs.
-fn touch(op: Op<'_>) -> (Option<Value>, Option<Value>) {
+pub(super) fn touch(op: Op<'_>) -> (Option<Value>, Option<Value>) {
     let refused = op.ret().as_deref().and_then(Value::str) == Some("mismatch");
     match (op.f(), op.arg().pair()) {
         ("write", _) => (Some(op.arg().into_owned()), None),

@@ -20,10 +20,11 @@
 //! what is left, without regard to writers of unknown outcome: that these cannot help either is
 //! what the search has shown. Whatever still fits nothing is called `non-linearizable`.
 
-use danso_vocab::{Op, Value};
+use danso_vocab::{Figure, Op, Value};
 
 use super::super::object::{Item, NEVER, Object, Touch};
 use super::super::reduce::with_evidence;
+use super::cycle::{self, Writer};
 use super::words::{self, answered, before, who, whose};
 
 /// A known way to be wrong, found in a history.
@@ -33,6 +34,8 @@ pub(super) struct Pattern {
     pub(super) rows: Vec<u32>,
     pub(super) because: String,
     pub(super) explain: Vec<String>,
+    /// The same as a graph, if it is a cycle.
+    pub(super) figure: Option<Figure>,
 }
 
 /// The pattern that the operation `stuck` completes, if any.
@@ -102,7 +105,7 @@ impl<'c, 'h> Case<'c, 'h> {
                 rows.push(*row);
             }
         }
-        Pattern { name, rows, because, explain: Vec::new() }
+        Pattern { name, rows, because, explain: Vec::new(), figure: None }
     }
 
     fn out_of_nowhere(&self, aborted: &dyn Fn(&Value) -> Option<Op<'h>>) -> Option<Pattern> {
@@ -257,6 +260,7 @@ impl<'c, 'h> Case<'c, 'h> {
         rows.extend(&origin);
         let mut pattern = self.pattern(name, &rows, because);
         pattern.explain.push(self.where_from(&origin, m));
+        pattern.figure = self.gone_by(m, &origin);
         pattern
     }
 
@@ -283,6 +287,7 @@ impl<'c, 'h> Case<'c, 'h> {
         rows.extend(&origin);
         let mut pattern = self.pattern(name, &rows, because);
         pattern.explain.push(self.where_from(&origin, z));
+        pattern.figure = self.gone_by(z, &origin);
         pattern
     }
 
@@ -308,7 +313,23 @@ impl<'c, 'h> Case<'c, 'h> {
         let because = format!("{who} and {whose} both succeeded although {once}");
         let mut rows = vec![x.row, y.row];
         rows.extend(self.all.first().map(|writer| writer.row));
-        Some(Pattern { name: "lost-update", rows, because, explain: Vec::new() })
+        let figure = cycle::taken(self.object, v, x, y, self.all.first());
+        let figure = Some(figure);
+        Some(Pattern { name: "lost-update", rows, because, explain: Vec::new(), figure })
+    }
+
+    /// The cycle: *x* comes after `later` in time, and before it by its value. That takes more
+    /// than these operations where only a search knows it.
+    fn gone_by(&self, later: &Item, origin: &[u32]) -> Option<Figure> {
+        if self.refuted {
+            return None;
+        }
+        let only = self.all.len() + usize::from(self.initial) == 1;
+        let touch = self.object.touch(later);
+        let taken = only && matches!(touch, Some(Touch::Swaps(v, _)) if v == self.value);
+        let writer = self.items.iter().find(|item| Some(&item.row) == origin.first());
+        let writer = writer.map(|item| Writer { item, only, taken });
+        Some(cycle::gone(self.object, self.v(), &self.x, later, writer))
     }
 
     /// Why the value cannot have come back.

@@ -30,7 +30,7 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<Exit> {
 /// The page.
 pub(crate) fn html(loaded: &Loaded, results: &Results) -> anyhow::Result<String> {
     let logs = match (&loaded.site, &loaded.plan) {
-        (Some(site), Some(plan)) => load::logs(site, plan),
+        (Some(site), Some(plan)) => load::logs(site, plan, &loaded.history, results),
         _ => Vec::new(),
     };
     Ok(danso_reports::html(&record(loaded, results, &logs)))

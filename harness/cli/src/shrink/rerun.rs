@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -18,7 +19,8 @@ use crate::{child, display, load, spec};
 /// How to shrink a plan.
 #[derive(Args)]
 pub(crate) struct RerunArgs {
-    /// With --schedule: how often a smaller plan is tried before the anomaly counts as gone.
+    /// With --schedule: how often a plan is tried. A smaller one is accepted if the anomaly recurs
+    /// in more than half of the tries, or in as many as with the plan as it was, if that is less.
     #[arg(long, value_name = "N", default_value_t = 3, requires = "schedule",
           value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
@@ -65,6 +67,7 @@ pub(crate) fn shrink(run: &Path, args: &RerunArgs) -> anyhow::Result<Exit> {
     let mut runner = Runner {
         wanted: &wanted,
         tries: args.tries,
+        needed: args.tries,
         out: &out,
         interrupt: &interrupt,
         until: Instant::now() + budget,
@@ -73,7 +76,7 @@ pub(crate) fn shrink(run: &Path, args: &RerunArgs) -> anyhow::Result<Exit> {
         accepted: Vec::new(),
     };
     let plan = in_milliseconds(&original);
-    if runner.answer(&plan)? != Answer::Recurs {
+    if !runner.begin(&plan)? {
         println!(
             "the plan as it is did not show it again in {} runs: raise --tries, or see how often \
              it does with `danso replay {}`",
@@ -98,6 +101,8 @@ pub(crate) fn shrink(run: &Path, args: &RerunArgs) -> anyhow::Result<Exit> {
 struct Runner<'a> {
     wanted: &'a BTreeSet<String>,
     tries: u32,
+    /// In how many of them the anomaly must recur.
+    needed: u32,
     out: &'a Path,
     interrupt: &'a Interrupt,
     until: Instant,
@@ -117,42 +122,69 @@ impl Runner<'_> {
         (Instant::now() >= self.until).then_some("the budget is spent: the best so far")
     }
 
+    /// Runs the plan as it is; whether the anomaly recurs at all. How often it does sets what is
+    /// asked of smaller plans: one that shows it by luck would lead astray.
+    fn begin(&mut self, plan: &Plan) -> anyhow::Result<bool> {
+        let found = self.tried(plan, true)?;
+        self.needed = found.clamp(1, self.tries / 2 + 1);
+        Ok(found > 0)
+    }
+
     fn answer(&mut self, plan: &Plan) -> anyhow::Result<Answer> {
         if self.over().is_some() {
             return Ok(Answer::Over);
         }
+        let found = self.tried(plan, false)?;
+        Ok(match found >= self.needed {
+            true => Answer::Recurs,
+            false if self.interrupt.raised().is_some() => Answer::Over,
+            false => Answer::Gone,
+        })
+    }
+
+    /// In how many tries of a plan the anomaly recurs: of `all`, or of as many as it takes to know
+    /// whether that is often enough.
+    fn tried(&mut self, plan: &Plan, all: bool) -> anyhow::Result<u32> {
         self.count += 1;
         let out = self.out.join(format!("plan-{}", self.count));
-        let repeat =
-            Repeat { plan, times: self.tries, jobs: 1, out: &out, interrupt: self.interrupt };
+        let (tries, interrupt) = (self.tries, self.interrupt);
+        let repeat = Repeat { plan, times: tries, jobs: 1, out: &out, interrupt };
         let since = Instant::now();
-        let found = |names: &BTreeSet<String>| !names.is_disjoint(self.wanted);
-        let attempts = repeat.run(|_| {}, |attempt| found(&attempt.anomalies()))?;
-        let hit = attempts.iter().find(|attempt| found(&attempt.anomalies()));
+        let found = |attempt: &Attempt| !attempt.anomalies().is_disjoint(self.wanted);
+        let (hits, misses) = (AtomicU32::new(0), AtomicU32::new(0));
+        let attempts = repeat.run(
+            |_| {},
+            |attempt| {
+                let counted = if found(attempt) { &hits } else { &misses };
+                counted.fetch_add(1, Ordering::Relaxed);
+                let told = hits.load(Ordering::Relaxed) >= self.needed
+                    || misses.load(Ordering::Relaxed) > tries - self.needed;
+                told && !all
+            },
+        )?;
+        let hit: Vec<&Attempt> = attempts.iter().filter(|attempt| found(attempt)).collect();
         let (what, runs) = (described(plan), attempts.len());
         let took = since.elapsed().as_secs_f64();
-        if let Some(hit) = hit {
-            let names = hit.anomalies();
-            let said: Vec<&str> = names.intersection(self.wanted).map(String::as_str).collect();
-            println!("  {what}: {} in run {runs} ({took:.1} s)", said.join(", "));
-            let before = self.recurred.take();
-            self.recurred = hit.ended.folder.clone().map(|folder| (folder, names));
-            if let Some((folder, _)) = before {
-                self.forget(&folder);
-            }
-            self.accepted.push(plan.clone());
-            return Ok(Answer::Recurs);
-        }
-        if self.interrupt.raised().is_some() {
-            return Ok(Answer::Over);
-        }
+        let names: BTreeSet<String> = hit.iter().flat_map(|hit| hit.anomalies()).collect();
+        let said: Vec<&str> = names.intersection(self.wanted).map(String::as_str).collect();
         // A plan that cannot be run shows nothing either; but if none can, somebody should know.
-        let why = attempts.iter().find(|attempt| attempt.ended.results.is_none());
-        let why = why.and_then(|attempt| attempt.ended.said.lines().last());
+        let lost = attempts.iter().find(|attempt| attempt.ended.results.is_none());
+        let why = lost.and_then(|attempt| attempt.ended.said.lines().last());
         let why = why.map_or_else(String::new, |why| format!("; {why}"));
-        println!("  {what}: gone in {runs} runs ({took:.1} s){why}");
-        self.forget(&out);
-        Ok(Answer::Gone)
+        let often = hit.len() as u32;
+        let word = if said.is_empty() { "gone".to_owned() } else { said.join(", ") };
+        println!("  {what}: {word}, {often} of {runs} ({took:.1} s){why}");
+        let folder = hit.first().and_then(|hit| hit.ended.folder.clone());
+        match folder.filter(|_| often >= self.needed || all) {
+            Some(folder) => {
+                if let Some((before, _)) = self.recurred.replace((folder, names)) {
+                    self.forget(&before);
+                }
+                self.accepted.push(plan.clone());
+            }
+            None => self.forget(&out),
+        }
+        Ok(often)
     }
 
     /// Removes run folders that nobody needs any more.

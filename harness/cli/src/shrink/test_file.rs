@@ -253,6 +253,11 @@ fn ways(injection: &Injection) -> Vec<BTreeMap<String, Value>> {
         all
     };
     let mut ways = vec![with(&drawn, true, nodes.clone()), with(&drawn, false, Value::Nil)];
+    // Of a delay it is how much that strays, and also how much its start does.
+    let mut steady = drawn.clone();
+    if steady.remove("jitter").is_some() {
+        ways.push(with(&steady, true, nodes));
+    }
     if let Some(cut) = cut {
         let mut links = drawn;
         links.insert("shape".to_owned(), "links".into());
@@ -425,5 +430,21 @@ mod tests {
         let text = write(&plan, &dir.path().join("small.toml"), &[]).unwrap();
         assert!(text.contains(", links = [[") && text.contains("shape = \"primaries\""), "{text}");
         assert!(std::fs::read_dir(dir.path()).unwrap().count() == 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn every_canary_can_be_written_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let canaries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ci/canary");
+        for target in std::fs::read_dir(canaries).unwrap().map(|entry| entry.unwrap().path()) {
+            for canary in std::fs::read_dir(&target).into_iter().flatten() {
+                let canary = canary.unwrap().path();
+                let plan = plan(dir.path(), &std::fs::read_to_string(&canary).unwrap());
+                let written = write(&plan, &dir.path().join("small.toml"), &[]);
+                if let Err(why) = written {
+                    panic!("{}: {why:#}", canary.display());
+                }
+            }
+        }
     }
 }

@@ -58,7 +58,8 @@ fn every_command_shown_works() {
             }
             // Built already: what cargo would run is the binary under test.
             let command = command.replace("cargo run --release -- ", "danso ");
-            if quick() && (command.contains("danso run") || command.contains("danso-runs")) {
+            let long = ["danso run", "danso-runs", "danso suite"];
+            if quick() && long.iter().any(|long| command.contains(long)) {
                 println!("skipped: {command} (quick)");
                 continue;
             }

@@ -4,6 +4,7 @@
 
 mod canaries;
 mod certificates;
+mod ci;
 mod declared;
 mod docs;
 mod faults;

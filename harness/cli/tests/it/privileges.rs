@@ -1,5 +1,7 @@
 //! As an ordinary user, with and without user namespaces.
 
+use std::path::Path;
+
 use crate::harness::{Said, shell, turn};
 
 #[test]
@@ -10,27 +12,31 @@ fn an_ordinary_user_gets_the_switch_where_user_namespaces_are_allowed() {
         return;
     }
     let dir = tempfile::Builder::new().prefix("danso-nobody").tempdir_in("/tmp").unwrap();
-    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs";
-    if shell(dir.path(), &format!("{nobody} unshare --user --net true")).code != Some(0) {
-        println!("skipped: ordinary users cannot make user namespaces here");
-        return;
-    }
-    // The binary may lie where an ordinary user cannot go.
-    let script = format!(
-        "cp \"$DANSO\" danso; chmod 755 danso; chmod 777 .
-         {nobody} ./danso run raft-kv --time 9s --rate 100 --seed 4 \\
-            --faults partition,delay,loss,kill,stop,pause,clock \\
-            --set schedule.lasts='[\"500ms\", \"700ms\"]' --set schedule.gap='[\"300ms\", \"400ms\"]'"
-    );
-    let said = shell(dir.path(), &script);
+    let run = "run raft-kv --time 9s --rate 100 --seed 4 \
+        --faults partition,delay,loss,kill,stop,pause,clock \
+        --set schedule.lasts='[\"500ms\", \"700ms\"]' --set schedule.gap='[\"300ms\", \"400ms\"]'";
+    let Some(said) = nobody(dir.path(), run) else { return };
     said.exits(0).says("network: switch").says("rootless");
     for kind in ["partition", "delay", "loss", "kill", "stop", "pause", "clock"] {
         said.says(&format!(" {kind} n"));
     }
 }
 
+/// Runs danso in `dir` as an ordinary user who can make user namespaces.
+pub(crate) fn nobody(dir: &Path, args: &str) -> Option<Said> {
+    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs";
+    if shell(dir, &format!("{nobody} unshare --user --net true")).code != Some(0) {
+        println!("skipped: ordinary users cannot make user namespaces here");
+        return None;
+    }
+    // The binary may lie where an ordinary user cannot go.
+    let script =
+        format!("cp \"$DANSO\" danso; chmod 755 danso; chmod 777 .\n{nobody} ./danso {args}");
+    Some(shell(dir, &script))
+}
+
 /// Runs danso where no privilege is left and no user namespace can be made.
-fn confined(args: &str) -> Option<Said> {
+pub(crate) fn confined(args: &str) -> Option<Said> {
     let dir = tempfile::tempdir().unwrap();
     let confine = "
         echo 0 > /proc/sys/user/max_user_namespaces
