@@ -125,7 +125,8 @@ impl Page {
                 const box = () => element.getClientRects()[0];
                 if (!box()) throw new Error(selector + ' is not shown');
                 // The page may still be scrolling on from what was done before.
-                for (let was = null; was !== box().y;) {{
+                // A loaded machine lays it out late.
+                for (let was = null, still = 0; still < 3; still = was === box().y ? still + 1 : 0) {{
                     const options = {{ block: 'center', inline: 'center', behavior: 'instant' }};
                     element.scrollIntoView(options);
                     was = box().y;

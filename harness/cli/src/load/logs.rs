@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use danso_reports::{NodeLog, Stamped};
 use danso_vocab::event::note;
 use danso_vocab::{History, NodeId, Plan, Results, Time};
 use jiff::Timestamp;
+use nix::fcntl::OFlag;
 
 use super::stamp;
 
@@ -44,9 +46,14 @@ pub(crate) fn logs(site: &Site, plan: &Plan, history: &History, results: &Result
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
-    file.seek(SeekFrom::Start(len.saturating_sub(READ)))?;
+    // A node can put a link to anything in its place, or a pipe that nobody writes to.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    file.seek(SeekFrom::Start(about.len().saturating_sub(READ)))?;
     let mut bytes = Vec::new();
     file.take(READ).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -301,7 +301,14 @@ fn whole(app: &App, place: &Place) -> Result<load::Loaded, String> {
             return Err(format!("{name} is too large to be read here"));
         }
     }
-    load::load_run(&app.root.path().join(place.to_string())).map_err(|e| e.to_string())
+    // Nor may a node have put a link in the place of its folder: its log goes into a report.
+    let run = app.root.path().join(place.to_string());
+    let nodes = std::fs::read_dir(run.join("nodes")).into_iter().flatten().flatten();
+    let mut places = nodes.map(|node| node.path()).chain([run.join("nodes")]);
+    if let Some(link) = places.find(|path| path.is_symlink()) {
+        return Err(format!("{} is a link", link.display()));
+    }
+    load::load_run(&run).map_err(|e| e.to_string())
 }
 
 async fn top(State(app): Shared) -> Answer {

@@ -15,9 +15,9 @@ use crate::alive;
 
 /// Bytes of a plan or of results that are read.
 const MOST: u64 = 64 << 20;
-/// Folders that are looked into, and how deep.
+/// Folders that are looked into, and how deep: a suite has its runs seven down.
 const FOLDERS: usize = 100_000;
-const DEPTH: usize = 6;
+const DEPTH: usize = 10;
 /// Bytes at the end of a history in which its last line is looked for.
 const LAST: u64 = 64 << 10;
 

@@ -91,7 +91,8 @@ fn reports_of_real_runs_open_and_lead_into_the_timeline() {
     ];
     for (name, report, word) in reports {
         let mut page = browser.open(&format!("file://{}", report.display()));
-        assert_eq!(page.eval("document.querySelector('h1').textContent"), word, "{name}");
+        let heading = page.eval("document.querySelector('h1').textContent");
+        assert!(heading.as_str().unwrap().starts_with(word), "{name}: {heading}");
         for width in [1280, 390] {
             page.size(width, 844);
             let wide = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();

@@ -17,7 +17,8 @@ fn every_kind_of_report_says_so() {
     ];
     for (name, sample, word) in &kinds {
         let mut page = desk.open(name, sample);
-        assert_eq!(page.eval("document.querySelector('h1').textContent"), *word, "{name}");
+        let heading = page.eval("document.querySelector('h1').textContent");
+        assert!(heading.as_str().unwrap().starts_with(word), "{name}: {heading}");
         let title = page.eval("document.title");
         assert!(title.as_str().unwrap().starts_with(&format!("{word} · ")), "{name}: {title}");
         assert_eq!(page.eval("!!document.querySelector('footer')"), true, "{name} ends early");
@@ -39,7 +40,7 @@ fn without_a_script_a_report_still_reads() {
     let address = page.eval("location.href");
     page.go(address.as_str().unwrap());
     assert_eq!(page.eval("typeof window.danso"), "undefined");
-    assert_eq!(page.eval("document.querySelector('h1').textContent"), "invalid");
+    assert_eq!(page.eval("document.querySelector('h1').textContent.startsWith('invalid')"), true);
     for part in [".banner", "#anomaly-1", "#time svg", "table"] {
         let tall = format!("document.querySelector({part:?}).getBoundingClientRect().height > 20");
         assert_eq!(page.eval(&tall), true, "{part}");

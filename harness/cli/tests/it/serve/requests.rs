@@ -47,7 +47,7 @@ fn runs_are_listed_filtered_and_compared() {
         "{}",
         report.head
     );
-    assert!(report.body.contains("<h1>invalid</h1>"), "{:.300}", report.body);
+    assert!(report.body.contains("<h1>invalid"), "{:.300}", report.body);
     assert!(!dir.path().join(run(1)).join("report.html").exists());
     let newest = server.get("/latest");
     assert_eq!(newest.status, 303);
@@ -60,6 +60,25 @@ fn runs_are_listed_filtered_and_compared() {
     assert_eq!(rows("/?verdict=unknown"), 39);
     std::fs::write(&results, "no results").unwrap();
     assert_eq!(rows("/?verdict=damaged"), 1);
+}
+
+#[test]
+fn a_suite_is_listed_with_its_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = dir.path().join("danso-suites/little/20260101T000000Z");
+    let run = run_folder(&suite.join("tests/001-x/1"), "20260101T000001Z-7", "x", "valid");
+    std::fs::write(suite.join("suite.json"), "{}").unwrap();
+    std::fs::write(suite.join("index.html"), "<h1>a suite</h1>").unwrap();
+    let server = Server::of(dir.path());
+    let list = server.get("/").body;
+    let address = "/files/danso-suites/little/20260101T000000Z/index.html";
+    assert!(list.contains(&format!("href=\"{address}\"")), "{list}");
+    assert!(list.contains("001-x/1/some/20260101T000001Z-7\""), "{list}");
+    let page = server.get(address);
+    assert!(page.head.contains("content-type: text/html"), "{}", page.head);
+    assert!(page.head.contains("policy: sandbox"), "{}", page.head);
+    let below = run.strip_prefix(dir.path()).unwrap().display().to_string();
+    assert_eq!(server.get(&format!("/files/{below}/report.html")).status, 200);
 }
 
 #[test]
@@ -129,6 +148,31 @@ fn nothing_outside_and_nothing_foreign_is_shown() {
     let list = server.get("/").body;
     assert_eq!(list.matches("type=\"checkbox\"").count(), 1, "what a target wrote is no run");
     assert!(!list.contains("Suites"), "and no suite");
+}
+
+#[test]
+fn a_report_made_on_the_fly_shows_nothing_from_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("stderr.log"), "top secret").unwrap();
+    let out = dir.path().join("runs");
+    let run = run_folder(&out, "20260101T000000Z-7", "x", "valid");
+    let log = run.join("nodes/n1/stderr.log");
+    let server = Server::of(&out);
+    let path = "/files/some/20260101T000000Z-7/report.html";
+    let own = server.get(path);
+    assert!(own.status == 200 && own.body.contains("stderr of n1"), "the log is shown at all");
+    std::fs::remove_file(&log).unwrap();
+    symlink(dir.path().join("stderr.log"), &log).unwrap();
+    let linked = server.get(path);
+    assert!(linked.status == 200 && !linked.body.contains("top secret"));
+    // A pipe that nobody writes to keeps nobody waiting.
+    std::fs::remove_file(&log).unwrap();
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(server.get(path).status, 200);
+    std::fs::remove_dir_all(run.join("nodes/n1")).unwrap();
+    symlink(dir.path(), run.join("nodes/n1")).unwrap();
+    let linked = server.get(path);
+    assert!(linked.status == 500 && !linked.body.contains("top secret"), "{}", linked.status);
 }
 
 #[test]
