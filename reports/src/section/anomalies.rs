@@ -38,7 +38,7 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     }
     let alone = groups.len() == 1 && groups[0].found.len() == 1;
     Some(html! {
-        @if !alone { (index(&groups)) }
+        @if !alone { (index(record, &groups)) }
         @for group in &groups { (cards(record, group)) }
         (others(record, &groups))
     })
@@ -91,23 +91,23 @@ fn groups<'r>(record: &Record<'r>) -> Vec<Group<'r>> {
 }
 
 /// What there is of each name.
-fn index(groups: &[Group<'_>]) -> Markup {
+fn index(record: &Record<'_>, groups: &[Group<'_>]) -> Markup {
     html! {
         ul .index {
             @for group in groups.iter().take(MOST_LINES) {
                 li {
                     @match group.found.as_slice() {
                         [first] => {
-                            (to_card(first, group.cards > 0, &inert::clip(group.name, 60)))
+                            (to_card(record, first, group.cards > 0, &inert::clip(group.name, 60)))
                             (on(first.anomaly))
                         }
                         many => {
-                            (to_card(&many[0], group.cards > 0, &inert::clip(group.name, 60)))
+                            (to_card(record, &many[0], group.cards > 0, &inert::clip(group.name, 60)))
                             " × " (many.len()) ": "
                             @let distinct = keys_differ(many);
                             @for (i, found) in many.iter().take(8).enumerate() {
                                 @if i > 0 { ", " }
-                                (to_card(found, i < group.cards, &subject(found, distinct)))
+                                (to_card(record, found, i < group.cards, &subject(found, distinct)))
                             }
                             @if many.len() > 8 { " …" }
                         }
@@ -118,9 +118,12 @@ fn index(groups: &[Group<'_>]) -> Markup {
     }
 }
 
-fn to_card(found: &Found<'_>, has_card: bool, words: &str) -> Markup {
-    html! {
-        @if has_card { a href={ "#anomaly-" (found.number) } { (words) } } @else { (words) }
+/// Leads to the card; without one, to the anomaly's first operation in the timeline.
+fn to_card(record: &Record<'_>, found: &Found<'_>, has_card: bool, words: &str) -> Markup {
+    match found.anomaly.ops.first() {
+        _ if has_card => html! { a href={ "#anomaly-" (found.number) } { (words) } },
+        Some(op) => link::op(record, *op, words),
+        None => html! { (words) },
     }
 }
 
