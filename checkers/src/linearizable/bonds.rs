@@ -19,6 +19,8 @@
 //! - **Everything else** (counters, locks, sets that are read as a whole): observers may go, every
 //!   change stays; but see [`Bonds::of`] for independent parts and for what comes later.
 
+mod cover;
+
 use std::collections::hash_map::Entry;
 
 use danso_vocab::{Access, History, Model, Op, Parts, Ret, Status, Unit, Value};
@@ -26,6 +28,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::object::argument;
 use crate::models::words::nothing;
+use cover::Cover;
 
 /// What an operation does, with values and elements as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,30 +303,6 @@ impl Bonds {
             }
         }
         broken
-    }
-}
-
-/// The writes that stay, to find one in between.
-struct Cover {
-    /// By invocation: when it began, and the earliest end of it and all after it.
-    writes: Vec<(u32, u32)>,
-}
-
-impl Cover {
-    fn of(mut writes: Vec<(u32, u32)>) -> Cover {
-        writes.sort_unstable();
-        let mut earliest = u32::MAX;
-        for (_, end) in writes.iter_mut().rev() {
-            earliest = earliest.min(*end);
-            *end = earliest;
-        }
-        Cover { writes }
-    }
-
-    /// Whether one began after `after` and ended before `before`.
-    fn between(&self, after: u32, before: u32) -> bool {
-        let from = self.writes.partition_point(|(inv, _)| *inv <= after);
-        self.writes.get(from).is_some_and(|(_, end)| *end < before)
     }
 }
 

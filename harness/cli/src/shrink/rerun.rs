@@ -85,6 +85,7 @@ pub(crate) fn shrink(run: &Path, args: &RerunArgs) -> anyhow::Result<Exit> {
         );
         return Ok(Exit::Unknown);
     }
+    runner.until = Instant::now() + budget;
     let at = runner.recurred.as_ref().and_then(|(folder, names)| came_to_light(folder, names));
     let smallest = minimize(&plan, at, |plan| runner.answer(plan))?;
     let why = runner.over().map_or_else(String::new, |why| format!(" ({why})"));
