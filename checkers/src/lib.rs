@@ -24,6 +24,7 @@
 //! [`Proof`]: danso_vocab::certificate::Proof
 
 pub mod accounting;
+mod brief;
 pub mod checks;
 pub mod delivery;
 pub mod eventual;

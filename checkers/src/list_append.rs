@@ -26,6 +26,7 @@ use danso_vocab::figure::{Edge, Graph, Vertex};
 use danso_vocab::{Anomaly, Checker, Figure, Finding, History, Limits, Op, Status, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::brief::brief;
 use crate::ledger::Ledger;
 use crate::objects::SPELL;
 
@@ -173,9 +174,9 @@ fn internal(op: Op<'_>, steps: &[Step<'_>], ledger: &mut Ledger) {
                         format!(
                             "{} reads {} of {key}, but had {}appended {} itself before",
                             op.id(),
-                            brief(list),
-                            read.map_or_else(String::new, |r| format!("read {} and ", brief(r))),
-                            brief(&own.iter().map(|v| (*v).clone()).collect::<Vec<_>>())
+                            few(list),
+                            read.map_or_else(String::new, |r| format!("read {} and ", few(r))),
+                            few(&own.iter().map(|v| (*v).clone()).collect::<Vec<_>>())
                         )
                     });
                 }
@@ -257,7 +258,7 @@ impl<'h> Book<'h> {
             return None;
         }
         let vertex = |element: &Value, op: &Op<'_>| Vertex {
-            words: format!("append {element} to {key}"),
+            words: brief(format_args!("append {element} to {key}")),
             place: Some(op.process().to_string()),
             op: Some(op.id()),
         };
@@ -265,7 +266,7 @@ impl<'h> Book<'h> {
             from,
             to,
             kind: "ww".into(),
-            words: format!("{} reads {earlier} before {later}", by.id()),
+            words: brief(format_args!("{} reads {earlier} before {later}", by.id())),
             guilty: true,
         };
         Some(Figure::Graph(Graph {
@@ -305,7 +306,7 @@ fn draw(
 }
 
 /// A list in a few words.
-fn brief(list: &[Value]) -> Cow<'static, str> {
+fn few(list: &[Value]) -> Cow<'static, str> {
     const SHOWN: usize = 12;
     if list.is_empty() {
         return "nothing".into();

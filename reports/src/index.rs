@@ -245,9 +245,9 @@ fn tries(test: &Test) -> Markup {
         span .tries {
             @for (i, tried) in test.tries.iter().enumerate() {
                 @let words = format!("run {}: {}", i + 1, tried.outcome.word());
-                @match &tried.folder {
-                    Some(folder) => a .cell.(class(tried.outcome))
-                        href=(link(&format!("{folder}/report.html"))) title=(words) aria-label=(words)
+                @match tried.report() {
+                    Some(report) => a .cell.(class(tried.outcome))
+                        href=(link(&report)) title=(words) aria-label=(words)
                         { (sign(tried.outcome)) },
                     None => span .cell.(class(tried.outcome)) role="img" title=(words) aria-label=(words)
                         { (sign(tried.outcome)) },
@@ -318,7 +318,7 @@ mod tests {
             tries: vec![Try {
                 outcome,
                 reason: String::new(),
-                verdict: None,
+                verdict: Some(danso_vocab::Verdict::Valid),
                 anomalies: Vec::new(),
                 took: Duration::from_secs(2),
                 folder: Some("tests/001 %/a".to_owned()),

@@ -99,7 +99,7 @@ impl Roles {
 
 /// A value in a table.
 pub(crate) fn value(value: &Value) -> String {
-    inert::clip(value, 160)
+    inert::clip(value, 100)
 }
 
 /// What came of an operation, in a table: the result, or the outcome with its reason.

@@ -163,10 +163,17 @@ impl Test {
         (runs > 1).then(|| format!("{bad} of {runs} runs {word}"))
     }
 
-    /// Its report, seen from the folder of the suite.
+    /// The report of its decisive try.
     pub fn report(&self) -> Option<String> {
-        let folder = self.decisive().or(self.tries.last())?.folder.as_ref()?;
-        Some(format!("{folder}/report.html"))
+        self.decisive().or(self.tries.last())?.report()
+    }
+}
+
+impl Try {
+    /// Its report, seen from the folder of the suite. Without a verdict there is none.
+    pub fn report(&self) -> Option<String> {
+        self.verdict?;
+        Some(format!("{}/report.html", self.folder.as_ref()?))
     }
 }
 

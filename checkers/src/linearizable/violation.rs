@@ -127,7 +127,7 @@ pub(super) fn confirm(
     let mut anomaly = match core.iter().find(|item| item.row == blamed).filter(|_| !whole) {
         Some(stuck) => by_search(object, prober.machine, &core, stuck),
         None => {
-            let orders = Orders::of(object, prober.machine, &core);
+            let orders = Orders::of(object, prober.machine, &core, None);
             let mut explain = orders.lines();
             if refutation.rows.len() > NAMED {
                 let all = refutation.rows.len();
@@ -163,7 +163,7 @@ fn by_pattern(
 ) -> Anomaly {
     let mut explain = pattern.explain;
     // A compare-and-set among them may lack what it needs itself: that would explain nothing.
-    let orders = Orders::of(object, machine, core).only_at(pattern.rows[0]);
+    let orders = Orders::of(object, machine, core, Some(pattern.rows[0]));
     explain.extend(orders.lines());
     Anomaly {
         name: pattern.name.into(),
@@ -181,7 +181,7 @@ fn by_search(
     core: &[Item],
     stuck: &Item,
 ) -> Anomaly {
-    let orders = Orders::of(object, machine, core);
+    let orders = Orders::of(object, machine, core, None);
     let pattern = pattern::find_in(object, core, stuck);
     // What the sentence is about comes first, then the latest: they are the likeliest to matter.
     let mut rows = pattern.as_ref().map_or(vec![stuck.row], |pattern| pattern.rows.clone());

@@ -2,8 +2,8 @@
 //! moving lines only on a terminal.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use danso_engine::progress::Monitor;
@@ -41,6 +41,15 @@ impl Live {
     /// Shows that of checking, should it take a while.
     pub(crate) fn checking(progress: Progress) -> Live {
         Live::showing(move |elapsed| (elapsed >= SOON).then(|| checked(&progress, elapsed)))
+    }
+
+    /// Shows how many runs are done, of how many there may be.
+    pub(crate) fn runs(done: Arc<AtomicU32>, of: u32) -> Live {
+        Live::showing(move |elapsed| {
+            let (seconds, done) = (elapsed.as_secs_f64(), done.load(Ordering::Relaxed));
+            let line = || format!("{seconds:>5.1} s  {done} of at most {of} runs done");
+            (elapsed >= SOON).then(line)
+        })
     }
 
     fn showing(line: impl FnMut(Duration) -> Option<String> + Send + 'static) -> Live {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use danso_engine::progress::Interrupt;
 use danso_vocab::{Plan, Results};
 
 use crate::child::{self, Ended, Order};
+use crate::display::Live;
 
 /// Beyond its load: starting, healing, closing operations, checking within its usual limit.
 const BESIDE_LOAD: Duration = Duration::from_secs(180);
@@ -63,6 +64,8 @@ impl Repeat<'_> {
         let args = [file.to_string_lossy().into_owned()];
         let (next, over) = (AtomicU32::new(1), AtomicBool::new(false));
         let done = Mutex::new(BTreeMap::new());
+        let count = Arc::new(AtomicU32::new(0));
+        let _live = Live::runs(count.clone(), self.times);
         let one = |number: u32| -> anyhow::Result<()> {
             let order = Order {
                 args: &args,
@@ -70,6 +73,7 @@ impl Repeat<'_> {
                 timeout: Some(self.plan.load.time * 2 + BESIDE_LOAD),
             };
             let attempt = Attempt { number, ended: child::run(&order, self.interrupt)? };
+            count.fetch_add(1, Ordering::Relaxed);
             over.fetch_or(enough(&attempt), Ordering::Relaxed);
             let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             shown(&attempt);

@@ -4,6 +4,7 @@
 mod budget;
 mod cases;
 mod file;
+mod matrix;
 mod outcome;
 mod queue;
 mod runner;
@@ -55,7 +56,7 @@ impl Planned {
         };
         let stem = options.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = read.file.name.clone().unwrap_or(stem);
-        let mut cases = cases::cases(&read, &options.file, seed)?;
+        let mut cases = matrix::cases(&read, &options.file, seed)?;
         if let Some(text) = &options.filter {
             let all = cases.len();
             cases.retain(|case| case.name.contains(text.as_str()));

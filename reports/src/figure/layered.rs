@@ -2,8 +2,11 @@
 
 use super::bend::Rect;
 
-/// Between columns: room for arrows and their labels.
+/// Between columns: room for arrows and their labels; less where that makes the drawing fit.
 const COLUMN: f64 = 96.0;
+const NARROW: f64 = 58.0;
+/// What a page has room for without scrolling.
+const ROOM: f64 = 880.0;
 /// Between boxes one above the other.
 const ROW: f64 = 26.0;
 /// Above and below the boxes of a lane.
@@ -28,10 +31,13 @@ pub(super) fn place(
         of.fold(0.0, f64::max)
     };
     let mut middles = Vec::new();
+    let gaps = columns.saturating_sub(1).max(1) as f64;
+    let boxes: f64 = (0..columns).map(wide).sum();
+    let column = ((ROOM - boxes) / gaps).clamp(NARROW, COLUMN);
     let mut x = 0.0;
     for rank in 0..columns {
         middles.push(x + wide(rank) / 2.0);
-        x += wide(rank) + COLUMN;
+        x += wide(rank) + column;
     }
     let height = sizes.iter().map(|s| s.1).fold(0.0, f64::max);
     let mut boxes: Vec<Rect> = sizes

@@ -41,7 +41,7 @@ function legend() {
 /** Histories of what is shown, where they can be had whole. */
 function downloadButtons(timeline) {
   const part = (words, name, wanted) => {
-    const button = el("button", { type: "button", name }, words);
+    const button = el("button", { type: "button", name, disabled: true }, words);
     const why = el("span", { class: "none" });
     button.addEventListener("click", () => {
       const { places, file } = wanted();
@@ -68,6 +68,6 @@ function downloadButtons(timeline) {
   };
   const all = page.anomalies.length ? [view, part("history of this anomaly (.jsonl)", "slice-anomaly", anomaly)] : [view];
   const bar = el("div", { class: "downloads" }, ...all.map((one) => one.bar),
-    el("p", { class: "none" }, "danso check reads them. What happened before a part is not in it: judged alone, its first reads may look wrong."));
+    el("p", { class: "none" }, "danso check reads them. What happened before a part is not in it: judged alone, its first operations may look wrong. --initial says what was there before; danso shrink finds a part that is wrong by itself."));
   return { bar, fill: () => all.forEach((one) => one.fill()) };
 }

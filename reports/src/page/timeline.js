@@ -296,7 +296,7 @@ function startTimeline(root) {
   const stage = el("div", { class: "stage" },
     el("div", { class: "strip" }, overview.canvas, brush), head.canvas, scroller, tip.box, hint.box);
   root.append(...[page.rule ? el("p", { class: "warning" }, page.rule) : null, form.form, controls.bar, stage, says,
-    legend(), details.panel, downloads.bar, table.table, live].filter(Boolean));
+    details.panel, legend(), downloads.bar, table.table, live].filter(Boolean));
 
   scroller.addEventListener("scroll", redraw, { passive: true });
   pointerInput(body.canvas, timeline, (x, y) => {

@@ -97,7 +97,10 @@ pub(crate) fn render(record: &Record<'_>) -> Markup {
                 (state.sign())
                 div {
                     p .title { (inert::clip(record.title, 200)) }
-                    h1 { (state.word()) @if let Some(more) = qualifier(record, state) { " " small { (more) } } }
+                    div .headline {
+                        h1 { (state.word()) }
+                        @if let Some(more) = qualifier(record, state) { p .qualifier { (more) } }
+                    }
                     p .reason { (link::prose(record, &reason(results, state))) }
                     @if let Some(note) = note(record, state) { p .note { (note) } }
                     @if let Some((met, words)) = expected(record) {

@@ -27,7 +27,7 @@ pub(crate) fn render(record: &Record<'_>) -> Option<Markup> {
     Some(html! {
         (table(record, &nodes))
         div .nodes { @for node in &nodes { (card(record, node)) } }
-        (logs::unaligned(record))
+        (logs::render(record))
     })
 }
 
@@ -167,7 +167,6 @@ fn card(record: &Record<'_>, node: &Node<'_>) -> Markup {
                 }
             }
             @if notes.len() > MOST { p .none { "… and " (notes.len() - MOST) " more events." } }
-            @for log in record.logs.iter().filter(|log| log.node == *id) { (logs::render(record, log)) }
         }
     }
 }

@@ -155,7 +155,7 @@ fn log_lines_near_what_went_wrong_stand_by_their_times() {
     let nodes = section(&sample, "nodes");
     has(&nodes, "stderr of n2 around anomalies, faults and crashes (1)");
     has(&nodes, "7.100 s | term went backwards");
-    has(&nodes, "stderr says nothing around anomalies, faults and crashes.");
+    has(&nodes, "stderr of n1 says nothing around anomalies, faults and crashes.");
     assert!(!nodes.iter().any(|words| words.starts_with("Logs whose lines")));
 }
 

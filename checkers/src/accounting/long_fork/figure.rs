@@ -3,6 +3,8 @@
 use danso_vocab::figure::{Edge, Figure, Graph, Vertex};
 use danso_vocab::{Op, Value};
 
+use crate::brief::brief;
+
 /// A write and the key it was of.
 pub(super) struct Write<'h> {
     pub(super) key: &'h Value,
@@ -16,7 +18,7 @@ pub(super) fn cycle(a: Op<'_>, b: Op<'_>, x: &Write<'_>, y: &Write<'_>) -> Figur
         place: Some(op.process().to_string()),
         op: Some(op.id()),
     };
-    let write = |write: &Write<'_>| vertex(format!("write of {}", write.key), write.op);
+    let write = |write: &Write<'_>| vertex(brief(format_args!("write of {}", write.key)), write.op);
     let read = |op: Op<'_>| vertex("read".to_owned(), op);
     let edge = |from: u32, to: u32, kind: &'static str, words: String| Edge {
         from,
@@ -25,9 +27,9 @@ pub(super) fn cycle(a: Op<'_>, b: Op<'_>, x: &Write<'_>, y: &Write<'_>) -> Figur
         words,
         guilty: true,
     };
-    let sees = |op: Op<'_>, write: &Write<'_>| format!("{} saw {}", op.id(), write.key);
+    let sees = |op: Op<'_>, write: &Write<'_>| brief(format_args!("{} saw {}", op.id(), write.key));
     let misses = |op: Op<'_>, write: &Write<'_>| {
-        format!("{} did not see {}, which is written once", op.id(), write.key)
+        format!("{} did not see {}, which is written once", op.id(), brief(write.key))
     };
     Figure::Graph(Graph {
         vertices: vec![write(x), read(a), write(y), read(b)],

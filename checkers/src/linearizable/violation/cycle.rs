@@ -5,6 +5,7 @@ use danso_vocab::figure::{Edge, Figure, Graph, Vertex};
 use danso_vocab::{Op, Value};
 
 use super::super::object::{Item, Object};
+use crate::brief::brief;
 
 /// `x` needs a value that `later` replaced or no longer saw; `later` had ended before `x` began.
 /// All writers of the value come before `later`; `writer` is one of them.
@@ -15,6 +16,7 @@ pub(super) fn gone(
     later: &Item,
     writer: Option<Writer<'_>>,
 ) -> Figure {
+    let value = brief(value);
     let (read, than) = (object.op(x), object.op(later));
     let mut graph = Graph {
         vertices: vec![vertex(read), vertex(than)],
@@ -57,6 +59,7 @@ pub(super) fn taken(
     y: &Item,
     writer: Option<&Item>,
 ) -> Figure {
+    let value = brief(value);
     let (one, other) = (object.op(x), object.op(y));
     let takes = |op: Op<'_>| format!("{} took {value} away", op.id());
     let mut graph = Graph {
@@ -73,15 +76,12 @@ pub(super) fn taken(
 }
 
 fn vertex(op: Op<'_>) -> Vertex {
-    let about = match op.arg() {
-        arg if arg.is_nil() => op.ret().map(|ret| ret.to_string()),
-        arg => Some(arg.to_string()),
+    let words = match (op.arg(), op.ret()) {
+        (arg, Some(ret)) if arg.is_nil() => brief(format_args!("{} {ret}", op.f())),
+        (arg, None) if arg.is_nil() => op.f().to_owned(),
+        (arg, _) => brief(format_args!("{} {arg}", op.f())),
     };
-    Vertex {
-        words: about.map_or_else(|| op.f().to_owned(), |about| format!("{} {about}", op.f())),
-        place: Some(op.process().to_string()),
-        op: Some(op.id()),
-    }
+    Vertex { words, place: Some(op.process().to_string()), op: Some(op.id()) }
 }
 
 fn edge(from: u32, to: u32, kind: &'static str, words: String, guilty: bool) -> Edge {

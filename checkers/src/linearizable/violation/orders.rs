@@ -2,10 +2,11 @@
 
 use danso_vocab::OpId;
 use danso_vocab::figure::{Figure, Order, Step};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::machine::Machine;
 use super::super::object::{Item, Object};
+use crate::brief::brief;
 
 /// Orders shown.
 const SHOWN: usize = 8;
@@ -13,28 +14,27 @@ const SHOWN: usize = 8;
 /// Steps after which no more orders are looked for.
 const STEPS: usize = 20_000;
 
+/// Different final states put into words.
+const STATES: usize = 64;
+
 /// All maximal partial linearizations of a few operations, up to a bound.
+#[derive(Default)]
 pub(super) struct Orders {
     found: Vec<Stuck>,
+    /// The operations in words.
+    ops: FxHashMap<OpId, String>,
+    /// The states that are shown, in words.
+    states: FxHashMap<u32, String>,
 }
 
 /// An order that cannot be continued.
 struct Stuck {
-    steps: Vec<Taken>,
-    state: String,
-    /// The row of the operation that would have to come next, and itself in words.
-    refused: u32,
-    refused_id: OpId,
-    refused_op: String,
-}
-
-/// An operation that took effect.
-struct Taken {
-    id: OpId,
-    /// In words.
-    op: String,
-    /// The state after it.
-    state: String,
+    /// What took effect, and the state after it.
+    steps: Vec<(OpId, u32)>,
+    state: u32,
+    /// The operation that would have to come next, and its row.
+    refused: OpId,
+    row: u32,
 }
 
 /// The search for them: all of it, since the operations are few.
@@ -49,9 +49,15 @@ struct Walk<'o, 'h, 'm, 'a> {
 }
 
 impl Orders {
-    pub(super) fn of(object: &Object<'_>, machine: &mut Machine<'_>, items: &[Item]) -> Orders {
+    /// Of these items; only those that end at the operation of this row, if one is named.
+    pub(super) fn of(
+        object: &Object<'_>,
+        machine: &mut Machine<'_>,
+        items: &[Item],
+        only: Option<u32>,
+    ) -> Orders {
         if items.len() > 32 {
-            return Orders { found: Vec::new() };
+            return Orders::default();
         }
         let mut walk = Walk {
             object,
@@ -63,22 +69,39 @@ impl Orders {
         };
         walk.go(0, Machine::INIT, &mut Vec::new());
         let mut found = walk.found;
+        found.retain(|stuck| only.is_none_or(|row| stuck.row == row));
         found.sort_by_key(|stuck| std::cmp::Reverse(stuck.steps.len()));
-        Orders { found }
+        let op = |item| object.op(item);
+        let ops = items.iter().map(|i| (op(i).id(), brief(op(i)))).collect();
+        let steps = found.iter().take(SHOWN).flat_map(|stuck| &stuck.steps);
+        let mut ends: Vec<u32> = found.iter().map(|stuck| stuck.state).collect();
+        let shown: Vec<u32> = ends.iter().take(SHOWN).copied().collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends.truncate(STATES);
+        let all = steps.map(|(_, state)| *state).chain(shown).chain(ends);
+        let mut states = FxHashMap::default();
+        for state in all {
+            states.entry(state).or_insert_with(|| brief(machine.describe(state)));
+        }
+        Orders { found, ops, states }
     }
 
-    /// Without those that end at another operation than that of this row.
-    pub(super) fn only_at(mut self, row: u32) -> Orders {
-        self.found.retain(|stuck| stuck.refused == row);
-        self
+    fn op(&self, id: OpId) -> &str {
+        self.ops.get(&id).map_or("", String::as_str)
+    }
+
+    fn state(&self, state: u32) -> &str {
+        self.states.get(&state).map_or("", String::as_str)
     }
 
     /// The states in which the operation of this row was refused.
     pub(super) fn states_before(&self, row: u32) -> Option<String> {
         let mut states: Vec<&str> = Vec::new();
-        for stuck in self.found.iter().filter(|stuck| stuck.refused == row) {
-            if !states.contains(&stuck.state.as_str()) {
-                states.push(&stuck.state);
+        for stuck in self.found.iter().filter(|stuck| stuck.row == row) {
+            let state = self.states.get(&stuck.state)?.as_str();
+            if !states.contains(&state) {
+                states.push(state);
             }
         }
         match states.as_slice() {
@@ -92,7 +115,7 @@ impl Orders {
     /// One line an order. What all of them begin with is said once.
     pub(super) fn lines(&self) -> Vec<String> {
         let Some(first) = self.found.first() else { return Vec::new() };
-        let nth = |stuck: &Stuck, n: usize| stuck.steps.get(n).map(|taken| taken.id);
+        let nth = |stuck: &Stuck, n: usize| stuck.steps.get(n).map(|(id, _)| *id);
         let agrees = |n: &usize| self.found.iter().all(|s| nth(s, *n) == nth(first, *n));
         let mut common = (0..first.steps.len()).take_while(agrees).count();
         if self.found.len() == 1 || common < 3 {
@@ -103,14 +126,15 @@ impl Orders {
             let done = match (steps.is_empty(), common) {
                 (true, 0) => "at first".to_owned(),
                 (true, _) => "then".to_owned(),
-                (false, 0) => format!("after {}", listed(steps)),
-                (false, _) => format!("then, after {}", listed(steps)),
+                (false, 0) => format!("after {}", self.listed(steps)),
+                (false, _) => format!("then, after {}", self.listed(steps)),
             };
-            format!("{done} the state is {}, where {} is impossible", stuck.state, stuck.refused_op)
+            let (state, refused) = (self.state(stuck.state), self.op(stuck.refused));
+            format!("{done} the state is {state}, where {refused} is impossible")
         };
         let mut lines = Vec::new();
         if common > 0 {
-            lines.push(format!("every order begins with {}", listed(&first.steps[..common])));
+            lines.push(format!("every order begins with {}", self.listed(&first.steps[..common])));
         }
         lines.extend(self.found.iter().take(SHOWN).map(line));
         if self.found.len() > SHOWN {
@@ -119,23 +143,21 @@ impl Orders {
         lines
     }
 
-    /// The same orders to be drawn.
-    pub(super) fn figure(self) -> Option<Figure> {
-        if self.found.is_empty() {
-            return None;
-        }
-        let step = |taken: Taken| Step { op: taken.id, state: taken.state };
-        let order = |stuck: Stuck| Order {
-            steps: stuck.steps.into_iter().map(step).collect(),
-            refused: stuck.refused_id,
-            state: stuck.state,
-        };
-        Some(Figure::Orders(self.found.into_iter().take(SHOWN).map(order).collect()))
+    fn listed(&self, steps: &[(OpId, u32)]) -> String {
+        steps.iter().map(|(id, _)| self.op(*id)).collect::<Vec<_>>().join(", ")
     }
-}
 
-fn listed(steps: &[Taken]) -> String {
-    steps.iter().map(|taken| taken.op.as_str()).collect::<Vec<_>>().join(", ")
+    /// The same orders to be drawn.
+    pub(super) fn figure(&self) -> Option<Figure> {
+        let step = |(op, state): &(OpId, u32)| Step { op: *op, state: self.state(*state).into() };
+        let order = |stuck: &Stuck| Order {
+            steps: stuck.steps.iter().map(step).collect(),
+            refused: stuck.refused,
+            state: self.state(stuck.state).to_owned(),
+        };
+        let orders: Vec<_> = self.found.iter().take(SHOWN).map(order).collect();
+        (!orders.is_empty()).then_some(Figure::Orders(orders))
+    }
 }
 
 impl Walk<'_, '_, '_, '_> {
@@ -160,17 +182,13 @@ impl Walk<'_, '_, '_, '_> {
             order.pop();
         }
         if stuck {
-            let taken = |(i, state): &(u32, u32)| {
-                let op = self.object.op(&self.items[*i as usize]);
-                Taken { id: op.id(), op: op.to_string(), state: self.machine.describe(*state) }
-            };
-            let refused = self.object.op(&self.items[first]);
+            let taken =
+                |(i, state): &(u32, u32)| (self.object.op(&self.items[*i as usize]).id(), *state);
             self.found.push(Stuck {
                 steps: order.iter().map(taken).collect(),
-                state: self.machine.describe(state),
-                refused: self.items[first].row,
-                refused_id: refused.id(),
-                refused_op: refused.to_string(),
+                state,
+                refused: self.object.op(&self.items[first]).id(),
+                row: self.items[first].row,
             });
         }
     }

@@ -161,7 +161,7 @@ fn tries(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let out = store.run(i, &case.name, attempt);
+        let out = store.run(i, attempt);
         let order = child::Order { args: &words, out: &out, timeout: Some(timeout) };
         let tried = outcome::tried(&child::run(&order, interrupt)?, store.root());
         let bad = tried.outcome > Outcome::Passed;

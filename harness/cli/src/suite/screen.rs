@@ -140,8 +140,11 @@ pub(super) fn summary(suite: &Suite, root: &Path) {
         if let Some(flaky) = test.flakiness() {
             println!("        {flaky}, all with seed {}", test.seed);
         }
+        let folder = || test.decisive().and_then(|tried| tried.folder.clone());
         if let Some(report) = test.report() {
             println!("        report     {}", root.join(report).display());
+        } else if let Some(folder) = folder() {
+            println!("        folder     {}", root.join(folder).display());
         }
         println!("        reproduce  {}", danso_reports::inert_line(&test.reproduce, 2000));
     }

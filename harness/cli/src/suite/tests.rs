@@ -148,6 +148,25 @@ fn what_a_target_cannot_do_is_an_error_or_listed() {
 }
 
 #[test]
+fn a_mistake_in_a_test_file_is_no_combination() {
+    let good = "[target]\nkind = \"noop\"\n";
+    for (bad, say) in [
+        ("[target]\nkind = \"noop\"\nnods = 3\n", "nods"),
+        ("params = { kyes = 3 }\n[target]\nkind = \"noop\"\n", "kyes"),
+        ("workload = \"regster\"\n[target]\nkind = \"noop\"\n", "regster"),
+    ] {
+        for suite in [
+            "[[test]]\nfiles = \"old/*.toml\"\n",
+            "[[test]]\ntargets = [\"old/a.toml\", \"old/b.toml\"]\nfaults = [\"none\"]\n",
+        ] {
+            let files = [("s.toml", suite), ("old/a.toml", good), ("old/b.toml", bad)];
+            let error = planned(&files, |_| {}).map(|_| ()).unwrap_err();
+            assert!(error.contains(say) && error.contains("b.toml"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn mistakes_name_file_line_and_column() {
     refused("[[test]]\ntarget = \"noop\"\nseads = 3\n", &["s.toml:3:1", "seads", "seeds"]);
     refused("[[tests]]\ntarget = \"noop\"\n", &["s.toml:1:3", "did you mean `test`?"]);

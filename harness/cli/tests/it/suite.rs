@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::harness::{danso, project, quick, shell, start, turn};
+use crate::harness::{danso, latest, project, quick, shell, start, turn};
 use crate::killed::processes;
 
 /// Two tests that pass in a second, one that is to be invalid and is not.
@@ -173,6 +173,20 @@ fn github_is_told() {
     assert!(summary.contains("danso run noop --workload register"), "{summary}");
     // Elsewhere nobody reads commands.
     assert!(!danso(dir.path(), &["suite", "s.toml"]).out.contains("::"));
+}
+
+#[test]
+fn a_run_has_a_junit_xml_and_tells_github_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let test =
+        "load = { time = \"300ms\" }\n[target]\nkind = \"noop\"\n[expect]\nmin-ops = 1000000000\n";
+    std::fs::write(dir.path().join("much.toml"), test).unwrap();
+    let script = "GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY=s.md $DANSO run much.toml --workload register --seed 3";
+    let said = shell(dir.path(), script);
+    said.exits(2).says("::error file=much.toml,title=unknown%3A much/seed-3::");
+    assert!(said.out.starts_with("::stop-commands::"), "{}", said.out);
+    assert!(read(dir.path().join("s.md")).contains("1 unknown"));
+    assert_eq!(junit(&latest(dir.path()).join("junit.xml")), [1, 0, 1, 0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One anomaly: its story, its picture, its operations, and the reasoning.
 
-use danso_vocab::Op;
 use danso_vocab::time::human;
+use danso_vocab::{Figure, Op};
 use maud::{Markup, html};
 
 use super::{Found, on};
@@ -28,6 +28,10 @@ pub(super) fn render(record: &Record<'_>, found: &Found<'_>) -> Markup {
             }
             p .because { (link::prose(record, &inert::clip(&anomaly.because, 1200))) }
             @if let Some(span) = in_timeline(&ops) { (span) }
+            // A graph tells more than who overlapped whom; orders are read after that.
+            @let drawn = anomaly.figure.as_ref().and_then(|f| figure::render(record, f, number));
+            @let first = matches!(anomaly.figure, Some(Figure::Graph(_)));
+            @if let Some(drawn) = drawn.as_ref().filter(|_| first) { (drawn) }
             @if let Some(picture) = timeline::render(record, anomaly, number, roles) { (picture) }
             @if !ops.is_empty() { (table(record, &ops, number, roles)) }
             @if ops.len() > MOST_OPS {
@@ -36,9 +40,7 @@ pub(super) fn render(record: &Record<'_>, found: &Found<'_>) -> Markup {
             @if missing > 0 {
                 p .warning { (missing) " of the operations named are not in this history." }
             }
-            @if let Some(figure) = &anomaly.figure {
-                @if let Some(drawn) = figure::render(record, figure, number) { (drawn) }
-            }
+            @if let Some(drawn) = drawn.as_ref().filter(|_| !first) { (drawn) }
             @if !anomaly.explain.is_empty() {
                 (explanation(record, &anomaly.explain, anomaly.figure.is_some()))
             }

@@ -13,7 +13,20 @@ const TAIL: usize = 64 << 10;
 const LINES: usize = 200;
 const LONGEST: usize = 400;
 
-pub(super) fn render(record: &Record<'_>, log: &NodeLog) -> Markup {
+pub(super) fn render(record: &Record<'_>) -> Markup {
+    if record.logs.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "What the nodes printed" }
+        @for log in record.logs { (of(record, log)) }
+        @if is_unaligned(record) {
+            p .none { "Logs whose lines carry no time that fits the run are shown by their end only." }
+        }
+    }
+}
+
+fn of(record: &Record<'_>, log: &NodeLog) -> Markup {
     let name = inert::clip(&log.name, 60);
     html! {
         @if let Some(lines) = &log.around { (around(record, log, &name, lines)) }
@@ -25,21 +38,16 @@ pub(super) fn render(record: &Record<'_>, log: &NodeLog) -> Markup {
     }
 }
 
-/// What to say where lines near what went wrong cannot be told from others.
-pub(super) fn unaligned(record: &Record<'_>) -> Markup {
+/// Whether there were moments to look for in logs, and logs in which they cannot be found.
+fn is_unaligned(record: &Record<'_>) -> bool {
     let anomalies = record.results.findings.iter().any(|f| !f.anomalies.is_empty());
     let asked_for = anomalies || !record.results.faults.is_empty();
-    let any = record.logs.iter().any(|log| log.around.is_none() && !log.tail.trim().is_empty());
-    html! {
-        @if asked_for && any {
-            p .none { "Logs whose lines carry no time that fits the run are shown by their end only." }
-        }
-    }
+    asked_for && record.logs.iter().any(|log| log.around.is_none() && !log.tail.trim().is_empty())
 }
 
 fn around(record: &Record<'_>, log: &NodeLog, name: &str, lines: &[Stamped]) -> Markup {
     if lines.is_empty() {
-        return html! { p .none { (name) " says nothing around anomalies, faults and crashes." } };
+        return html! { p .none { (name) " of " (log.node) " says nothing around anomalies, faults and crashes." } };
     }
     html! {
         details {
