@@ -5,7 +5,7 @@
 
 mod hostile;
 mod kinds;
-mod timeline;
+mod long;
 
 use std::path::PathBuf;
 
