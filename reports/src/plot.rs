@@ -21,6 +21,7 @@ use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::combinators::{IntoLogRange, LogCoord};
+use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{PathElement, Polygon, Rectangle, Text};
@@ -255,18 +256,7 @@ fn linear<'a, 's>(
 ) -> Drawn<Linear<'a, 's>> {
     backdrop.draw(area, height as i32 - AXIS as i32)?;
     let mut chart = builder(area, backdrop).build_cartesian_2d(backdrop.span.clone(), range)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(GRID)
-        .light_line_style(FAINT.mix(0.0))
-        .axis_style(INK)
-        .x_labels(12)
-        .y_labels(lines)
-        .x_label_formatter(&seconds)
-        .y_label_formatter(format)
-        .label_style(words_style(INK, 11.5))
-        .draw()?;
+    mesh(&mut chart, lines, format)?;
     Ok(chart)
 }
 
@@ -281,6 +271,16 @@ fn logarithmic<'a, 's>(
     backdrop.draw(area, height as i32 - AXIS as i32)?;
     let range = decades(range.start, range.end).log_scale();
     let mut chart = builder(area, backdrop).build_cartesian_2d(backdrop.span.clone(), range)?;
+    mesh(&mut chart, lines, &|secs| duration(*secs))?;
+    Ok(chart)
+}
+
+/// Faint lines at `lines` values or so, and the scales in words.
+fn mesh<Y: Ranged<ValueType = f64> + ValueFormatter<f64>>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<RangedCoordf64, Y>>,
+    lines: usize,
+    format: &dyn Fn(&f64) -> String,
+) -> Drawn {
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -290,10 +290,9 @@ fn logarithmic<'a, 's>(
         .x_labels(12)
         .y_labels(lines)
         .x_label_formatter(&seconds)
-        .y_label_formatter(&|secs| duration(*secs))
+        .y_label_formatter(format)
         .label_style(words_style(INK, 11.5))
-        .draw()?;
-    Ok(chart)
+        .draw()
 }
 
 fn builder<'a, 's>(
