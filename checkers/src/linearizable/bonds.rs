@@ -89,7 +89,7 @@ enum Kind {
     Other,
 }
 
-/// See the [module](self).
+/// Which operations of an object must go or stay together for a part of it to stand for the whole.
 pub struct Bonds {
     acts: Vec<Act>,
     kind: Kind,
