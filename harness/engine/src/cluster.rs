@@ -235,12 +235,12 @@ impl Cluster {
     pub async fn ready(&self, node: NodeId, patience: Duration) -> Result<Duration, String> {
         let member = self.member(node)?;
         let since = Instant::now();
-        let mut last = String::from("no answer");
+        let (mut last, mut silent) = (None, false);
         loop {
             match tokio::time::timeout(QUESTION, self.target.ready(member)).await {
                 Ok(Ok(())) => return Ok(since.elapsed()),
-                Ok(Err(reason)) => last = reason,
-                Err(_) => last.clear(),
+                Ok(Err(reason)) => (last, silent) = (Some(reason), false),
+                Err(_) => silent = true,
             }
             let ours = self.target.command(member)?.is_some();
             if ours && self.processes.pid(node).is_none() {
@@ -249,7 +249,10 @@ impl Cluster {
                 return Err(format!("{node} ended before it served: {words}"));
             }
             if since.elapsed() > patience {
-                return Err(format!("{node} does not serve after {patience:?}: {last}"));
+                let silence = silent.then(|| format!("no answer within {QUESTION:?}"));
+                let why: Vec<_> = last.into_iter().chain(silence).collect();
+                let why = why.join("; then ");
+                return Err(format!("{node} does not serve after {patience:?}: {why}"));
             }
             tokio::time::sleep(ASK_EVERY).await;
         }

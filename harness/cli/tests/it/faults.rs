@@ -197,12 +197,13 @@ impl Seen<'_> {
         let (start, stop) = (time("start_ns"), time("stop_ns"));
         let lines = std::fs::read_to_string(run.join("nodes/n1/stdout.log")).unwrap();
         let mut seen = Seen { before: vec![], during: vec![], after: vec![], fault };
-        // What began or ended within a moment of the fault's own beginning or end tells nothing.
+        // A fault begins once it is in force everywhere: what was seen a moment before that, or
+        // within one of its end, tells nothing.
         let moment = 100_000_000;
         for line in lines.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
             let at = line["monotonic"].as_u64().unwrap();
             let gap = ((EVERY - LASTS) * 1e9) as u64;
-            if at + gap / 2 > start && at < start {
+            if at + gap / 2 > start && at + 2 * moment < start {
                 seen.before.push(line);
             } else if at > start + moment && at + moment < stop {
                 seen.during.push(line);

@@ -154,9 +154,14 @@ pub(super) fn linking(file: &[u8]) -> Linking {
     if !headers.iter().any(|(kind, _)| *kind == PT_INTERP) {
         return Linking::Static;
     }
-    // Written by Go's linker into every program, stripped ones too.
-    let go = b"\xff Go buildinf:";
-    if file.windows(go.len()).any(|w| w == go) { Linking::Go } else { Linking::Dynamic }
+    if file.chunks_exact(16).any(is_go_build_info) { Linking::Go } else { Linking::Dynamic }
+}
+
+/// Whether these 16 aligned bytes begin what Go's linker writes into every program, stripped ones
+/// too: the magic and the size of a pointer. In two parts, or the magic would stand in every
+/// program with this function, and danso would take itself for one of Go's.
+fn is_go_build_info(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff Go ") && &bytes[5..14] == b"buildinf:" && matches!(bytes[14], 4 | 8)
 }
 
 #[cfg(test)]
