@@ -235,12 +235,14 @@ impl Cluster {
     pub async fn ready(&self, node: NodeId, patience: Duration) -> Result<Duration, String> {
         let member = self.member(node)?;
         let since = Instant::now();
-        let (mut last, mut silent) = (None, false);
+        let mut last = None;
         loop {
-            match tokio::time::timeout(QUESTION, self.target.ready(member)).await {
+            let answer = tokio::time::timeout(QUESTION, self.target.ready(member)).await;
+            let silent = answer.is_err();
+            match answer {
                 Ok(Ok(())) => return Ok(since.elapsed()),
-                Ok(Err(reason)) => (last, silent) = (Some(reason), false),
-                Err(_) => silent = true,
+                Ok(Err(reason)) => last = Some(reason),
+                Err(_) => {}
             }
             let ours = self.target.command(member)?.is_some();
             if ours && self.processes.pid(node).is_none() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{DANSO, Said, danso, latest, project, quick, shell, turn};
+use crate::harness::{DANSO, Said, alone, danso, latest, project, quick, shell, turn};
 
 /// A planted bug, `ci/canary/TARGET/BUG.toml`, or a system as it is, `ci/modes/NAME.toml`.
 pub(crate) struct Canary {
@@ -74,7 +74,7 @@ fn every_expected_anomaly_is_one_that_somebody_can_find() {
 
 #[test]
 fn canaries() {
-    let _turn = turn();
+    let _turn = alone();
     let only = if quick() { "raft-kv/stale-read" } else { "" };
     let mut command = Command::new(project().join("ci/canary/run"));
     command.arg("--quick").args(only.split_whitespace());

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{Said, danso, latest, results, turn};
+use crate::harness::{Said, alone, danso, latest, results};
 
 /// A fault of the matrix: kind, arguments beside `at` and `for`, and how it shows from inside.
 struct Row {
@@ -92,7 +92,7 @@ const LASTS: f64 = 0.8;
 
 #[test]
 fn every_fault_meets_every_target() {
-    let _turn = turn();
+    let _turn = alone();
     let known = danso(Path::new("."), &["list", "faults"]);
     let listed = known.out.split("\n\n").next().unwrap_or_default();
     let known: BTreeSet<&str> = listed
@@ -372,7 +372,7 @@ fn a_swarm_is_a_swarm() {
 
 #[test]
 fn what_a_killed_run_left_is_cleaned_and_a_running_one_left_alone() {
-    let _turn = turn();
+    let _turn = alone();
     let dir = tempfile::tempdir().unwrap();
     let flag = dir.path().join("flag");
     let test = format!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The binary under test.
 pub(crate) const DANSO: &str = env!("CARGO_BIN_EXE_danso");
@@ -12,10 +12,54 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// How many tests may have clusters at the same time: most of them wait most of the time.
+const TURNS: usize = 3;
+
+/// Who has clusters, and who waits for having the machine alone.
+struct Turns {
+    taken: usize,
+    waiting: usize,
+}
+
+static TURNS_TAKEN: Mutex<Turns> = Mutex::new(Turns { taken: 0, waiting: 0 });
+static CHANGED: Condvar = Condvar::new();
+
+/// The right to start clusters; given back when dropped.
+pub(crate) struct Turn(usize);
+
+fn turns() -> MutexGuard<'static, Turns> {
+    TURNS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `free`.
+fn wait<'a>(turns: MutexGuard<'a, Turns>, free: fn(&Turns) -> bool) -> MutexGuard<'a, Turns> {
+    CHANGED.wait_while(turns, |t| !free(t)).unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whoever starts clusters holds this.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+pub(crate) fn turn() -> Turn {
+    // Who wants the machine alone goes first, or would have to wait for the very end.
+    let mut turns = wait(turns(), |t| t.waiting == 0 && t.taken < TURNS);
+    turns.taken += 1;
+    Turn(1)
+}
+
+/// Whoever measures time or memory, or looks at the whole machine, while clusters run, holds this:
+/// nobody else has clusters then.
+pub(crate) fn alone() -> Turn {
+    let mut waiting = turns();
+    waiting.waiting += 1;
+    let mut turns = wait(waiting, |t| t.taken == 0);
+    turns.waiting -= 1;
+    turns.taken = TURNS;
+    Turn(TURNS)
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        turns().taken -= self.0;
+        CHANGED.notify_all();
+    }
 }
 
 /// Whether to leave out what takes minutes.

@@ -5,11 +5,11 @@ mod systems;
 
 use std::net::TcpListener;
 
-use crate::harness::{danso, shell, turn};
+use crate::harness::{alone, danso, shell, turn};
 
 #[test]
 fn a_taken_port_is_named() {
-    let _turn = turn();
+    let _turn = alone();
     let dir = tempfile::tempdir().unwrap();
     // The wildcard address takes the port on every loopback address.
     let port = 7400;

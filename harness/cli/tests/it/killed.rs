@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{danso, latest, quick, start, turn};
+use crate::harness::{alone, danso, latest, quick, start};
 
 /// What the machine has that a run might leave behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ fn traces(marker: &str) -> Traces {
 
 #[test]
 fn a_killed_controller_leaves_nothing() {
-    let _turn = turn();
+    let _turn = alone();
     let dir = tempfile::tempdir().unwrap();
     let test = r#"
         load = { time = "30s", rate = 200 }

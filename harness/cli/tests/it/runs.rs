@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Said, danso, latest, results, start, turn};
+use crate::harness::{Said, alone, danso, latest, results, start, turn};
 
 #[test]
 fn a_run_leaves_a_complete_folder_that_can_be_checked_and_reported_again() {
@@ -94,7 +94,7 @@ fn two_runs_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn the_cluster_is_up_and_down_within_two_seconds() {
-    let _turn = turn();
+    let _turn = alone();
     let dir = tempfile::tempdir().unwrap();
     danso(dir.path(), &["run", "raft-kv", "--time", "1s", "--faults", "none", "--rate", "100"])
         .exits(0);

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fs::write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::docs::{commands, expected};
-use crate::harness::{DANSO, Said, latest, project, quick, results, turn};
+use crate::harness::{DANSO, Said, Turn, alone, latest, project, quick, results, turn};
 
 /// Programs without which there is no lab.
 const WANTED: &[&str] = &["/usr/sbin/sshd", "ssh", "ssh-keygen", "ip", "nft", "python3", "setpriv"];
@@ -184,6 +185,13 @@ impl Drop for Lab {
     }
 }
 
+/// One lab at a time: each looks at the folders of all.
+fn hosts_turn() -> (MutexGuard<'static, ()>, Turn) {
+    static LAB: Mutex<()> = Mutex::new(());
+    // First the lab: who waits for it takes nobody else's turn.
+    (LAB.lock().unwrap_or_else(PoisonError::into_inner), turn())
+}
+
 /// Folders and sockets of runs on hosts: the hosts share our file system.
 fn folders() -> BTreeSet<String> {
     let names = std::fs::read_dir("/tmp").unwrap().flatten().map(|entry| entry.file_name());
@@ -232,7 +240,7 @@ args = { nodes = [\"n1\"], at = [\"200ms\"], for = \"35s\" }
 
 #[test]
 fn every_command_shown_works_on_hosts() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     let Some(lab) = Lab::new() else { return };
     let text = std::fs::read_to_string(project().join("docs/ssh.md")).unwrap();
     let shown = commands(&text);
@@ -253,7 +261,7 @@ fn every_command_shown_works_on_hosts() {
 
 #[test]
 fn faults_show_inside_hosts_and_end_with_the_controller() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     let Some(lab) = Lab::new() else { return };
     let pause = CUT.replace("partition", "pause").replace("n1", "n3");
     lab.test("t.toml", &format!("{CUT}{pause}"));
@@ -289,7 +297,7 @@ fn faults_show_inside_hosts_and_end_with_the_controller() {
 
 #[test]
 fn links_are_hurt_in_every_way_hosts_can() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     let Some(lab) = Lab::new() else { return };
     let faults = r#"
         [[fault]]
@@ -319,7 +327,7 @@ fn links_are_hurt_in_every_way_hosts_can() {
 
 #[test]
 fn nodes_are_ended_and_held_in_every_way() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     let Some(lab) = Lab::new() else { return };
     let faults = r#"
         [[fault]]
@@ -351,7 +359,7 @@ fn nodes_are_ended_and_held_in_every_way() {
 
 #[test]
 fn what_is_left_by_dead_shells_is_cleaned_by_the_doctor() {
-    let _turn = turn();
+    let _turn = alone();
     let Some(lab) = Lab::new() else { return };
     lab.test("t.toml", CUT);
     let mut danso = lab.start("t.toml");
@@ -376,7 +384,7 @@ fn what_is_left_by_dead_shells_is_cleaned_by_the_doctor() {
 
 #[test]
 fn a_host_that_hears_no_more_of_us_cleans_up_by_itself() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     if quick() {
         println!("skipped: it takes half a minute (quick)");
         return;
@@ -400,7 +408,7 @@ fn a_host_that_hears_no_more_of_us_cleans_up_by_itself() {
 
 #[test]
 fn what_hosts_cannot_do_is_said_when_planning() {
-    let _turn = turn();
+    let _turn = hosts_turn();
     let Some(mut lab) = Lab::new() else { return };
     let weak = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin";
     let nobody = "ForceCommand setpriv --reuid 65534 --regid 65534 --clear-groups sh -s";

@@ -222,7 +222,15 @@ pub(crate) fn meet(kind: &str, args: &[(&str, Value)]) -> Option<Seen> {
 
 #[test]
 fn a_power_failure_takes_exactly_what_was_not_synced() {
-    let Some(seen) = meet("power-failure", &[]) else { return };
+    let Some(mut seen) = meet("power-failure", &[]) else { return };
+    for _ in 0..4 {
+        // It may come just after a sync, on a busy machine above all.
+        if seen.bit {
+            break;
+        }
+        assert!(seen.effect.ends_with("nothing was lost"), "{}", seen.effect);
+        seen = meet("power-failure", &[]).unwrap();
+    }
     assert!(seen.bit && seen.effect.starts_with("n1 lost"), "{}", seen.effect);
     let (safe, found) = (seen.last("safe", 1), seen.last("found", 2));
     // The last sync may have been done and not been told any more.
