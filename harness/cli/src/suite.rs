@@ -38,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) filter: Option<String>,
     pub(crate) out: PathBuf,
     pub(crate) junit: Option<PathBuf>,
+    /// Whether the run folders of tests that passed stay.
+    pub(crate) keep_passed: bool,
 }
 
 /// A suite that was read.

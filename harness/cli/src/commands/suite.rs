@@ -58,6 +58,9 @@ pub(crate) struct SuiteArgs {
     /// Write junit.xml here, too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Whose run folders stay. `failed`: of tests that passed only the line in the results.
+    #[arg(long, value_enum, default_value = "all")]
+    keep: Keep,
     /// Show what would be run, without running it.
     #[arg(long)]
     list: bool,
@@ -69,6 +72,14 @@ enum Unknown {
     Fail,
     /// A success.
     Pass,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Everybody's.
+    All,
+    /// Those of tests that did not pass.
+    Failed,
 }
 
 /// Runs a suite.
@@ -91,6 +102,7 @@ pub(crate) fn suite(args: &SuiteArgs) -> anyhow::Result<Exit> {
         filter: args.filter.clone(),
         out: args.out.clone(),
         junit: args.junit.clone(),
+        keep_passed: args.keep == Keep::All,
     };
     if args.list { suite::list(&options) } else { suite::run(&options) }
 }

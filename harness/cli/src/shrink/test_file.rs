@@ -252,12 +252,7 @@ fn ways(injection: &Injection) -> Vec<BTreeMap<String, Value>> {
         }
         all
     };
-    let mut ways = vec![with(&drawn, true, nodes.clone()), with(&drawn, false, Value::Nil)];
-    // Of a delay it is how much that strays, and also how much its start does.
-    let mut steady = drawn.clone();
-    if steady.remove("jitter").is_some() {
-        ways.push(with(&steady, true, nodes));
-    }
+    let mut ways = vec![with(&drawn, true, nodes), with(&drawn, false, Value::Nil)];
     if let Some(cut) = cut {
         let mut links = drawn;
         links.insert("shape".to_owned(), "links".into());

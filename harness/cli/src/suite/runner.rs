@@ -48,7 +48,8 @@ pub(super) fn run(
     let since = Instant::now();
     let (say, said) = mpsc::channel();
     let running = BTreeMap::new();
-    let mut round = Round { store, suite, queue, screen, running };
+    let keep_passed = options.keep_passed;
+    let mut round = Round { store, suite, queue, screen, running, keep_passed };
     let mut broken = None;
     std::thread::scope(|scope| {
         let mut stop = None::<String>;
@@ -112,6 +113,7 @@ struct Round<'a> {
     screen: Screen,
     /// Tests under way, and since when.
     running: BTreeMap<usize, Instant>,
+    keep_passed: bool,
 }
 
 impl Round<'_> {
@@ -127,10 +129,18 @@ impl Round<'_> {
         self.store.write(&mut self.suite)
     }
 
-    fn tried(&mut self, i: usize, tried: Try) -> anyhow::Result<()> {
+    fn tried(&mut self, i: usize, mut tried: Try) -> anyhow::Result<()> {
         self.queue.learn(i, &tried);
-        self.suite.tests[i].tries.push(tried);
-        self.store.write(&mut self.suite)
+        let superfluous = !self.keep_passed && tried.outcome == Outcome::Passed;
+        if superfluous {
+            tried.folder = None;
+        }
+        let tries = &mut self.suite.tests[i].tries;
+        tries.push(tried);
+        let attempt = tries.len();
+        self.store.write(&mut self.suite)?;
+        // Only now that nothing leads to it any more.
+        if superfluous { self.store.forget(i, attempt) } else { Ok(()) }
     }
 
     /// Answers whether it counts against the suite.

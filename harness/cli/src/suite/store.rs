@@ -45,6 +45,15 @@ impl Store {
         self.root().join(leaf)
     }
 
+    /// Removes the folder of a run.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub(super) fn forget(&self, i: usize, attempt: usize) -> anyhow::Result<()> {
+        let folder = self.run(i, attempt);
+        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())
+    }
+
     /// Writes junit.xml, index.html and suite.json.
     ///
     /// # Errors

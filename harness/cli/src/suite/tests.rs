@@ -28,6 +28,7 @@ fn options(file: &Path) -> Options {
         filter: None,
         out: PathBuf::new(),
         junit: None,
+        keep_passed: true,
     }
 }
 

@@ -77,7 +77,7 @@ fn canaries() {
     let _turn = alone();
     let only = if quick() { "raft-kv/stale-read" } else { "" };
     let mut command = Command::new(project().join("ci/canary/run"));
-    command.arg("--quick").args(only.split_whitespace());
+    command.args(["--quick", "--jobs", "4"]).args(only.split_whitespace());
     let said = Said::of(&command.env("DANSO", DANSO).output().unwrap());
     println!("{}\n{}", said.out, said.err);
     said.exits(0);

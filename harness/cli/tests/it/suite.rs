@@ -106,6 +106,24 @@ fn a_suite_says_what_came_of_each_test() {
 }
 
 #[test]
+fn of_what_passed_nothing_need_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("s.toml"), MIXED).unwrap();
+    let args = ["suite", "s.toml", "--retries", "1", "--keep", "failed"];
+    danso(dir.path(), &args).exits(1).says("1 failed, 2 passed, 1 skipped");
+    let folder = dir.path().join("danso-suites/latest");
+    let entries = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name());
+    let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["4", "4-2", "index.html", "junit.xml", "suite.json"]);
+    let page = read(folder.join("index.html"));
+    for link in page.split("href=\"./").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(folder.join(link).is_file(), "{link} is not there");
+    }
+    assert!(page.contains("noop/append"), "it is told, though not kept");
+}
+
+#[test]
 fn the_page_leads_to_the_reports() {
     let Some(browser) = danso_browser::Browser::start() else { return };
     let dir = tempfile::tempdir().unwrap();

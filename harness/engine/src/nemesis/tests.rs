@@ -39,6 +39,14 @@ fn kinds_are_unique_kebab_case_words() {
 }
 
 #[test]
+fn no_argument_is_also_one_of_the_timing() {
+    for nemesis in NEMESES {
+        let timing = |arg: &&(&str, &str)| timing::ARGS.iter().any(|(name, _)| *name == arg.0);
+        assert_eq!(nemesis.args().iter().find(timing), None, "{}", nemesis.kind());
+    }
+}
+
+#[test]
 fn one_is_cut_off_in_both_directions() {
     for seed in 0..20 {
         let links = cut(&partition(&[("shape", "one".into())], 3, seed).unwrap());

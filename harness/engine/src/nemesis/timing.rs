@@ -14,7 +14,7 @@ pub const ARGS: &[(&str, &str)] = &[
     ("at", "a list of starts instead, as in [\"2s\", \"9s\"]"),
     ("offset", "added to each start"),
     ("delay", "with on: how long to wait once the line was heard"),
-    ("jitter", "a random delay of at most this is added to each start"),
+    ("stagger", "a random delay of at most this is added to each start"),
     ("on", "begin when a node prints a line with this text, listening from each start on"),
 ];
 
@@ -28,7 +28,8 @@ pub(super) fn windows(
     rng: &mut Rng,
 ) -> Result<Vec<(Start, Duration)>, String> {
     let get = |name: &str| args.get(name).map(|v| duration(name, v)).transpose();
-    let (every, lasts, jitter) = (get("every")?, get("for")?, get("jitter")?.unwrap_or_default());
+    let (every, lasts) = (get("every")?, get("for")?);
+    let stagger = get("stagger")?.unwrap_or_default();
     let on = match args.get("on") {
         None => None,
         Some(Value::Str(text)) if !text.is_empty() => Some(text.clone()),
@@ -55,7 +56,7 @@ pub(super) fn windows(
         }
     };
     for start in &mut starts {
-        *start += offset + Duration::from_nanos(rng.between(0, Time::from(jitter).0));
+        *start += offset + Duration::from_nanos(rng.between(0, Time::from(stagger).0));
     }
     // A triggered fault may begin any time after its start; only plain windows must fit.
     if on.is_some() {
