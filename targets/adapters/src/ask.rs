@@ -113,11 +113,16 @@ async fn get(url: &str) -> Result<String, String> {
     let http = http.map_err(|e| format!("no HTTP client: {e}"))?;
     let mut response = http.get(url).send().await.map_err(|e| said(&e))?;
     let status = response.status();
+    let too_long = || format!("GET {url} says more than {ANSWER} bytes");
+    // What is announced need not be waited for.
+    if response.content_length().is_some_and(|announced| announced > ANSWER as u64) {
+        return Err(too_long());
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| said(&e))? {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER {
-            return Err(format!("GET {url} says more than {ANSWER} bytes"));
+            return Err(too_long());
         }
     }
     let body = String::from_utf8_lossy(&body).into_owned();
