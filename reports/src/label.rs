@@ -69,11 +69,27 @@ fn transaction(op: Op<'_>) -> String {
     out
 }
 
-/// A value at a bar, where there is no room for quotes around numbers or for long lists.
+/// What a record is known by, the first that is there: which saga, message, or service.
+const NAMES: &[&str] = &["saga", "value", "values", "outcome", "service"];
+
+/// A value at a bar, where there is no room for quotes around numbers, for long lists, or for all
+/// of a record.
 fn short(value: &Value) -> String {
-    match value {
-        Value::Str(text) => inert::brief(text, LONGEST),
-        value => inert::brief(value, LONGEST),
+    let named = value.map().and_then(|map| NAMES.iter().find_map(|name| map.get(*name)));
+    match (value, named) {
+        (_, Some(name)) => short(name),
+        (Value::Str(text), None) => inert::brief(text, LONGEST),
+        (Value::List(items), None) if items.iter().any(|item| item.map().is_some()) => {
+            let mut out = "[".to_owned();
+            for (i, item) in items.iter().enumerate() {
+                let _ = write!(out, "{}{}", if i > 0 { " " } else { "" }, short(item));
+                if out.len() > 4 * LONGEST {
+                    break;
+                }
+            }
+            inert::brief(out + "]", LONGEST)
+        }
+        (value, None) => inert::brief(value, LONGEST),
     }
 }
 
@@ -165,6 +181,15 @@ mod tests {
         let steps = |v: Value| Value::List(vec![Value::List(vec!["r".into(), "x".into(), v])]);
         let txn = Call::new("txn", steps(().into()));
         assert_eq!(label(txn, ok(steps([1, 2].into()))), "r x→[1 2]");
+        let message = |n: i64| Value::of([("attempt", 1.into()), ("value", n.into())]);
+        assert_eq!(label(Call::new("dequeue", ()), ok(message(7))), "deq → 7");
+        let drained = Value::of([("values", vec![message(7), message(8)].into())]);
+        assert_eq!(label(Call::new("drain", ()), ok(drained)), "drain → [7 8]");
+        let order = Value::of([("amount", 3.into()), ("saga", "s1".into())]);
+        let ended = Value::of([("outcome", "committed".into())]);
+        assert_eq!(label(Call::new("order", order), ok(ended)), "order s1 → committed");
+        let unnamed = Value::of([("x", 1.into())]);
+        assert_eq!(label(Call::new("read", ()), ok(unnamed)), "r → {x: 1}");
     }
 
     #[test]

@@ -17,8 +17,9 @@ pub(super) struct Case {
     pub(super) twice: [u32; 2],
     /// Steps with a T after a C or null C of their own.
     pub(super) late: u32,
-    /// The second event of a step in `twice` or `late`.
-    pub(super) again: ByStep,
+    /// The second event of each step in `twice`, and the first in `late`.
+    pub(super) again: [ByStep; 2],
+    pub(super) too_late: ByStep,
     pub(super) begin: u32,
     pub(super) commit: u32,
     pub(super) abort: u32,
@@ -42,7 +43,8 @@ impl Case {
             has: [0; 3],
             twice: [0; 2],
             late: 0,
-            again: nowhere,
+            again: [nowhere; 2],
+            too_late: nowhere,
             begin: NONE,
             commit: NONE,
             abort: NONE,
@@ -76,11 +78,11 @@ impl Case {
         match act {
             Act::Apply if undone & bit != 0 => {
                 self.late |= bit;
-                self.again[i] = at;
+                self.too_late[i] = at.min(self.too_late[i]);
             }
             Act::Apply | Act::Compensate if seen => {
                 self.twice[kind] |= bit;
-                self.again[i] = at;
+                self.again[kind][i] = at.min(self.again[kind][i]);
             }
             _ => {}
         }

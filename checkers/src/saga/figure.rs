@@ -5,7 +5,7 @@ use danso_vocab::figure::{Edge as Drawn, Graph, Vertex};
 use petgraph::graph::{EdgeIndex, NodeIndex};
 use petgraph::visit::{EdgeRef, IntoEdgeReferences};
 
-use super::picture::Picture;
+use super::picture::{Happening, Picture};
 use super::precedence::Event;
 
 /// What is wrong in a picture.
@@ -18,6 +18,8 @@ pub(super) enum Guilt {
     Against(Event, Event),
     /// The first came before the second, which must not be.
     Came(Event, Event),
+    /// The same once more, which must not be after the second.
+    Again(Happening, Event),
     /// Something had to happen and did not.
     Missing(Missing),
 }
@@ -47,6 +49,8 @@ impl Picture {
                 self.way(*second, *first).into_iter().chain(demanded).collect()
             }
             Guilt::Came(first, second) => self.way(*first, *second),
+            // The arrow that leads to it.
+            Guilt::Again(..) => self.graph.edge_indices().last().into_iter().collect(),
         };
         let vertices = self.graph.node_weights().map(|happening| Vertex {
             words: happening.words.clone(),
@@ -91,7 +95,7 @@ impl Picture {
         }));
     }
 
-    fn node(&self, event: Event) -> Option<NodeIndex> {
+    pub(super) fn node(&self, event: Event) -> Option<NodeIndex> {
         self.graph.node_indices().find(|node| self.graph[*node].event == event)
     }
 

@@ -139,25 +139,31 @@ impl<'a, 'h> Judge<'a, 'h> {
     fn repeated(&self, case: &Case, tally: &mut Tally) {
         let keys = |i: usize, act: Act| {
             let effects = &self.evidence.effects;
-            let (one, two) = (case.first[act as usize][i], case.again[i]);
+            let (one, two) = (case.first[act as usize][i], case.again[act as usize][i]);
             match (effects.key[one as usize], effects.key[two as usize]) {
                 (Some(a), Some(b)) if a == b => format!("both with the idempotency key {a}"),
                 (Some(a), Some(b)) => format!("with the idempotency keys {a} and {b}"),
                 _ => "without idempotency keys".to_owned(),
             }
         };
-        for (act, word) in [(Act::Apply, "done"), (Act::Compensate, "undone")] {
+        type Make = fn(u8) -> Event;
+        let kinds: [(Act, &str, Make); 2] =
+            [(Act::Apply, "done", Event::Apply), (Act::Compensate, "undone", Event::Compensate)];
+        for (act, word, event) in kinds {
             for i in steps(case.twice[act as usize]) {
+                let again = case.again[act as usize][i];
                 let t = format!(
                     "{} was {word} twice in saga {}: positions {} and {} of the journal of {}, {}",
                     self.name(i),
                     self.saga(case),
                     self.position(i, case.first[act as usize][i]),
-                    self.position(i, case.again[i]),
+                    self.position(i, again),
                     self.definition.steps[i].service,
                     keys(i, act)
                 );
-                self.tell(tally, "double-effect", case, t);
+                let event = event(i as u8);
+                let guilt = Guilt::Again(self.again(event, i, again), event);
+                self.blame(tally, "double-effect", case, t, &guilt);
             }
         }
         for i in steps(case.late) {
@@ -166,10 +172,15 @@ impl<'a, 'h> Judge<'a, 'h> {
                  of {}",
                 self.name(i),
                 self.saga(case),
-                self.position(i, case.again[i]),
+                self.position(i, case.too_late[i]),
                 self.definition.steps[i].service
             );
-            self.tell(tally, "orphan-step", case, t);
+            let (done, undone) = (Event::Apply(i as u8), self.undoing(case, i));
+            let guilt = match case.too_late[i] {
+                at if at == case.first[Act::Apply as usize][i] => Guilt::Came(undone, done),
+                at => Guilt::Again(self.again(done, i, at), undone),
+            };
+            self.blame(tally, "orphan-step", case, t, &guilt);
         }
     }
 

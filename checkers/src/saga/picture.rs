@@ -82,6 +82,13 @@ impl Picture {
         Picture { saga: saga_name(evidence, saga), graph }
     }
 
+    /// Adds an event that has happened before, after another of the same journal.
+    pub(super) fn again(&mut self, again: &Happening, after: Event) {
+        let Some(after) = self.node(after) else { return };
+        let again = self.graph.add_node(again.clone());
+        self.graph.add_edge(after, again, Edge::Journal);
+    }
+
     /// The edges of a cycle of required and observed order; empty if there is none.
     pub fn cycle(&self) -> Vec<(&Happening, &Happening, Edge)> {
         let words = |edge| {

@@ -3,9 +3,9 @@
 use danso_vocab::{Anomaly, Op, OpId, Value};
 
 use super::super::case::{Case, steps};
-use super::super::evidence::NONE;
+use super::super::evidence::{Act, NONE};
 use super::super::figure::Guilt;
-use super::super::picture::Picture;
+use super::super::picture::{Happening, Picture};
 use super::super::precedence::{Event, Precedence};
 use super::super::tally::Tally;
 use super::Judge;
@@ -25,7 +25,10 @@ impl<'h> Judge<'_, 'h> {
         guilt: &Guilt,
     ) {
         tally.add(name, || {
-            let picture = self.picture(case, &self.precedence(case));
+            let mut picture = self.picture(case, &self.precedence(case));
+            if let Guilt::Again(again, after) = guilt {
+                picture.again(again, *after);
+            }
             Anomaly {
                 name: name.into(),
                 key: Some(Value::from(self.evidence.sagas[case.saga])),
@@ -83,6 +86,27 @@ impl<'h> Judge<'_, 'h> {
             Event::Begin => "begin".to_owned(),
             Event::Commit => "decide commit".to_owned(),
             Event::Abort => "decide abort".to_owned(),
+        }
+    }
+
+    /// One more event like this of a step, at this position among all effects.
+    pub(super) fn again(&self, event: Event, step: usize, at: u32) -> Happening {
+        Happening {
+            event,
+            words: format!("{} again", self.words(event)),
+            journal: self.definition.steps[step].service.to_string(),
+            position: self.position(step, at),
+            read: self.row(self.evidence.effects.row[at as usize]).id(),
+        }
+    }
+
+    /// The first event that undid a step, or would have.
+    pub(super) fn undoing(&self, case: &Case, step: usize) -> Event {
+        let first = |act: Act| case.first[act as usize][step];
+        if first(Act::Compensate) < first(Act::Null) {
+            Event::Compensate(step as u8)
+        } else {
+            Event::Null(step as u8)
         }
     }
 

@@ -81,6 +81,30 @@ fn a_step_asked_for_after_the_abort_is_the_way_there() {
 }
 
 #[test]
+fn what_was_done_twice_is_drawn_twice() {
+    let story = Story::default().committed("s1").effect(1, "s1", "apply");
+    assert_eq!(guilty(&story, "double-effect"), ["charge -> charge again (observed)"]);
+    let story = Story::default().aborted("s1", 2).effect(1, "s1", "compensate");
+    assert_eq!(guilty(&story, "double-effect"), ["refund -> refund again (observed)"]);
+    let story = Story::default().aborted("s1", 2).effect(1, "s1", "apply");
+    assert_eq!(guilty(&story, "orphan-step"), ["refund -> charge again (observed)"]);
+}
+
+#[test]
+fn each_repetition_is_told_with_its_own_place() {
+    // Done twice, then undone twice.
+    let mut story =
+        Story::default().aborted("s1", 2).effect(1, "s1", "apply").effect(1, "s1", "compensate");
+    story.journals[1].swap(1, 2);
+    let finding = story.finding();
+    let told = finding.anomalies.iter().filter(|a| a.name.to_string() == "double-effect");
+    let told: Vec<_> = told.map(|a| a.because.as_str()).collect();
+    assert_eq!(told.len(), 2, "{finding:#?}");
+    assert!(told[0].contains("done twice") && told[0].contains("positions 0 and 1"), "{told:?}");
+    assert!(told[1].contains("undone twice") && told[1].contains("positions 2 and 3"), "{told:?}");
+}
+
+#[test]
 fn what_never_happened_is_drawn_where_it_is_missing() {
     let mut story = Story::default().aborted("s1", 2).committed("s2");
     story.journals[1].retain(|e| e != &entry(1, "s1", "compensate", 4));
