@@ -98,6 +98,8 @@ fn short(value: &Value) -> String {
 pub(crate) struct Roles {
     pub(crate) culprit: &'static str,
     pub(crate) witness: &'static str,
+    /// How many other operations help to understand it.
+    pub(crate) others: usize,
 }
 
 impl Roles {
@@ -105,10 +107,12 @@ impl Roles {
     /// first what the anomaly is about.
     pub(crate) fn of(checker: &str) -> Roles {
         match checker {
-            "linearizable" | "sequential" => {
-                Roles { culprit: "cannot be ordered", witness: "contradicts it" }
-            }
-            _ => Roles { culprit: "what it is about", witness: "shows it" },
+            "linearizable" | "sequential" => Roles {
+                culprit: "cannot be ordered",
+                witness: "contradicts it",
+                others: usize::MAX,
+            },
+            _ => Roles { culprit: "what it is about", witness: "shows it", others: 8 },
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn render(
     number: usize,
     roles: Roles,
 ) -> Option<Markup> {
-    let selection = select::around(record.history, anomaly)?;
+    let selection = select::around(record.history, anomaly, roles.others)?;
     let layout = Layout::of(&selection);
     let bands = bands(record, &layout);
     let top = BAND_ROW * bands.iter().map(|b| b.row as i32 + 1).max().unwrap_or(0) + HEAD;
@@ -145,7 +145,7 @@ fn background(layout: &Layout<'_>, bands: &[Band], top: i32, height: i32) -> Mar
                 }
                 rect .wash x=(band.x) y="0" width=(band.width) height=(bottom) {}
                 rect .cap x=(band.x) y=(BAND_ROW * band.row as i32) width=(band.width) height=(BAND_ROW - 4) rx="2" {}
-                @let label = band.window.label();
+                @let label = fitting(band.window.label(), band.width);
                 @for x in places(band.x + 5, band.x + band.width, label.chars().count()) {
                     text x=(x) y=(BAND_ROW * band.row as i32 + 11) { (label) }
                 }
@@ -190,6 +190,17 @@ fn operation(bar: &Bar<'_>, layout: &Layout<'_>, top: i32) -> Markup {
                 text x=(x) y=(middle + 4) { (bar.label) }
             }
         }
+    }
+}
+
+/// As much of a fault's name as its window has room for: all, its number, or nothing.
+fn fitting(label: String, width: i32) -> String {
+    let fits = |text: &str| 7 * text.chars().count() as i32 + 8 <= width;
+    let number = label.split(' ').next().unwrap_or_default();
+    match (fits(&label), fits(number)) {
+        (true, _) => label,
+        (false, true) => number.to_owned(),
+        (false, false) => String::new(),
     }
 }
 

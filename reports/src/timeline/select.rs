@@ -57,7 +57,12 @@ impl<'h> Selection<'h> {
 }
 
 /// The operations on the keys of an anomaly, nearest to its own first.
-pub(super) fn around<'h>(history: &'h History, anomaly: &Anomaly) -> Option<Selection<'h>> {
+/// Of other operations there are `others` at most, and as many as there is room for.
+pub(super) fn around<'h>(
+    history: &'h History,
+    anomaly: &Anomaly,
+    others: usize,
+) -> Option<Selection<'h>> {
     let own: Vec<Op<'_>> =
         anomaly.ops.iter().filter_map(|id| history.op(*id)).take(MOST_PARTS).collect();
     let culprit = own.first()?.row();
@@ -70,7 +75,7 @@ pub(super) fn around<'h>(history: &'h History, anomaly: &Anomaly) -> Option<Sele
     at.sort_unstable();
     at.dedup();
 
-    let shown = choose(&near, &at)?;
+    let shown = choose(&near, &at, others)?;
     let part = |p: usize| match (at.binary_search(&p), near[p].row() == culprit) {
         (_, true) => Part::Culprit,
         (Ok(_), false) => Part::Witness,
@@ -97,7 +102,8 @@ pub(super) fn around<'h>(history: &'h History, anomaly: &Anomaly) -> Option<Sele
 
 /// Positions to show, ascending: the anomaly's own, those nearest to them, and a few whose end
 /// nobody knows, since those may have taken effect at any later time.
-fn choose(near: &[Op<'_>], own: &[usize]) -> Option<Vec<usize>> {
+fn choose(near: &[Op<'_>], own: &[usize], others: usize) -> Option<Vec<usize>> {
+    let most = MOST.min(own.len().saturating_add(others));
     let (first, last) = (*own.first()?, *own.last()?);
     let from = first.saturating_sub(CONTEXT);
     let to = (last + CONTEXT + 1).min(near.len());
@@ -121,7 +127,7 @@ fn choose(near: &[Op<'_>], own: &[usize]) -> Option<Vec<usize>> {
     let mut lanes: BTreeSet<Process> = shown.iter().map(|p| near[*p].process()).collect();
     for p in rest {
         let process = near[p].process();
-        if shown.len() < MOST && (lanes.len() < MOST_LANES || lanes.contains(&process)) {
+        if shown.len() < most && (lanes.len() < MOST_LANES || lanes.contains(&process)) {
             lanes.insert(process);
             shown.push(p);
         }
