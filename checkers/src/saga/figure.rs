@@ -50,7 +50,7 @@ impl Picture {
             }
             Guilt::Came(first, second) => self.way(*first, *second),
             // The arrow that leads to it.
-            Guilt::Again(..) => self.graph.edge_indices().last().into_iter().collect(),
+            Guilt::Again(..) => self.graph.edge_indices().next_back().into_iter().collect(),
         };
         let vertices = self.graph.node_weights().map(|happening| Vertex {
             words: happening.words.clone(),
