@@ -59,19 +59,7 @@ fn orphan_compensation() {
 
 #[test]
 fn wrong_compensation_order_by_the_decider() {
-    let story = Story::default()
-        .order("s1", Heard::Aborted)
-        .record("s1", "begin")
-        .effect(0, "s1", "apply")
-        .record("s1", "reserve")
-        .effect(1, "s1", "apply")
-        .record("s1", "charge")
-        .record("s1", "abort")
-        .effect(0, "s1", "compensate")
-        .record("s1", "-reserve")
-        .effect(1, "s1", "compensate")
-        .record("s1", "-charge")
-        .record("s1", "aborted");
+    let story = Story::default().undone("s1", 2, 0..2);
     let finding = story.finding();
     shows(story, &["wrong-compensation-order"]);
     let anomaly = shown(&finding, "wrong-compensation-order");

@@ -92,13 +92,23 @@ impl Story {
     }
 
     /// A saga that aborts after `done` steps.
-    pub(super) fn aborted(mut self, saga: &str, done: usize) -> Story {
+    pub(super) fn aborted(self, saga: &str, done: usize) -> Story {
+        self.undone(saga, done, (0..done).rev())
+    }
+
+    /// The same, undone in this order.
+    pub(super) fn undone(
+        mut self,
+        saga: &str,
+        done: usize,
+        order: impl Iterator<Item = usize>,
+    ) -> Story {
         self = self.order(saga, Heard::Aborted).record(saga, "begin");
         for (step, name) in STEPS.iter().enumerate().take(done) {
             self = self.effect(step, saga, "apply").record(saga, name);
         }
         self = self.record(saga, "abort");
-        for step in (0..done).rev() {
+        for step in order {
             let confirmed = format!("-{}", STEPS[step]);
             self = self.effect(step, saga, "compensate").record(saga, &confirmed);
         }
