@@ -45,8 +45,10 @@ fn programs_that_die_or_babble_end_operations_in_info() {
         let said = danso(dir.path(), &["run", "t.toml"]);
         said.exits(2).says("no write ever succeeded").says(why);
         let run = latest(dir.path());
-        let counts = &results(&run)["counts"]["write"];
-        assert_ne!(counts["info"], 0, "{script}: {counts}");
+        // Few are asked while their programs die: on a busy machine perhaps reads only.
+        let counts = &results(&run)["counts"];
+        let infos = ["read", "write"].map(|f| counts[f]["info"].as_u64().unwrap());
+        assert_ne!(infos, [0, 0], "{script}: {counts}");
         let marker = dir.path().display().to_string();
         assert_eq!(processes(&marker), Vec::<std::path::PathBuf>::new(), "{script}");
         if script.contains("sorry") {
