@@ -17,8 +17,9 @@ pub(super) struct Case {
     pub(super) twice: [u32; 2],
     /// Steps with a T after a C or null C of their own.
     pub(super) late: u32,
-    /// The second event of each step in `twice`, and the first in `late`.
+    /// The second T, and the second C, of each step in `twice`.
     pub(super) again: [ByStep; 2],
+    /// The first T of each step in `late` that came after a C or null C.
     pub(super) too_late: ByStep,
     pub(super) begin: u32,
     pub(super) commit: u32,

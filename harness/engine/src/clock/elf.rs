@@ -185,6 +185,28 @@ mod tests {
         assert_eq!(linking(b"#!/bin/sh"), Linking::Other);
     }
 
+    /// An image with one program header of this type, and these bytes from 128 on.
+    fn image(header: u32, bytes: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 128];
+        image[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        image[0x20] = 64;
+        image[0x36] = 56;
+        image[0x38] = 1;
+        image[64..68].copy_from_slice(&header.to_le_bytes());
+        image.extend(bytes);
+        image
+    }
+
+    #[test]
+    fn programs_of_go_are_told_by_what_its_linker_writes() {
+        let written = [b"\xff Go ".as_slice(), b"buildinf:", &[8, 2]].concat();
+        assert_eq!(linking(&image(PT_INTERP, &written)), Linking::Go);
+        assert_eq!(linking(&image(PT_LOAD, &written)), Linking::Static);
+        // Somebody who looks for it, and has it somewhere.
+        let elsewhere = [b"x".as_slice(), &written, &[0; 15]].concat();
+        assert_eq!(linking(&image(PT_INTERP, &elsewhere)), Linking::Dynamic);
+    }
+
     #[test]
     fn this_test_is_linked_dynamically() {
         let program = std::fs::read("/proc/self/exe").unwrap();
