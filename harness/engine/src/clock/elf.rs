@@ -13,7 +13,11 @@ pub(super) struct Function {
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
+const PF_W: u32 = 2;
 const STT_FUNC: u8 = 2;
+const GO_SECTION: &[u8] = b".go.buildinfo";
+const GO_MAGIC: &[u8] = b"\xff Go buildinf:";
+const GO_ALIGNMENT: usize = 16;
 
 /// Little-endian integers at offsets; outside, nothing.
 struct Image<'a>(&'a [u8]);
@@ -46,6 +50,42 @@ impl Image<'_> {
                 Some((self.u32(at)?, at))
             })
             .collect()
+    }
+
+    /// Whether Go's linker wrote this program: it says so in a section of its own, or, without a
+    /// table of sections, at an aligned place of the data that can be written. Elsewhere the words
+    /// mean nothing: every program that looks for them, danso too, has them among its constants.
+    fn is_of_go(&self, headers: &[(u32, usize)]) -> bool {
+        let written = |at: usize| {
+            let flags = self.u32(at.checked_add(4)?)?;
+            let from =
+                (self.u64(at.checked_add(8)?)? as usize).checked_next_multiple_of(GO_ALIGNMENT)?;
+            let size = self.u64(at.checked_add(32)?)? as usize;
+            let to = from.checked_add(size)?.min(self.0.len());
+            (flags & PF_W != 0).then(|| self.0.get(from..to)).flatten()
+        };
+        self.has_section(GO_SECTION).unwrap_or(false)
+            || headers
+                .iter()
+                .filter(|(kind, _)| *kind == PT_LOAD)
+                .filter_map(|(_, at)| written(*at))
+                .any(|data| data.chunks(GO_ALIGNMENT).any(|chunk| chunk.starts_with(GO_MAGIC)))
+    }
+
+    /// Whether a section has this name.
+    fn has_section(&self, name: &[u8]) -> Option<bool> {
+        let (first, size) = (self.u64(0x28)? as usize, usize::from(self.u16(0x3a)?));
+        let (count, names) = (usize::from(self.u16(0x3c)?), usize::from(self.u16(0x3e)?));
+        let section = |index: usize| first.checked_add(index * size);
+        let names = self.u64(section(names)?.checked_add(24)?)? as usize;
+        for index in 0..count {
+            let at = names.checked_add(self.u32(section(index)?)? as usize)?;
+            let rest = self.0.get(at..)?;
+            if rest.starts_with(name) && rest.get(name.len()) == Some(&0) {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
 
     /// Every defined function of the dynamic symbol table.
@@ -154,14 +194,7 @@ pub(super) fn linking(file: &[u8]) -> Linking {
     if !headers.iter().any(|(kind, _)| *kind == PT_INTERP) {
         return Linking::Static;
     }
-    if file.chunks_exact(16).any(is_go_build_info) { Linking::Go } else { Linking::Dynamic }
-}
-
-/// Whether these 16 aligned bytes begin what Go's linker writes into every program, stripped ones
-/// too: the magic and the size of a pointer. In two parts, or the magic would stand in every
-/// program with this function, and danso would take itself for one of Go's.
-fn is_go_build_info(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\xff Go ") && &bytes[5..14] == b"buildinf:" && matches!(bytes[14], 4 | 8)
+    if image.is_of_go(&headers) { Linking::Go } else { Linking::Dynamic }
 }
 
 #[cfg(test)]
@@ -185,32 +218,60 @@ mod tests {
         assert_eq!(linking(b"#!/bin/sh"), Linking::Other);
     }
 
-    /// An image with one program header of this type, and these bytes from 128 on.
-    fn image(header: u32, bytes: &[u8]) -> Vec<u8> {
-        let mut image = vec![0; 128];
+    /// A program that loads libraries, with a segment of these flags and bytes.
+    fn program(flags: u32, bytes: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 256];
         image[..6].copy_from_slice(b"\x7fELF\x02\x01");
         image[0x20] = 64;
         image[0x36] = 56;
-        image[0x38] = 1;
-        image[64..68].copy_from_slice(&header.to_le_bytes());
+        image[0x38] = 2;
+        image[64] = PT_INTERP as u8;
+        image[120] = PT_LOAD as u8;
+        image[124] = flags as u8;
+        image[128..136].copy_from_slice(&256u64.to_le_bytes());
+        image[152..160].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
         image.extend(bytes);
         image
     }
 
     #[test]
-    fn programs_of_go_are_told_by_what_its_linker_writes() {
-        let written = [b"\xff Go ".as_slice(), b"buildinf:", &[8, 2]].concat();
-        assert_eq!(linking(&image(PT_INTERP, &written)), Linking::Go);
-        assert_eq!(linking(&image(PT_LOAD, &written)), Linking::Static);
-        // Somebody who looks for it, and has it somewhere.
+    fn programs_of_go_are_told_by_what_their_linker_writes() {
+        let written = [GO_MAGIC, &[8, 2]].concat();
+        assert_eq!(linking(&program(PF_W, &written)), Linking::Go);
+        // Somebody who looks for it has it among its constants, or anywhere.
+        assert_eq!(linking(&program(4, &written)), Linking::Dynamic);
         let elsewhere = [b"x".as_slice(), &written, &[0; 15]].concat();
-        assert_eq!(linking(&image(PT_INTERP, &elsewhere)), Linking::Dynamic);
+        assert_eq!(linking(&program(PF_W, &elsewhere)), Linking::Dynamic);
+        let behind = [program(PF_W, &[0; 16]), written].concat();
+        assert_eq!(linking(&behind), Linking::Dynamic);
+    }
+
+    #[test]
+    fn programs_of_go_are_told_by_a_section_too() {
+        let mut image = program(4, b"");
+        image[0x28..0x30].copy_from_slice(&256u64.to_le_bytes());
+        image[0x3a] = 64;
+        image[0x3c] = 2;
+        image[0x3e] = 1;
+        let mut sections = [0; 128];
+        sections[0] = 1;
+        sections[64 + 24..64 + 32].copy_from_slice(&384u64.to_le_bytes());
+        let with = |name: &[u8]| [image.as_slice(), &sections, b"\0", name, b"\0"].concat();
+        assert_eq!(linking(&with(b".go.buildinfo")), Linking::Go);
+        assert_eq!(linking(&with(b".go.buildinfos")), Linking::Dynamic);
+        assert_eq!(linking(&with(b".data")), Linking::Dynamic);
     }
 
     #[test]
     fn this_test_is_linked_dynamically() {
+        #[repr(align(16))]
+        struct Aligned([u8; 16]);
+        // What this program has to bear among its constants.
+        static MAGIC: Aligned = Aligned(*b"\xff Go buildinf:\x08\x02");
+        assert_eq!(std::hint::black_box(&MAGIC).0.len(), 16);
         let program = std::fs::read("/proc/self/exe").unwrap();
         if cfg!(target_env = "gnu") {
+            assert!(program.chunks(16).any(|chunk| *chunk == MAGIC.0));
             assert_eq!(linking(&program), Linking::Dynamic);
         }
     }
