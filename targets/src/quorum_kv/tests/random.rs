@@ -139,13 +139,12 @@ fn cart(seed: u64, options: &[(&str, Value)]) -> (usize, Vec<Value>) {
 fn no_acknowledged_element_is_lost() {
     let mut sum = 0;
     for seed in 0..seeds() {
-        for sloppy in [false, true] {
-            let (added, lost) = cart(seed, &[("sloppy", sloppy.into())]);
-            assert!(lost.is_empty(), "seed {seed}, sloppy {sloppy}: {lost:?} are lost");
-            sum += added;
-        }
+        let sloppy = seed % 2 == 1;
+        let (added, lost) = cart(seed, &[("sloppy", sloppy.into())]);
+        assert!(lost.is_empty(), "seed {seed}, sloppy {sloppy}: {lost:?} are lost");
+        sum += added;
     }
-    assert!(sum as u64 > 100 * seeds(), "too little happened: {sum} elements");
+    assert!(sum as u64 > 50 * seeds(), "too little happened: {sum} elements");
 }
 
 #[test]
