@@ -131,6 +131,8 @@ struct State {
     page: Page,
     next: u64,
     layers: Vec<Applied>,
+    /// The true reading of `CLOCK_MONOTONIC` when the last change has begun for every clock.
+    begins: i64,
 }
 
 /// The clocks of one node. Outlives its processes: they all look at the same page.
@@ -150,7 +152,7 @@ impl Clock {
 
     /// True clocks, with this page.
     pub fn with(page: Page) -> Clock {
-        Clock { state: Mutex::new(State { page, next: 0, layers: Vec::new() }) }
+        Clock { state: Mutex::new(State { page, next: 0, layers: Vec::new(), begins: 0 }) }
     }
 
     /// Does this to the clocks, beside what other layers do, until [`Clock::lift`].
@@ -166,7 +168,7 @@ impl Clock {
         }
         let id = state.next;
         state.next += 1;
-        state.change(|layers, since| layers.push(Applied { id, skew, since: *since }));
+        state.change(AHEAD, |layers, since| layers.push(Applied { id, skew, since: *since }));
         Ok(Layer(id))
     }
 
@@ -174,13 +176,13 @@ impl Clock {
     pub fn lift(&self, layer: Layer) {
         let mut state = lock(&self.state);
         if state.layers.iter().any(|l| l.id == layer.0) {
-            state.change(|layers, _| layers.retain(|l| l.id != layer.0));
+            state.change(AHEAD, |layers, _| layers.retain(|l| l.id != layer.0));
         }
     }
 
     /// Ends all layers: the wall clock is the machine's, and all rates are 1.
     pub fn reset(&self) {
-        lock(&self.state).change(|layers, _| layers.clear());
+        lock(&self.state).change(AHEAD, |layers, _| layers.clear());
     }
 
     /// Whether nothing is done to it now.
@@ -205,18 +207,19 @@ impl Clock {
 }
 
 impl State {
-    /// Changes the layers and puts the sum into force.
-    fn change(&mut self, change: impl Fn(&mut Vec<Applied>, &[i64; CLOCKS])) {
+    /// Changes the layers and puts the sum into force, `ahead` nanoseconds from now or later.
+    fn change(&mut self, mut ahead: i64, change: impl Fn(&mut Vec<Applied>, &[i64; CLOCKS])) {
         // A line remembers one change only, and the last one must have begun. Coarse clocks may
         // lag by a few milliseconds.
         let old = self.page.lines();
-        while MONOTONIC.iter().any(|id| now(base(*id)) < old[*id].anchor) {
+        let lag = || MONOTONIC.iter().any(|id| now(base(*id)) < old[*id].anchor);
+        while now(libc::CLOCK_MONOTONIC) < self.begins || lag() {
             std::thread::sleep(Duration::from_micros(100));
         }
-        let mut ahead = AHEAD;
         loop {
             let begun = now(libc::CLOCK_MONOTONIC);
             let from = readings().map(|t| t.saturating_add(ahead));
+            let begins = now(libc::CLOCK_MONOTONIC) + ahead;
             let mut layers = self.layers.clone();
             change(&mut layers, &from);
             let mut lines = Lines::default();
@@ -230,7 +233,7 @@ impl State {
             // the change would have begun already.
             if now(libc::CLOCK_MONOTONIC) - begun < ahead / 2 {
                 self.page.publish(&lines);
-                self.layers = layers;
+                (self.layers, self.begins) = (layers, begins);
                 return;
             }
             ahead = (ahead * 2).min(100_000_000);

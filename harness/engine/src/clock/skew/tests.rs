@@ -88,6 +88,23 @@ fn slewing_ends_by_itself() {
     assert_eq!(super::tests::off(&clock, 0, later(0)), 7);
 }
 
+/// On a busy machine a change may begin late, and must not be overtaken by the next.
+#[test]
+fn a_change_waits_for_the_one_before_to_begin() {
+    let clock = clock();
+    let slew = Skew::Slew { by: -SECOND, over: Duration::from_secs(100) };
+    let late = |layers: &mut Vec<Applied>, since: &[i64; CLOCKS]| {
+        layers.push(Applied { id: 9, skew: slew, since: *since });
+    };
+    lock(&clock.state).change(50_000_000, late);
+    let line = clock.lines()[0];
+    clock.apply(Skew::Bump(7)).unwrap();
+    let again = clock.lines()[0];
+    assert!(again.anchor >= line.anchor);
+    let t = line.anchor + 30 * SECOND;
+    assert!((again.at(t) - line.at(t) - 7).abs() < 100);
+}
+
 #[test]
 fn a_strobing_clock_jumps_there_and_back() {
     let clock = clock();
